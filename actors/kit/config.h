@@ -1,0 +1,74 @@
+/* config.h: TOML configuration by tables of rows: key, type, default, bounds and help in one place.
+ *
+ * 1. A row is the one truth for parsing, defaults, validation, `config init` and the documentation.
+ * 2. An unknown key is an error with file, line and the nearest known key; a value of the wrong type or out of
+ *    bounds likewise. All errors of a file are told, not just the first.
+ * 3. Each process checks the tables that it knows; a table is named by its TOML path ("pollers",
+ *    "observers.host"). Tables of others are left alone.
+ * 4. A string value env(NAME) is replaced by the environment's value; such values are secrets: they are never
+ *    printed or logged.
+ */
+#ifndef VD_CONFIG_H
+#define VD_CONFIG_H
+
+#include "wire/buffer.h"
+#include "wire/status.h"
+
+typedef enum vd_config_type {
+    VD_CONFIG_STR = 1,
+    VD_CONFIG_INT,
+    VD_CONFIG_FLOAT,
+    VD_CONFIG_BOOL,
+    VD_CONFIG_DURATION, /* "250ms", "1s", "5m", "2h" or "1d"; milliseconds in C */
+    VD_CONFIG_LIST,     /* array of strings */
+    VD_CONFIG_ROWS,     /* array of tables; read with vd_config_row_* ; `rows` names their keys */
+} vd_config_type_t;
+
+typedef struct vd_config_row {
+    const char *key;
+    vd_config_type_t type;
+    const char *fallback; /* as it would stand in the file; NULL: none */
+    double min, max;      /* of numbers and durations (ms); both 0: any */
+    const char *help;
+    const struct vd_config_row *rows; /* of ROWS: the keys of one row, ended by a NULL key */
+} vd_config_row_t;
+
+typedef struct vd_config_table {
+    const char *path;            /* "pollers" */
+    const char *help;
+    const vd_config_row_t *rows; /* ended by a row with a NULL key */
+} vd_config_table_t;
+
+typedef struct vd_config vd_config_t;
+
+/* Reads `file` (NULL: defaults alone) and checks the given tables. Errors are written to `errors` as lines
+ * "file:line: text". VD_OK, VD_CONFIG, VD_NOT_FOUND or VD_IO. */
+vd_status_t vd_config_load(const char *file, const vd_config_table_t *tables, size_t count, vd_config_t **self,
+                           vd_buffer_t *errors);
+/* The same from text; `name` stands for the file in errors. */
+vd_status_t vd_config_parse(const char *name, vd_str_t text, const vd_config_table_t *tables, size_t count,
+                            vd_config_t **self, vd_buffer_t *errors);
+void vd_config_destroy(vd_config_t **self);
+
+/* Values; the default where the file has none. Asking for a key without a row is a defect (assertion). */
+const char *vd_config_str(const vd_config_t *self, const char *table, const char *key);
+int64_t vd_config_int(const vd_config_t *self, const char *table, const char *key);
+double vd_config_float(const vd_config_t *self, const char *table, const char *key);
+bool vd_config_bool(const vd_config_t *self, const char *table, const char *key);
+int64_t vd_config_duration_ms(const vd_config_t *self, const char *table, const char *key);
+size_t vd_config_list_count(const vd_config_t *self, const char *table, const char *key);
+const char *vd_config_list_at(const vd_config_t *self, const char *table, const char *key, size_t at);
+/* Rows of an array of tables. */
+size_t vd_config_row_count(const vd_config_t *self, const char *table, const char *key);
+const char *vd_config_row_str(const vd_config_t *self, const char *table, const char *key, size_t at,
+                              const char *row_key);
+/* A table in a row (labels, spec) as one MessagePack map, appended to `out`; an empty map when absent. */
+void vd_config_row_value(const vd_config_t *self, const char *table, const char *key, size_t at,
+                         const char *row_key, vd_buffer_t *out);
+/* Names of the tables directly below `path` in the file ("observers" -> "host", "services"). */
+size_t vd_config_children(const vd_config_t *self, const char *path, const char **names, size_t room);
+
+/* Prints the tables as a commented TOML file with every key at its default. */
+void vd_config_print(const vd_config_table_t *tables, size_t count, vd_buffer_t *out);
+
+#endif

@@ -8,7 +8,8 @@
  *    with `run` a bin, `at` the place of the run's first event in the commit (from 0). Under a filter, runs
  *    are cut into pieces and left out; `at` stays true.
  * 4. The one position of everything read from the store is (store, index, offset, chain): every commit up to
- *    `index` is known, and `offset` events of the next one; `chain` is the chain of commit `index`.
+ *    `index` is known, and `offset` events of the next one; `chain` is the chain of the newest commit of which
+ *    something is known: `index`, or `index` + 1 when `offset` is above 0.
  */
 #ifndef VD_COMMIT_H
 #define VD_COMMIT_H

@@ -1,0 +1,144 @@
+/* stream.h: both ends of the commit stream as pure cores: commits from a position, under the
+ * reader's credit.
+ *
+ * 1. A stream is begun by START and ended by STOP, DROP or STREAM_RESET. Everything that belongs to
+ * it, in both directions, carries the correlation of its START; what carries another one is of an
+ * older stream.
+ * 2. Credit is cumulative since START, in events and in bytes of events (the wire bytes of each,
+ * without CRC). One event may overdraw. COMMITS without events, HEAD, DROP and STREAM_RESET are
+ * free of credit.
+ * 3. A COMMITS frame leads from the position (after, after_offset) to (index, offset), so that a
+ * frame that was lost shows at the next one, and a commit may be cut anywhere: by credit, by size,
+ * by a filter.
+ * 4. The publisher only obeys: it keeps a bounded table, does a bounded amount of work in a step,
+ * serves subscribers in turn, and drops one that gave no sign of life for SUBSCRIBER_SILENT_MS.
+ * 5. The subscriber hands on each event once, in order, with the position behind it, after its CRC
+ * was checked. After silence, DROP, a gap or a new connection it goes on from its own position: at
+ * once three times, then after 100 ms to 10 s, with jitter.
+ * 6. Neither end allocates after it was made, except that a frame's buffer grows up to its limit.
+ */
+#ifndef VD_STREAM_H
+#define VD_STREAM_H
+
+#include "core/core.h"
+#include "wire/commit.h"
+
+/* ---- publisher ---- */
+
+/* Where what can be read ends. */
+typedef struct vd_stream_tail {
+    char store[VD_STORE_ID_SIZE];
+    uint64_t first; /* lowest commit that is held; 0: none */
+    uint64_t head;  /* highest commit; 0: none */
+    uint32_t chain; /* of the highest */
+} vd_stream_tail_t;
+
+/* What a publisher reads from: a store, or a memory of what was committed. Called from inside a
+ * step. */
+typedef struct vd_stream_source {
+    void (*tail)(void *arg, vd_stream_tail_t *tail);
+    /* The chain of commit `index`. VD_OK, VD_NOT_FOUND (never was), VD_PRUNED, or another status.
+     */
+    vd_status_t (*chain)(void *arg, uint64_t index, uint32_t *chain);
+    /* Highest sequence of a session. VD_OK or VD_NOT_FOUND. */
+    vd_status_t (*session)(void *arg, const char *session, uint64_t *last_seq);
+    /* The commit with session:seq and the event's place in it. VD_OK, VD_NOT_FOUND or VD_PRUNED. */
+    vd_status_t (*find)(void *arg, const char *session, uint64_t seq, uint64_t *index,
+                        uint64_t *at);
+    /* The first commit from `index` on; with `session` not empty, the first that has a run of it,
+     * with this run alone. Bytes live until the next call. VD_OK; VD_NOT_FOUND: none up to the
+     * tail; VD_CORRUPT with `error` and commit->index set; any other status: not now. */
+    vd_status_t (*read)(void *arg, uint64_t index, const char *session, vd_commit_t *commit,
+                        char *error, size_t error_size);
+} vd_stream_source_t;
+
+/* The operation of a VD_INPUT_DONE by which the shell says: the source has grown. */
+#define VD_STREAM_GROWN 0x5747u
+
+typedef struct vd_publisher vd_publisher_t;
+
+/* Makes a publisher that listens on ROUTER port `port` and uses timers `timer` and `timer` + 1.
+ * NULL without memory. */
+vd_publisher_t *vd_publisher_new(uint16_t port, uint32_t timer, const vd_stream_source_t *source,
+                                 void *arg);
+void vd_publisher_destroy(vd_publisher_t **self);
+/* Takes an input. Returns whether it was for the publisher: START, CREDIT, STOP, FETCH, its timers,
+ * GROWN. */
+bool vd_publisher_step(vd_publisher_t *self, vd_now_t now, const vd_input_t *input,
+                       vd_effects_t *effects);
+/* Subscribers that have a stream now. */
+uint32_t vd_publisher_subscribers(const vd_publisher_t *self);
+
+/* ---- subscriber ---- */
+
+/* Where a stream begins and what it shows. With position.store: from that position. Else with
+ * `head`: behind the newest commit. Else with `seq`: from session:seq. Else from the first commit.
+ */
+typedef struct vd_subscription {
+    char name[VD_NAME_BYTES_MAX + 1]; /* for people */
+    vd_position_t position;
+    bool head;
+    char session[VD_NAME_BYTES_MAX + 1]; /* empty: all */
+    uint64_t seq;
+    char type[VD_NAME_BYTES_MAX + 1]; /* glob; empty: all */
+    uint64_t credit_items;            /* granted ahead; 0: CREDIT_ITEMS_DEFAULT */
+    uint64_t credit_bytes;            /* granted ahead; 0: CREDIT_BYTES_DEFAULT */
+    uint64_t seed;                    /* of the jitter */
+} vd_subscription_t;
+
+/* What a subscriber tells. Callbacks run inside a step; bytes live until they return. */
+typedef struct vd_subscriber_handler {
+    /* The next event: `event` with session and seq, the commit it came in, the position behind it.
+     */
+    void (*event)(void *arg, vd_now_t now, const vd_event_t *event, const vd_commit_t *commit,
+                  const vd_position_t *position, vd_effects_t *effects);
+    /* The stream began, went on, or gave a sign of life: what was handed on reaches up to
+     * `position`; the newest commit is `head`. May be NULL. */
+    void (*progress)(void *arg, vd_now_t now, const vd_position_t *position, uint64_t head,
+                     vd_effects_t *effects);
+    /* The stream cannot go on from its position and has stopped: VD_WENT_BACK, VD_PRUNED or
+     * VD_CORRUPT (commits first..head are held), or VD_UNKNOWN_SESSION, or why the publisher
+     * refuses it. vd_subscriber_start begins it again, elsewhere. */
+    void (*stopped)(void *arg, vd_now_t now, vd_status_t status, const char *text, uint64_t first,
+                    uint64_t head, vd_effects_t *effects);
+} vd_subscriber_handler_t;
+
+typedef enum vd_subscriber_state {
+    VD_SUBSCRIBER_IDLE = 1, /* not begun, stopped, or ended by STREAM_RESET */
+    VD_SUBSCRIBER_STARTING, /* START is out */
+    VD_SUBSCRIBER_RUNNING,
+    VD_SUBSCRIBER_WAITING, /* for the moment to START again */
+} vd_subscriber_state_t;
+
+typedef struct vd_subscriber vd_subscriber_t;
+
+/* Makes a subscriber on connecting port `port`, peer `peer`, with its timer. NULL without memory.
+ */
+vd_subscriber_t *vd_subscriber_new(uint16_t port, const vd_peer_t *peer, uint32_t timer,
+                                   const vd_subscriber_handler_t *handler, void *arg);
+void vd_subscriber_destroy(vd_subscriber_t **self);
+/* Connects (or moves) to the publisher at `endpoint`; a stream that runs goes on there from its
+ * position. */
+void vd_subscriber_connect(vd_subscriber_t *self, vd_now_t now, const char *endpoint,
+                           vd_effects_t *effects);
+/* Begins a stream, in place of the one before. vd_subscriber_connect may come before or after. */
+void vd_subscriber_start(vd_subscriber_t *self, vd_now_t now, const vd_subscription_t *subscription,
+                         vd_effects_t *effects);
+/* Ends the stream. */
+void vd_subscriber_stop(vd_subscriber_t *self, vd_now_t now, vd_effects_t *effects);
+/* Takes an input. Returns whether it was for this subscriber (its peer's stream messages, its
+ * timer). */
+bool vd_subscriber_step(vd_subscriber_t *self, vd_now_t now, const vd_input_t *input,
+                        vd_effects_t *effects);
+/* So many more events, of so many bytes (sum of event.raw.size), were dealt with: new credit is
+ * granted as half of what is granted ahead has been used up. */
+void vd_subscriber_consumed(vd_subscriber_t *self, vd_now_t now, uint64_t events, uint64_t bytes,
+                            vd_effects_t *effects);
+vd_subscriber_state_t vd_subscriber_state(const vd_subscriber_t *self);
+/* The position behind the last event that was handed on; store is empty before the first STARTED.
+ */
+const vd_position_t *vd_subscriber_position(const vd_subscriber_t *self);
+/* Highest commit that the publisher told of. */
+uint64_t vd_subscriber_head(const vd_subscriber_t *self);
+
+#endif

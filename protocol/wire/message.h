@@ -28,10 +28,10 @@ typedef vd_bytes_t vd_field_VALUE;
 typedef vd_bytes_t vd_field_ROWS; /* a whole array; read it with vd_rows_next */
 
 /* Structures vd_<name>_record_t, one for each record. */
-#define VD_RECORD_BEGIN(name, meaning) typedef struct vd_##name##_record {
+#define VD_RECORD_BEGIN(name, meaning) typedef struct vd_##name##_owner {
 #define VD_RECORD_END(name)            } vd_##name##_record_t;
 #define VD_MESSAGE_BEGIN(upper, name, id, direction, meaning)                                      \
-    typedef struct vd_##name##_body {                                                              \
+    typedef struct vd_##name##_owner {                                                             \
         char vd_nothing; /* keeps a body without fields legal C */
 #define VD_MESSAGE_END(upper, name)                            } vd_##name##_body_t;
 #define VD_FIELD(owner, type, name, need, limit, meaning)      vd_field_##type name;

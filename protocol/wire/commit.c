@@ -1,0 +1,105 @@
+/* commit.c: the wire value of a commit, and its chain. */
+#include "wire/commit.h"
+
+#include <assert.h>
+
+static uint32_t chain_number(uint32_t crc, uint64_t number, unsigned width)
+{
+    uint8_t bytes[8];
+    for (unsigned i = 0; i < width; i++)
+        bytes[i] = (uint8_t) (number >> 8 * (width - 1 - i));
+    return vd_crc32c(crc, vd_bytes(bytes, width));
+}
+
+uint32_t vd_commit_chain(uint32_t previous, const vd_commit_t *commit)
+{
+    uint32_t crc = chain_number(0, previous, 4);
+    crc = chain_number(crc, commit->index, 8);
+    crc = chain_number(crc, (uint64_t) commit->time_ms, 8);
+    crc = chain_number(crc, commit->epoch, 8);
+    for (uint32_t i = 0; i < commit->run_count; i++) {
+        const vd_commit_run_t *run = &commit->runs[i];
+        crc = vd_crc32c(crc, run->session);
+        crc = chain_number(crc, 0, 1);
+        crc = chain_number(crc, run->first_seq, 8);
+        crc = chain_number(crc, run->count, 4);
+        crc = chain_number(crc, vd_run_digest(0, run->run), 4);
+    }
+    return crc;
+}
+
+void vd_commit_write(vd_buffer_t *out, const vd_commit_t *commit)
+{
+    assert(commit->run_count == 0 || commit->runs != NULL);
+    vd_write_array(out, 5);
+    vd_write_u64(out, commit->index);
+    vd_write_i64(out, commit->time_ms);
+    vd_write_u64(out, commit->epoch);
+    vd_write_u64(out, commit->chain);
+    vd_write_array(out, commit->run_count);
+    for (uint32_t i = 0; i < commit->run_count; i++) {
+        const vd_commit_run_t *run = &commit->runs[i];
+        vd_write_array(out, 4);
+        vd_write_u64(out, run->at);
+        vd_write_str(out, run->session);
+        vd_write_u64(out, run->first_seq);
+        vd_write_bin(out, run->run);
+    }
+}
+
+static bool take(vd_bytes_t *rest, vd_kind_t kind, vd_value_t *value)
+{
+    return vd_value_next(rest, value) && value->kind == kind;
+}
+
+static bool read_run(const vd_value_t *item, vd_commit_run_t *run)
+{
+    vd_value_t at, session, first, bytes;
+    vd_bytes_t rest = item->bytes;
+    if (item->kind != VD_KIND_ARRAY || item->count < 4 || !take(&rest, VD_KIND_U64, &at) ||
+        !take(&rest, VD_KIND_STR, &session) || !take(&rest, VD_KIND_U64, &first) ||
+        !take(&rest, VD_KIND_BIN, &bytes))
+        return false;
+    if (session.bytes.size > VD_NAME_BYTES_MAX)
+        return false;
+    *run = (vd_commit_run_t){
+        .session = session.bytes, .at = at.u64, .first_seq = first.u64, .run = bytes.bytes};
+    vd_bytes_t entries = run->run;
+    vd_entry_t entry;
+    vd_status_t status;
+    while ((status = vd_run_next(&entries, &entry)) == VD_OK)
+        run->count++;
+    return status == VD_NOT_FOUND && run->count > 0;
+}
+
+vd_status_t vd_commit_next(vd_bytes_t *payload, vd_commit_t *commit, vd_commit_run_t *runs, uint32_t room)
+{
+    assert(payload != NULL && commit != NULL && (runs != NULL || room == 0));
+    if (payload->size == 0)
+        return VD_NOT_FOUND;
+    vd_value_t array, index, time_ms, epoch, chain, list;
+    vd_bytes_t after = *payload;
+    if (!take(&after, VD_KIND_ARRAY, &array) || array.count < 5)
+        return VD_MALFORMED;
+    vd_bytes_t rest = array.bytes;
+    if (!take(&rest, VD_KIND_U64, &index) || !take(&rest, VD_KIND_U64, &time_ms) ||
+        !take(&rest, VD_KIND_U64, &epoch) || !take(&rest, VD_KIND_U64, &chain) ||
+        !take(&rest, VD_KIND_ARRAY, &list) || chain.u64 > UINT32_MAX)
+        return VD_MALFORMED;
+    if (list.count > room)
+        return VD_TOO_LARGE;
+    *commit = (vd_commit_t){.index = index.u64,
+                            .time_ms = vd_value_i64(&time_ms, 0),
+                            .epoch = epoch.u64,
+                            .chain = (uint32_t) chain.u64,
+                            .run_count = list.count,
+                            .runs = runs};
+    vd_bytes_t items = list.bytes;
+    for (uint32_t i = 0; i < list.count; i++) {
+        vd_value_t item;
+        if (!vd_value_next(&items, &item) || !read_run(&item, &runs[i]))
+            return VD_MALFORMED;
+    }
+    *payload = after;
+    return VD_OK;
+}

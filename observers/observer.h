@@ -1,17 +1,20 @@
 /* observer.h: the contract of an observer: the application's half of the runtime.
  *
- * 1. State is what the committed events say: `apply` is the only function that changes it. `turn` and `view`
- *    are pure: the same state and samples give the same bytes.
- * 2. A turn compares the samples with the state and writes the events that lead from one to the other, at most
- *    what the output takes (vd_turn_event returns false: stop, the rest is found again next turn).
- * 3. Exactly the events that a turn wrote are applied, once each, in order, after they are on disk; after a
- *    restart the stored ones are applied again to a fresh state. load(save(s)) + apply(later) equals s.
- * 4. An observer never sleeps, opens a socket or a file, starts a thread, reads a clock or a random number: time
- *    comes in samples and in turn's `now_ms`.
- * 5. A turn that cannot go on returns a status with text; the host keeps the last good snapshot and shows it.
- *    A failing sample is a sample with a status: the observer decides what it means; others are not touched.
- * 6. An observer outside this tree includes this header and links libvedette-observer; its main is one line:
- *    return vd_observer_main(argc, argv, &my_observer);
+ * 1. State is what the committed events say: `apply` is the only function that changes it. `turn`
+ * and `view` are pure: the same state and samples give the same bytes.
+ * 2. A turn compares the samples with the state and writes the events that lead from one to the
+ * other, at most what the output takes (vd_turn_event returns false: stop, the rest is found again
+ * next turn).
+ * 3. Exactly the events that a turn wrote are applied, once each, in order, after they are on disk;
+ * after a restart the stored ones are applied again to a fresh state. load(save(s)) + apply(later)
+ * equals s.
+ * 4. An observer never sleeps, opens a socket or a file, starts a thread, reads a clock or a random
+ * number: time comes in samples and in turn's `now_ms`.
+ * 5. A turn that cannot go on returns a status with text; the host keeps the last good snapshot and
+ * shows it. A failing sample is a sample with a status: the observer decides what it means; others
+ * are not touched.
+ * 6. An observer outside this tree includes this header and links libvedette-observer; its main is
+ * one line: return vd_observer_main(argc, argv, &my_observer);
  */
 #ifndef VD_OBSERVER_H
 #define VD_OBSERVER_H
@@ -21,10 +24,11 @@
 #include "wire/run.h"
 #include "wire/value.h"
 
-/* What to ask of a source. Written by `reads` for every source of the membership that it wants to observe. */
+/* What to ask of a source. Written by `reads` for every source of the membership that it wants to
+ * observe. */
 typedef struct vd_reads vd_reads_t;
-/* A standing read of the source at hand: operation and target in the adapter's terms. interval_ms 0: the
- * observer's configured interval. */
+/* A standing read of the source at hand: operation and target in the adapter's terms. interval_ms
+ * 0: the observer's configured interval. */
 void vd_reads_add(vd_reads_t *reads, const char *op, const char *target, int64_t interval_ms);
 
 /* The newest sample of each standing read, and the answers to one-off reads of the last turn. */
@@ -32,8 +36,8 @@ typedef struct vd_samples vd_samples_t;
 size_t vd_samples_count(const vd_samples_t *samples);
 const vd_sample_record_t *vd_samples_at(const vd_samples_t *samples, size_t at);
 /* The newest sample of (source, op, target); NULL when there is none yet. */
-const vd_sample_record_t *vd_samples_find(const vd_samples_t *samples, vd_str_t source, const char *op,
-                                          const char *target);
+const vd_sample_record_t *vd_samples_find(const vd_samples_t *samples, vd_str_t source,
+                                          const char *op, const char *target);
 /* Did it arrive since the last turn that succeeded? */
 bool vd_samples_is_new(const vd_samples_t *samples, const vd_sample_record_t *sample);
 /* The sources of the membership that this observer reads. */
@@ -42,9 +46,12 @@ const vd_source_record_t *vd_samples_source_at(const vd_samples_t *samples, size
 
 /* What a turn wants: events and further reads. */
 typedef struct vd_turn vd_turn_t;
-/* Appends an event with `data` (one MessagePack value), caused by `sample` (may be NULL). False when full. */
-bool vd_turn_event(vd_turn_t *turn, const char *type, vd_bytes_t data, const vd_sample_record_t *sample);
-/* Asks for a one-off read of `source`; the answer is among the samples of a later turn. False when full. */
+/* Appends an event with `data` (one MessagePack value), caused by `sample` (may be NULL). False
+ * when full. */
+bool vd_turn_event(vd_turn_t *turn, const char *type, vd_bytes_t data,
+                   const vd_sample_record_t *sample);
+/* Asks for a one-off read of `source`; the answer is among the samples of a later turn. False when
+ * full. */
 bool vd_turn_read(vd_turn_t *turn, vd_str_t source, const char *op, const char *target);
 /* A buffer for building `data`, cleared by each call. */
 vd_buffer_t *vd_turn_scratch(vd_turn_t *turn);
@@ -55,10 +62,12 @@ vd_status_t vd_turn_fail(vd_turn_t *turn, vd_status_t status, const char *format
     __attribute__((format(printf, 3, 4)));
 
 typedef struct vd_observer {
-    const char *name;    /* also the table observers.<name> of the configuration, and the actor's name */
+    const char
+        *name; /* also the table observers.<name> of the configuration, and the actor's name */
     const char *summary; /* one sentence */
     const char *kinds;   /* the event types it may write, separated by spaces */
-    const vd_config_row_t *config; /* its own keys, beside the host's (interval, history); NULL: none */
+    const vd_config_row_t
+        *config; /* its own keys, beside the host's (interval, history); NULL: none */
 
     /* Makes a fresh state from the configuration. Not VD_OK is fatal, with text in `error`. */
     vd_status_t (*init)(void **state, const vd_config_t *config, char *error, size_t error_size);

@@ -1,19 +1,22 @@
 /* actor.h: what every process of the runtime shares: start, loop, sockets, life cycle, end.
  *
- * 1. An actor is one or more pure cores (core/core.h) in one CZMQ loop of one thread. The shell decodes frames into
- *    inputs, runs the core's step, and carries out its effects in order. It holds no rule of its own.
- * 2. Start: options, paths, configuration, log, lock (one process for each actor name and directory, so that
- *    no endpoint is bound twice), sockets bound, cores started, readiness told.
- * 3. Options of every actor: --dir DIR, --name NAME, --config FILE, --session ID, --log-level L, --log-json,
- *    --check-config, --print-config, --version, --help. Environment of a supervised actor: VEDETTE_NOTIFY_FD
- *    (a pipe: "ready\n" once, then "alive\n" each second of progress of the loop), VEDETTE_LOCK_FD (the
- *    runtime's lock, kept open, nothing done with it).
- * 4. On every ROUTER port the shell itself answers PING, counts and answers garbage with ERROR where there is
- *    someone to answer, and answers unknown messages with ERROR unsupported. Garbage never reaches a core.
- * 5. SIGTERM and SIGINT become VD_INPUT_STOP for every core; the actor ends when each has answered with EXIT,
- *    or after 5 s.
- * 6. With `registers`, the actor keeps a lease at the broker with all its bound endpoints, through broker
- *    deaths, and leaves it in good order.
+ * 1. An actor is one or more pure cores (core/core.h) in one CZMQ loop of one thread. The shell
+ * decodes frames into inputs, runs the core's step, and carries out its effects in order. It holds
+ * no rule of its own.
+ * 2. Start: options, paths, configuration, log, lock (one process for each actor name and
+ * directory, so that no endpoint is bound twice), sockets bound, cores started, readiness told.
+ * 3. Options of every actor: --dir DIR, --name NAME, --config FILE, --session ID, --log-level L,
+ * --log-json,
+ *    --check-config, --print-config, --version, --help. Environment of a supervised actor:
+ * VEDETTE_NOTIFY_FD (a pipe: "ready\n" once, then "alive\n" each second of progress of the loop),
+ * VEDETTE_LOCK_FD (the runtime's lock, kept open, nothing done with it).
+ * 4. On every ROUTER port the shell itself answers PING, counts and answers garbage with ERROR
+ * where there is someone to answer, and answers unknown messages with ERROR unsupported. Garbage
+ * never reaches a core.
+ * 5. SIGTERM and SIGINT become VD_INPUT_STOP for every core; the actor ends when each has answered
+ * with EXIT, or after 5 s.
+ * 6. With `registers`, the actor keeps a lease at the broker with all its bound endpoints, through
+ * broker deaths, and leaves it in good order.
  */
 #ifndef VD_ACTOR_H
 #define VD_ACTOR_H
@@ -39,7 +42,8 @@ typedef struct vd_port {
 
 typedef struct vd_actor vd_actor_t;
 
-/* Carries out an effect of kind DO. Answers, now or later, with vd_actor_complete on the loop's thread. */
+/* Carries out an effect of kind DO. Answers, now or later, with vd_actor_complete on the loop's
+ * thread. */
 typedef void vd_perform_fn(void *arg, vd_actor_t *actor, const vd_effect_t *effect);
 
 typedef struct vd_core_spec {
@@ -60,8 +64,9 @@ typedef struct vd_actor_spec {
     size_t config_count;
 } vd_actor_spec_t;
 
-/* Parses options, resolves paths, reads and checks the configuration, opens the log, takes the lock.
- * On --help, --check-config and the like, and on errors, prints and sets *exit_code; returns NULL. */
+/* Parses options, resolves paths, reads and checks the configuration, opens the log, takes the
+ * lock. On --help, --check-config and the like, and on errors, prints and sets *exit_code; returns
+ * NULL. */
 vd_actor_t *vd_actor_new(int argc, char **argv, const vd_actor_spec_t *spec, int *exit_code);
 void vd_actor_destroy(vd_actor_t **self);
 
@@ -75,14 +80,16 @@ vd_now_t vd_actor_now(const vd_actor_t *self);
 /* The endpoint that port `name` of this actor is (or will be) bound to. */
 const char *vd_actor_endpoint(const vd_actor_t *self, const char *name);
 
-/* Adds a core and binds its ports. Returns its handle (>= 0) or -1 with the error logged. The state stays the caller's. */
+/* Adds a core and binds its ports. Returns its handle (>= 0) or -1 with the error logged. The state
+ * stays the caller's. */
 int vd_actor_add_core(vd_actor_t *self, const vd_core_spec_t *spec);
 /* Gives core `handle` the input DONE. Only on the loop's thread, not from inside a step. */
-void vd_actor_complete(vd_actor_t *self, int handle, uint32_t operation, uint64_t token, vd_status_t status,
-                       const void *result);
+void vd_actor_complete(vd_actor_t *self, int handle, uint32_t operation, uint64_t token,
+                       vd_status_t status, const void *result);
 /* Gives core `handle` any input. Same rules. */
 void vd_actor_input(vd_actor_t *self, int handle, const vd_input_t *input);
-/* Tells readiness. Called by vd_actor_run after START of every core, unless vd_actor_hold_ready was called before. */
+/* Tells readiness. Called by vd_actor_run after START of every core, unless vd_actor_hold_ready was
+ * called before. */
 void vd_actor_hold_ready(vd_actor_t *self);
 void vd_actor_ready(vd_actor_t *self);
 /* Runs until the end. Returns the exit code: that of the worst EXIT status. */

@@ -1,12 +1,12 @@
 /* config.h: TOML configuration by tables of rows: key, type, default, bounds and help in one place.
  *
  * 1. A row is the one truth for parsing, defaults, validation, `config init` and the documentation.
- * 2. An unknown key is an error with file, line and the nearest known key; a value of the wrong type or out of
- *    bounds likewise. All errors of a file are told, not just the first.
+ * 2. An unknown key is an error with file, line and the nearest known key; a value of the wrong
+ * type or out of bounds likewise. All errors of a file are told, not just the first.
  * 3. Each process checks the tables that it knows; a table is named by its TOML path ("pollers",
  *    "observers.host"). Tables of others are left alone.
- * 4. A string value env(NAME) is replaced by the environment's value; such values are secrets: they are never
- *    printed or logged.
+ * 4. A string value env(NAME) is replaced by the environment's value; such values are secrets: they
+ * are never printed or logged.
  */
 #ifndef VD_CONFIG_H
 #define VD_CONFIG_H
@@ -34,39 +34,43 @@ typedef struct vd_config_row {
 } vd_config_row_t;
 
 typedef struct vd_config_table {
-    const char *path;            /* "pollers" */
+    const char *path; /* "pollers" */
     const char *help;
     const vd_config_row_t *rows; /* ended by a row with a NULL key */
 } vd_config_table_t;
 
 typedef struct vd_config vd_config_t;
 
-/* Reads `file` (NULL: defaults alone) and checks the given tables. Errors are written to `errors` as lines
- * "file:line: text". VD_OK, VD_CONFIG, VD_NOT_FOUND or VD_IO. */
-vd_status_t vd_config_load(const char *file, const vd_config_table_t *tables, size_t count, vd_config_t **self,
-                           vd_buffer_t *errors);
+/* Reads `file` (NULL: defaults alone) and checks the given tables. Errors are written to `errors`
+ * as lines "file:line: text". VD_OK, VD_CONFIG, VD_NOT_FOUND or VD_IO. */
+vd_status_t vd_config_load(const char *file, const vd_config_table_t *tables, size_t count,
+                           vd_config_t **self, vd_buffer_t *errors);
 /* The same from text; `name` stands for the file in errors. */
-vd_status_t vd_config_parse(const char *name, vd_str_t text, const vd_config_table_t *tables, size_t count,
-                            vd_config_t **self, vd_buffer_t *errors);
+vd_status_t vd_config_parse(const char *name, vd_str_t text, const vd_config_table_t *tables,
+                            size_t count, vd_config_t **self, vd_buffer_t *errors);
 void vd_config_destroy(vd_config_t **self);
 
-/* Values; the default where the file has none. Asking for a key without a row is a defect (assertion). */
+/* Values; the default where the file has none. Asking for a key without a row is a defect
+ * (assertion). */
 const char *vd_config_str(const vd_config_t *self, const char *table, const char *key);
 int64_t vd_config_int(const vd_config_t *self, const char *table, const char *key);
 double vd_config_float(const vd_config_t *self, const char *table, const char *key);
 bool vd_config_bool(const vd_config_t *self, const char *table, const char *key);
 int64_t vd_config_duration_ms(const vd_config_t *self, const char *table, const char *key);
 size_t vd_config_list_count(const vd_config_t *self, const char *table, const char *key);
-const char *vd_config_list_at(const vd_config_t *self, const char *table, const char *key, size_t at);
+const char *vd_config_list_at(const vd_config_t *self, const char *table, const char *key,
+                              size_t at);
 /* Rows of an array of tables. */
 size_t vd_config_row_count(const vd_config_t *self, const char *table, const char *key);
-const char *vd_config_row_str(const vd_config_t *self, const char *table, const char *key, size_t at,
-                              const char *row_key);
-/* A table in a row (labels, spec) as one MessagePack map, appended to `out`; an empty map when absent. */
+const char *vd_config_row_str(const vd_config_t *self, const char *table, const char *key,
+                              size_t at, const char *row_key);
+/* A table in a row (labels, spec) as one MessagePack map, appended to `out`; an empty map when
+ * absent. */
 void vd_config_row_value(const vd_config_t *self, const char *table, const char *key, size_t at,
                          const char *row_key, vd_buffer_t *out);
 /* Names of the tables directly below `path` in the file ("observers" -> "host", "services"). */
-size_t vd_config_children(const vd_config_t *self, const char *path, const char **names, size_t room);
+size_t vd_config_children(const vd_config_t *self, const char *path, const char **names,
+                          size_t room);
 
 /* Prints the tables as a commented TOML file with every key at its default. */
 void vd_config_print(const vd_config_table_t *tables, size_t count, vd_buffer_t *out);

@@ -1,15 +1,19 @@
 /* core.h: the one interface between a pure core and the shell that runs it.
  *
- * 1. A core is a state and a step function. It knows no socket, clock, file, thread or random device:
- *    what it needs to know arrives as an input, what it wants done leaves as an effect.
+ * 1. A core is a state and a step function. It knows no socket, clock, file, thread or random
+ * device: what it needs to know arrives as an input, what it wants done leaves as an effect.
  * 2. Inputs are the start, messages, timers that are due, and completions of effects.
- * 3. Effects go into an array of fixed capacity that the shell clears before each step and carries out,
- *    in order, after it. A core that has more to say than fits keeps the rest and sets a timer of 0.
- * 4. Bytes in an input live until the step returns; bytes in an effect live in the effects' own arena
- *    until the next step (vd_effects_* copy what they are given), except for DO, whose pointer the core owns.
- * 5. The same inputs give the same effects, byte for byte. Random numbers come from a seed in the state.
+ * 3. Effects go into an array of fixed capacity that the shell clears before each step and carries
+ * out, in order, after it. A core that has more to say than fits keeps the rest and sets a timer of
+ * 0.
+ * 4. Bytes in an input live until the step returns; bytes in an effect live in the effects' own
+ * arena until the next step (vd_effects_* copy what they are given), except for DO, whose pointer
+ * the core owns.
+ * 5. The same inputs give the same effects, byte for byte. Random numbers come from a seed in the
+ * state.
  * 6. Ports are small numbers that a core declares; the shell maps them to sockets. On a port of a
- *    connecting kind each connection has a name, which is the peer of what is sent and received there.
+ *    connecting kind each connection has a name, which is the peer of what is sent and received
+ * there.
  */
 #ifndef VD_CORE_H
 #define VD_CORE_H
@@ -58,15 +62,16 @@ typedef struct vd_input {
 } vd_input_t;
 
 typedef enum vd_effect_kind {
-    VD_EFFECT_SEND = 1,   /* port, peer, header, body, payload; on a PUB port: topic instead of peer */
-    VD_EFFECT_CONNECT,    /* port, peer (its name), text: the endpoint; again with another: moves it */
+    VD_EFFECT_SEND =
+        1,             /* port, peer, header, body, payload; on a PUB port: topic instead of peer */
+    VD_EFFECT_CONNECT, /* port, peer (its name), text: the endpoint; again with another: moves it */
     VD_EFFECT_DISCONNECT, /* port, peer */
     VD_EFFECT_SUBSCRIBE,  /* port, text: topic prefix */
     VD_EFFECT_UNSUBSCRIBE,
     VD_EFFECT_TIMER, /* id, at_us; at_us < 0 clears; one deadline for each id */
     VD_EFFECT_LOG,   /* level, text */
-    VD_EFFECT_DO,    /* id: operation, token, object: what the core's header defines; DONE answers */
-    VD_EFFECT_EXIT,  /* status, text */
+    VD_EFFECT_DO,   /* id: operation, token, object: what the core's header defines; DONE answers */
+    VD_EFFECT_EXIT, /* status, text */
 } vd_effect_kind_t;
 
 typedef enum vd_level { VD_DEBUG, VD_INFO, VD_WARN, VD_ERROR } vd_level_t;
@@ -81,7 +86,8 @@ typedef struct vd_effect {
     int64_t at_us;
     void *object;
     vd_peer_t peer;
-    /* Offsets into the arena; sizes of 0 mean absent. text is also the topic of a SEND on a PUB port. */
+    /* Offsets into the arena; sizes of 0 mean absent. text is also the topic of a SEND on a PUB
+     * port. */
     uint32_t text_at, text_size;
     uint32_t header_at, header_size;
     uint32_t body_at, body_size;
@@ -98,7 +104,8 @@ typedef struct vd_effects {
 /* The step function of every core: `state` is the core's own. */
 typedef void vd_step_fn(void *state, vd_now_t now, const vd_input_t *input, vd_effects_t *effects);
 
-/* Allocates effects (about 300 KiB, the arena grows on use up to EFFECT_BYTES_MAX). NULL without memory. */
+/* Allocates effects (about 300 KiB, the arena grows on use up to EFFECT_BYTES_MAX). NULL without
+ * memory. */
 vd_effects_t *vd_effects_new(void);
 void vd_effects_destroy(vd_effects_t **self);
 void vd_effects_clear(vd_effects_t *self);
@@ -111,15 +118,18 @@ vd_bytes_t vd_effect_body(const vd_effects_t *self, const vd_effect_t *effect);
 vd_bytes_t vd_effect_payload(const vd_effects_t *self, const vd_effect_t *effect);
 
 /* Sends `message` (encoded now, payload copied) to `peer` through `port`. */
-void vd_effects_send(vd_effects_t *self, uint16_t port, const vd_peer_t *peer, const vd_message_t *message);
+void vd_effects_send(vd_effects_t *self, uint16_t port, const vd_peer_t *peer,
+                     const vd_message_t *message);
 /* Publishes `message` under `topic` through a PUB port. */
-void vd_effects_publish(vd_effects_t *self, uint16_t port, const char *topic, const vd_message_t *message);
+void vd_effects_publish(vd_effects_t *self, uint16_t port, const char *topic,
+                        const vd_message_t *message);
 /* Answers the message of `input` where it came from, with its correlation. */
 void vd_effects_reply(vd_effects_t *self, const vd_input_t *input, vd_message_t *message);
 /* Answers with ERROR; `text` names the thing, the place and the remedy. */
 void vd_effects_reply_error(vd_effects_t *self, const vd_input_t *input, vd_status_t status,
                             const char *format, ...) __attribute__((format(printf, 4, 5)));
-void vd_effects_connect(vd_effects_t *self, uint16_t port, const vd_peer_t *peer, const char *endpoint);
+void vd_effects_connect(vd_effects_t *self, uint16_t port, const vd_peer_t *peer,
+                        const char *endpoint);
 void vd_effects_disconnect(vd_effects_t *self, uint16_t port, const vd_peer_t *peer);
 void vd_effects_subscribe(vd_effects_t *self, uint16_t port, const char *topic);
 void vd_effects_unsubscribe(vd_effects_t *self, uint16_t port, const char *topic);

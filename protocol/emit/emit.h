@@ -1,13 +1,14 @@
 /* emit.h: the producer's end of an emit conversation as a pure core.
  *
- * 1. Events are numbered from mark + 1. A frame is the atomic unit: it is committed whole, rejected whole, or
- *    sent again whole with the same numbers and the same bytes.
- * 2. At most `window` events (and EMIT_FRAMES of frames) are out unanswered; vd_emit_offer refuses more with
- *    VD_OVERLOADED and takes nothing.
- * 3. After any silence, reconnect or NOT_NOW the core sends the same numbers again; the ingestor says which are
- *    stored. Reconnecting keeps the epoch: OPEN is sent once in a life, until it is answered.
- * 4. Every frame ends in exactly one outcome: committed (with session, sequence of the last event and position
- *    where it is known) or rejected. Outcomes come in order of numbers.
+ * 1. Events are numbered from mark + 1. A frame is the atomic unit: it is committed whole, rejected
+ * whole, or sent again whole with the same numbers and the same bytes.
+ * 2. At most `window` events (and EMIT_FRAMES of frames) are out unanswered; vd_emit_offer refuses
+ * more with VD_OVERLOADED and takes nothing.
+ * 3. After any silence, reconnect or NOT_NOW the core sends the same numbers again; the ingestor
+ * says which are stored. Reconnecting keeps the epoch: OPEN is sent once in a life, until it is
+ * answered.
+ * 4. Every frame ends in exactly one outcome: committed (with session, sequence of the last event
+ * and position where it is known) or rejected. Outcomes come in order of numbers.
  * 5. Fenced is final: a newer producer of this name exists; nothing more is sent.
  */
 #ifndef VD_EMIT_H
@@ -27,11 +28,12 @@ typedef struct vd_outcome {
     /* Of the COMMITTED answer that covered the frame. position.index >= the frame's own commit. */
     vd_position_t position;
     char session[VD_NAME_BYTES_MAX + 1]; /* of the event with number mark; empty if unknown */
-    uint64_t mark;                       /* == first + count - 1: `seq` is the last event's of this frame */
+    uint64_t mark; /* == first + count - 1: `seq` is the last event's of this frame */
     uint64_t seq;
 } vd_outcome_t;
 
-typedef void vd_outcome_fn(void *arg, vd_now_t now, const vd_outcome_t *outcome, vd_effects_t *effects);
+typedef void vd_outcome_fn(void *arg, vd_now_t now, const vd_outcome_t *outcome,
+                           vd_effects_t *effects);
 
 typedef enum vd_emit_state {
     VD_EMIT_CLOSED = 1, /* before vd_emit_open */
@@ -43,18 +45,19 @@ typedef enum vd_emit_state {
 
 typedef struct vd_emit vd_emit_t;
 
-/* Makes the core for producer `producer` on connecting port `port`, peer `peer`, with its timer id. Frames are
- * kept in a ring of `bytes_max` bytes (at least 2 x EMIT_BYTES_MAX to take the largest). NULL without memory. */
+/* Makes the core for producer `producer` on connecting port `port`, peer `peer`, with its timer id.
+ * Frames are kept in a ring of `bytes_max` bytes (at least 2 x EMIT_BYTES_MAX to take the largest).
+ * NULL without memory. */
 vd_emit_t *vd_emit_new(const char *producer, uint16_t port, const vd_peer_t *peer, uint32_t timer,
                        uint32_t bytes_max, vd_outcome_fn *outcome, void *arg);
 void vd_emit_destroy(vd_emit_t **self);
 /* Connects to the ingestor and sends OPEN. */
 void vd_emit_open(vd_emit_t *self, vd_now_t now, const char *endpoint, vd_effects_t *effects);
-/* Takes a frame of `count` events (a run, see wire/run.h) for `session`; sends it when the window allows.
- * VD_OK; VD_OVERLOADED (nothing taken, offer again after an outcome); VD_FENCED; VD_TOO_LARGE. Before OPENED
- * frames are taken and wait. */
-vd_status_t vd_emit_offer(vd_emit_t *self, vd_now_t now, vd_str_t session, vd_bytes_t run, uint32_t count,
-                          uint64_t token, vd_effects_t *effects);
+/* Takes a frame of `count` events (a run, see wire/run.h) for `session`; sends it when the window
+ * allows. VD_OK; VD_OVERLOADED (nothing taken, offer again after an outcome); VD_FENCED;
+ * VD_TOO_LARGE. Before OPENED frames are taken and wait. */
+vd_status_t vd_emit_offer(vd_emit_t *self, vd_now_t now, vd_str_t session, vd_bytes_t run,
+                          uint32_t count, uint64_t token, vd_effects_t *effects);
 /* Takes an input. Returns whether it was for this core. */
 bool vd_emit_step(vd_emit_t *self, vd_now_t now, const vd_input_t *input, vd_effects_t *effects);
 vd_emit_state_t vd_emit_state(const vd_emit_t *self);

@@ -1,11 +1,14 @@
-/* feed.h: both ends of a feed as pure cores: snapshot, numbered items, bounded history, repair by request.
+/* feed.h: both ends of a feed as pure cores: snapshot, numbered items, bounded history, repair by
+ * request.
  *
- * 1. The publisher numbers its items from 1 within its incarnation, publishes each on its PUB port under the
- *    feed's name as topic, keeps a bounded history, and answers GET and READ on its ROUTER port.
- * 2. The reader subscribes, then asks for the snapshot, then applies what is newer, in order and once. A gap is
- *    repaired with READ; what is no longer held comes as a snapshot (RESET). It never applies item n+1 before n.
- * 3. PUB is a hint: the reader also asks with READ when nothing came for `quiet_ms`, so that a lost last item
- *    is found, and asks again when an answer stays out.
+ * 1. The publisher numbers its items from 1 within its incarnation, publishes each on its PUB port
+ * under the feed's name as topic, keeps a bounded history, and answers GET and READ on its ROUTER
+ * port.
+ * 2. The reader subscribes, then asks for the snapshot, then applies what is newer, in order and
+ * once. A gap is repaired with READ; what is no longer held comes as a snapshot (RESET). It never
+ * applies item n+1 before n.
+ * 3. PUB is a hint: the reader also asks with READ when nothing came for `quiet_ms`, so that a lost
+ * last item is found, and asks again when an answer stays out.
  * 4. An item too large for PUB travels by request only (ITEM with an empty payload).
  * 5. Neither end allocates after its init.
  */
@@ -37,13 +40,16 @@ typedef struct vd_feed_publisher {
 /* Fills `out` with the snapshot as one MessagePack value. */
 typedef void vd_feed_snapshot_fn(void *arg, vd_buffer_t *out);
 
-/* Makes a publisher with `items_max` items and `bytes_max` bytes of history. False without memory. */
-bool vd_feed_publisher_init(vd_feed_publisher_t *self, const char *feed, uint64_t inc, uint16_t pub_port,
-                            uint32_t items_max, uint32_t bytes_max);
+/* Makes a publisher with `items_max` items and `bytes_max` bytes of history. False without memory.
+ */
+bool vd_feed_publisher_init(vd_feed_publisher_t *self, const char *feed, uint64_t inc,
+                            uint16_t pub_port, uint32_t items_max, uint32_t bytes_max);
 void vd_feed_publisher_free(vd_feed_publisher_t *self);
-/* Numbers, keeps and publishes one item (one MessagePack value, at most bytes_max / 2). Returns its number. */
+/* Numbers, keeps and publishes one item (one MessagePack value, at most bytes_max / 2). Returns its
+ * number. */
 uint64_t vd_feed_publish(vd_feed_publisher_t *self, vd_effects_t *effects, vd_bytes_t item);
-/* Answers `input` if it is a GET or READ for this feed. Returns whether it was. `scratch` is for the snapshot. */
+/* Answers `input` if it is a GET or READ for this feed. Returns whether it was. `scratch` is for
+ * the snapshot. */
 bool vd_feed_answer(vd_feed_publisher_t *self, const vd_input_t *input, vd_effects_t *effects,
                     vd_feed_snapshot_fn *snapshot, void *arg, vd_buffer_t *scratch);
 
@@ -51,7 +57,8 @@ bool vd_feed_answer(vd_feed_publisher_t *self, const vd_input_t *input, vd_effec
 
 typedef struct vd_feed_handler {
     /* A snapshot: replace what is known; when !complete, add to it and remove nothing. */
-    void (*snapshot)(void *arg, vd_now_t now, vd_bytes_t value, bool complete, vd_effects_t *effects);
+    void (*snapshot)(void *arg, vd_now_t now, vd_bytes_t value, bool complete,
+                     vd_effects_t *effects);
     /* The next item. */
     void (*item)(void *arg, vd_now_t now, uint64_t n, vd_bytes_t value, vd_effects_t *effects);
 } vd_feed_handler_t;
@@ -77,12 +84,15 @@ typedef struct vd_feed_reader {
     int64_t quiet_ms;
 } vd_feed_reader_t;
 
-void vd_feed_reader_init(vd_feed_reader_t *self, const char *feed, uint16_t request_port, uint16_t sub_port,
-                         uint32_t timer, const vd_feed_handler_t *handler, void *arg);
+void vd_feed_reader_init(vd_feed_reader_t *self, const char *feed, uint16_t request_port,
+                         uint16_t sub_port, uint32_t timer, const vd_feed_handler_t *handler,
+                         void *arg);
 /* Connects (or, with other endpoints, moves) to a publisher: subscribes first, then asks. */
 void vd_feed_reader_connect(vd_feed_reader_t *self, vd_now_t now, const vd_peer_t *peer,
-                            const char *request_endpoint, const char *pub_endpoint, vd_effects_t *effects);
+                            const char *request_endpoint, const char *pub_endpoint,
+                            vd_effects_t *effects);
 /* Takes an input. Returns whether it was for this reader (its feed, its peer, its timer). */
-bool vd_feed_reader_step(vd_feed_reader_t *self, vd_now_t now, const vd_input_t *input, vd_effects_t *effects);
+bool vd_feed_reader_step(vd_feed_reader_t *self, vd_now_t now, const vd_input_t *input,
+                         vd_effects_t *effects);
 
 #endif

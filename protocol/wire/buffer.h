@@ -1,8 +1,8 @@
 /* buffer.h: a view of bytes, and a byte buffer that grows to a cap.
  *
  * 1. A view owns nothing; it lives as long as what it points into.
- * 2. A buffer that would pass its cap, or gets no memory, stops growing, stays as it was and is `full`
- *    from then on; whoever writes checks once at the end.
+ * 2. A buffer that would pass its cap, or gets no memory, stops growing, stays as it was and is
+ * `full` from then on; whoever writes checks once at the end.
  */
 #ifndef VD_BUFFER_H
 #define VD_BUFFER_H
@@ -22,7 +22,7 @@ typedef vd_bytes_t vd_str_t;
 
 static inline vd_bytes_t vd_bytes(const void *data, size_t size)
 {
-    return (vd_bytes_t){(const uint8_t *) data, size};
+    return (vd_bytes_t){(const uint8_t *)data, size};
 }
 
 static inline vd_str_t vd_str(const char *text)
@@ -41,7 +41,8 @@ static inline bool vd_bytes_equal(vd_bytes_t a, vd_bytes_t b)
     return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
 }
 
-/* Copies a string into `out` (`size` bytes, zero-ended). Returns false, with `out` cut, if it does not fit. */
+/* Copies a string into `out` (`size` bytes, zero-ended). Returns false, with `out` cut, if it does
+ * not fit. */
 bool vd_str_copy(char *out, size_t size, vd_str_t text);
 
 typedef struct vd_buffer {
@@ -60,8 +61,8 @@ void vd_buffer_free(vd_buffer_t *self);
 void vd_buffer_clear(vd_buffer_t *self);
 /* Appends bytes. Returns false, with nothing appended, when full. */
 bool vd_buffer_add(vd_buffer_t *self, const void *data, size_t size);
-/* Makes room for `size` more bytes and returns where they go, NULL when full; the caller writes there
- * and adds to `size`. */
+/* Makes room for `size` more bytes and returns where they go, NULL when full; the caller writes
+ * there and adds to `size`. */
 uint8_t *vd_buffer_reserve(vd_buffer_t *self, size_t size);
 /* Cuts the content to `size` bytes, which must not be more than it has; clears `full`. */
 void vd_buffer_cut(vd_buffer_t *self, size_t size);

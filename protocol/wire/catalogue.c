@@ -12,9 +12,9 @@
      .offset = offsetof(struct vd_##owner##_owner, key), .meaning = text},
 /* The row at the end keeps a table without fields legal C; it is never read. */
 #define VD_RECORD_BEGIN(name, meaning) static const vd_field_t name##_fields[] = {
-#define VD_RECORD_END(name) {.name = NULL}};
+#define VD_RECORD_END(owner) {.name = NULL}};
 #define VD_MESSAGE_BEGIN(upper, name, id, direction, meaning) static const vd_field_t name##_fields[] = {
-#define VD_MESSAGE_END(upper, name) {.name = NULL}};
+#define VD_MESSAGE_END(upper, owner) {.name = NULL}};
 #include "wire/messages.def"
 #undef VD_FIELD
 #undef VD_RECORD_BEGIN
@@ -71,7 +71,7 @@ const vd_shape_t *vd_shape_of_message(uint16_t id)
 
 const vd_shape_t *vd_shape_of_record(vd_record_id_t id)
 {
-    assert(id > VD_RECORD_none && (size_t) id <= RECORD_COUNT);
+    assert(id > VD_RECORD_none && (size_t)id <= RECORD_COUNT);
     const vd_shape_t *shape = &records[id - 1];
     assert(shape->id == id);
     return shape;

@@ -7,7 +7,7 @@ static uint32_t chain_number(uint32_t crc, uint64_t number, unsigned width)
 {
     uint8_t bytes[8];
     for (unsigned i = 0; i < width; i++)
-        bytes[i] = (uint8_t) (number >> 8 * (width - 1 - i));
+        bytes[i] = (uint8_t)(number >> 8 * (width - 1 - i));
     return vd_crc32c(crc, vd_bytes(bytes, width));
 }
 
@@ -15,7 +15,7 @@ uint32_t vd_commit_chain(uint32_t previous, const vd_commit_t *commit)
 {
     uint32_t crc = chain_number(0, previous, 4);
     crc = chain_number(crc, commit->index, 8);
-    crc = chain_number(crc, (uint64_t) commit->time_ms, 8);
+    crc = chain_number(crc, (uint64_t)commit->time_ms, 8);
     crc = chain_number(crc, commit->epoch, 8);
     for (uint32_t i = 0; i < commit->run_count; i++) {
         const vd_commit_run_t *run = &commit->runs[i];
@@ -72,7 +72,8 @@ static bool read_run(const vd_value_t *item, vd_commit_run_t *run)
     return status == VD_NOT_FOUND && run->count > 0;
 }
 
-vd_status_t vd_commit_next(vd_bytes_t *payload, vd_commit_t *commit, vd_commit_run_t *runs, uint32_t room)
+vd_status_t vd_commit_next(vd_bytes_t *payload, vd_commit_t *commit, vd_commit_run_t *runs,
+                           uint32_t room)
 {
     assert(payload != NULL && commit != NULL && (runs != NULL || room == 0));
     if (payload->size == 0)
@@ -91,7 +92,7 @@ vd_status_t vd_commit_next(vd_bytes_t *payload, vd_commit_t *commit, vd_commit_r
     *commit = (vd_commit_t){.index = index.u64,
                             .time_ms = vd_value_i64(&time_ms, 0),
                             .epoch = epoch.u64,
-                            .chain = (uint32_t) chain.u64,
+                            .chain = (uint32_t)chain.u64,
                             .run_count = list.count,
                             .runs = runs};
     vd_bytes_t items = list.bytes;

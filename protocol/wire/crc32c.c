@@ -1,4 +1,5 @@
-/* crc32c.c: CRC32C (Castagnoli polynomial, RFC 3720 appendix B.4), by instruction where there is one. */
+/* crc32c.c: CRC32C (Castagnoli polynomial, RFC 3720 appendix B.4), by instruction where there is
+ * one. */
 #include "wire/run.h"
 
 #include <assert.h>
@@ -20,8 +21,8 @@ static uint32_t crc_by_table(uint32_t crc, const uint8_t *at, size_t size)
 }
 
 #if defined(__x86_64__)
-__attribute__((target("sse4.2"))) static uint32_t crc_by_instruction(uint32_t crc, const uint8_t *at,
-                                                                     size_t size)
+__attribute__((target("sse4.2"))) static uint32_t crc_by_instruction(uint32_t crc,
+                                                                     const uint8_t *at, size_t size)
 {
     uint64_t wide = crc;
     while (size >= 8) {
@@ -31,7 +32,7 @@ __attribute__((target("sse4.2"))) static uint32_t crc_by_instruction(uint32_t cr
         at += 8;
         size -= 8;
     }
-    crc = (uint32_t) wide;
+    crc = (uint32_t)wide;
     while (size > 0) {
         crc = __builtin_ia32_crc32qi(crc, *at++);
         size--;

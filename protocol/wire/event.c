@@ -47,7 +47,8 @@ vd_status_t vd_event_read(vd_bytes_t bytes, vd_event_t *event)
     return whole && rest.size == 0 ? VD_OK : VD_BAD_EVENT;
 }
 
-void vd_event_write(vd_buffer_t *out, int64_t wall_ms, vd_str_t type, vd_bytes_t data, vd_bytes_t cause)
+void vd_event_write(vd_buffer_t *out, int64_t wall_ms, vd_str_t type, vd_bytes_t data,
+                    vd_bytes_t cause)
 {
     assert(data.size > 0 && type.size > 0);
     char ts[VD_TS_SIZE];
@@ -138,7 +139,7 @@ static void date_of_days(int64_t days, int64_t *year, int64_t *month, int64_t *d
 static char *put_digits(char *at, int64_t number, int width)
 {
     for (int i = width - 1; i >= 0; i--) {
-        at[i] = (char) ('0' + number % 10);
+        at[i] = (char)('0' + number % 10);
         number /= 10;
     }
     return at + width;
@@ -192,12 +193,14 @@ bool vd_ts_parse(vd_str_t text, int64_t *wall_ms)
         !take_digits(at + 14, 2, &minute) || !take_digits(at + 17, 2, &second) ||
         !take_digits(at + 20, 3, &ms))
         return false;
-    if (year < 1970 || month < 1 || month > 12 || day < 1 || hour > 23 || minute > 59 || second > 59)
+    if (year < 1970 || month < 1 || month > 12 || day < 1 || hour > 23 || minute > 59 ||
+        second > 59)
         return false;
     static const uint8_t month_days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
     if (day > month_days[month - 1] + (leap && month == 2))
         return false;
-    *wall_ms = ((days_of_date(year, month, day) * 24 + hour) * 60 + minute) * 60000 + second * 1000 + ms;
+    *wall_ms =
+        ((days_of_date(year, month, day) * 24 + hour) * 60 + minute) * 60000 + second * 1000 + ms;
     return true;
 }

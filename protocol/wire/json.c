@@ -14,7 +14,8 @@ static void add_text(vd_buffer_t *out, const char *text)
     vd_buffer_add(out, text, strlen(text));
 }
 
-/* The length of the UTF-8 sequence at the front, 0 if it is none (overlong forms and surrogates included). */
+/* The length of the UTF-8 sequence at the front, 0 if it is none (overlong forms and surrogates
+ * included). */
 static size_t utf8_size(vd_bytes_t rest)
 {
     const uint8_t *at = rest.data;
@@ -91,8 +92,8 @@ static void add_base64(vd_buffer_t *out, vd_bytes_t bytes)
     add_text(out, "\"");
     for (size_t i = 0; i < bytes.size; i += 3) {
         size_t left = bytes.size - i;
-        uint32_t group = (uint32_t) bytes.data[i] << 16;
-        group |= left > 1 ? (uint32_t) bytes.data[i + 1] << 8 : 0;
+        uint32_t group = (uint32_t)bytes.data[i] << 16;
+        group |= left > 1 ? (uint32_t)bytes.data[i + 1] << 8 : 0;
         group |= left > 2 ? bytes.data[i + 2] : 0;
         char four[4] = {digits[group >> 18], digits[group >> 12 & 63], digits[group >> 6 & 63],
                         digits[group & 63]};
@@ -199,7 +200,7 @@ void vd_value_json(vd_buffer_t *out, vd_bytes_t bytes)
         add_base64(out, value.bytes);
         break;
     case VD_KIND_EXT:
-        snprintf(text, sizeof text, "{\"ext\":%d,\"base64\":", (int8_t) value.bytes.data[0]);
+        snprintf(text, sizeof text, "{\"ext\":%d,\"base64\":", (int8_t)value.bytes.data[0]);
         add_text(out, text);
         add_base64(out, vd_bytes(value.bytes.data + 1, value.bytes.size - 1));
         add_text(out, "}");
@@ -257,15 +258,15 @@ static void write_json(const json_t *json, vd_buffer_t *out, unsigned depth)
     }
     switch (json_typeof(json)) {
     case JSON_OBJECT:
-        vd_write_map(out, (uint32_t) json_object_size(json));
-        json_object_foreach((json_t *) json, key, item)
+        vd_write_map(out, (uint32_t)json_object_size(json));
+        json_object_foreach((json_t *)json, key, item)
         {
             vd_write_text(out, key);
             write_json(item, out, depth + 1);
         }
         break;
     case JSON_ARRAY:
-        vd_write_array(out, (uint32_t) json_array_size(json));
+        vd_write_array(out, (uint32_t)json_array_size(json));
         json_array_foreach(json, at, item) write_json(item, out, depth + 1);
         break;
     case JSON_STRING:
@@ -291,10 +292,11 @@ vd_status_t vd_json_parse(vd_str_t text, vd_buffer_t *out, char *error, size_t e
 {
     assert(error != NULL && error_size > 0);
     json_error_t problem;
-    json_t *json = json_loadb((const char *) text.data, text.size,
+    json_t *json = json_loadb((const char *)text.data, text.size,
                               JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &problem);
     if (json == NULL) {
-        snprintf(error, error_size, "line %d, column %d: %s", problem.line, problem.column, problem.text);
+        snprintf(error, error_size, "line %d, column %d: %s", problem.line, problem.column,
+                 problem.text);
         return VD_MALFORMED;
     }
     size_t before = out->size;
@@ -303,6 +305,7 @@ vd_status_t vd_json_parse(vd_str_t text, vd_buffer_t *out, char *error, size_t e
     if (!out->full)
         return VD_OK;
     vd_buffer_cut(out, before);
-    snprintf(error, error_size, "too large (over %zu bytes) or nested deeper than %d", out->cap, VD_DEPTH_MAX);
+    snprintf(error, error_size, "too large (over %zu bytes) or nested deeper than %d", out->cap,
+             VD_DEPTH_MAX);
     return VD_TOO_LARGE;
 }

@@ -24,23 +24,23 @@ static vd_status_t read_number(const vd_field_t *field, const vd_value_t *value,
     case VD_TYPE_U64:
         if (value->kind != VD_KIND_U64)
             return VD_WRONG_TYPE;
-        *(uint64_t *) to = value->u64;
+        *(uint64_t *)to = value->u64;
         return VD_OK;
     case VD_TYPE_I64:
         if (!is_number || (value->kind == VD_KIND_U64 && value->u64 > INT64_MAX))
             return VD_WRONG_TYPE;
-        *(int64_t *) to = vd_value_i64(value, 0);
+        *(int64_t *)to = vd_value_i64(value, 0);
         return VD_OK;
     case VD_TYPE_F64:
         if (!is_number && value->kind != VD_KIND_F64)
             return VD_WRONG_TYPE;
-        *(double *) to = vd_value_f64(value, 0);
+        *(double *)to = vd_value_f64(value, 0);
         return VD_OK;
     default:
         assert(field->type == VD_TYPE_BOOL);
         if (value->kind != VD_KIND_BOOL)
             return VD_WRONG_TYPE;
-        *(bool *) to = value->boolean;
+        *(bool *)to = value->boolean;
         return VD_OK;
     }
 }
@@ -57,14 +57,14 @@ static vd_status_t read_field(const vd_field_t *field, const vd_value_t *value, 
     case VD_TYPE_VALUE:
         if (value->raw.size > field->limit)
             return VD_TOO_LARGE;
-        *(vd_bytes_t *) to = value->raw;
+        *(vd_bytes_t *)to = value->raw;
         return VD_OK;
     case VD_TYPE_ROWS:
         if (value->kind != VD_KIND_ARRAY)
             return VD_WRONG_TYPE;
         if (value->count > field->limit)
             return VD_TOO_LARGE;
-        *(vd_bytes_t *) to = value->raw;
+        *(vd_bytes_t *)to = value->raw;
         return VD_OK;
     default:
         return read_number(field, value, to);
@@ -98,7 +98,7 @@ static vd_status_t decode_map(const vd_shape_t *shape, vd_bytes_t map, void *bod
         const vd_field_t *field = find_field(shape, vd_value_str(&key), i);
         if (field == NULL)
             continue;
-        vd_status_t status = read_field(field, &item, (char *) body + field->offset);
+        vd_status_t status = read_field(field, &item, (char *)body + field->offset);
         if (status != VD_OK)
             return status;
         seen |= 1ull << (field - shape->fields);
@@ -126,7 +126,7 @@ static vd_status_t decode_header(vd_bytes_t header, vd_message_t *message)
     if (version.kind != VD_KIND_U64 || id.kind != VD_KIND_U64 || correlation.kind != VD_KIND_U64)
         return VD_MALFORMED;
     message->correlation = correlation.u64;
-    message->id = id.u64 <= UINT16_MAX ? (uint16_t) id.u64 : 0;
+    message->id = id.u64 <= UINT16_MAX ? (uint16_t)id.u64 : 0;
     return version.u64 == VD_PROTOCOL_VERSION && id.u64 <= UINT16_MAX ? VD_OK : VD_UNSUPPORTED;
 }
 
@@ -157,7 +157,7 @@ vd_status_t vd_record_decode(vd_bytes_t map, vd_record_id_t id, void *record)
         size_t size = shape->fields[i].type == VD_TYPE_BOOL ? sizeof(bool) : sizeof(uint64_t);
         bool wide = shape->fields[i].type != VD_TYPE_BOOL && shape->fields[i].type != VD_TYPE_U64 &&
                     shape->fields[i].type != VD_TYPE_I64 && shape->fields[i].type != VD_TYPE_F64;
-        memset((char *) record + shape->fields[i].offset, 0, wide ? sizeof(vd_bytes_t) : size);
+        memset((char *)record + shape->fields[i].offset, 0, wide ? sizeof(vd_bytes_t) : size);
     }
     vd_status_t status = vd_scan_exact(map, VD_DEPTH_MAX);
     return status == VD_OK ? decode_map(shape, map, record) : status;
@@ -166,16 +166,15 @@ vd_status_t vd_record_decode(vd_bytes_t map, vd_record_id_t id, void *record)
 vd_status_t vd_rows_next(vd_bytes_t *rows, vd_record_id_t id, void *record)
 {
     assert(rows != NULL && record != NULL);
-    if (rows->size == 0)
-        return VD_NOT_FOUND;
     vd_value_t value;
     vd_bytes_t rest = *rows;
     if (!vd_value_next(&rest, &value))
         return VD_NOT_FOUND;
     /* The first call sees the array itself; from then on `rows` is the elements that are left. */
     if (value.kind == VD_KIND_ARRAY) {
-        *rows = value.bytes;
-        return vd_rows_next(rows, id, record);
+        *rows = rest = value.bytes;
+        if (!vd_value_next(&rest, &value))
+            return VD_NOT_FOUND;
     }
     *rows = rest;
     return vd_record_decode(value.raw, id, record);

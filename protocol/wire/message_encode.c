@@ -11,17 +11,18 @@ static bool is_absent(const vd_field_t *field, const void *from)
     switch (field->type) {
     case VD_TYPE_U64:
     case VD_TYPE_I64:
-        return *(const uint64_t *) from == 0;
+        return *(const uint64_t *)from == 0;
     case VD_TYPE_F64:
-        return *(const double *) from == 0;
+        return *(const double *)from == 0;
     case VD_TYPE_BOOL:
-        return !*(const bool *) from;
+        return !*(const bool *)from;
     default:
-        return ((const vd_bytes_t *) from)->size == 0;
+        return ((const vd_bytes_t *)from)->size == 0;
     }
 }
 
-static vd_status_t write_bytes_field(const vd_field_t *field, const vd_bytes_t *from, vd_buffer_t *out)
+static vd_status_t write_bytes_field(const vd_field_t *field, const vd_bytes_t *from,
+                                     vd_buffer_t *out)
 {
     if (field->type != VD_TYPE_ROWS && from->size > field->limit)
         return VD_TOO_LARGE;
@@ -53,16 +54,16 @@ static vd_status_t write_field(const vd_field_t *field, const void *from, vd_buf
     vd_write_text(out, field->name);
     switch (field->type) {
     case VD_TYPE_U64:
-        vd_write_u64(out, *(const uint64_t *) from);
+        vd_write_u64(out, *(const uint64_t *)from);
         return VD_OK;
     case VD_TYPE_I64:
-        vd_write_i64(out, *(const int64_t *) from);
+        vd_write_i64(out, *(const int64_t *)from);
         return VD_OK;
     case VD_TYPE_F64:
-        vd_write_f64(out, *(const double *) from);
+        vd_write_f64(out, *(const double *)from);
         return VD_OK;
     case VD_TYPE_BOOL:
-        vd_write_bool(out, *(const bool *) from);
+        vd_write_bool(out, *(const bool *)from);
         return VD_OK;
     default:
         return write_bytes_field(field, from, out);
@@ -73,10 +74,10 @@ static vd_status_t encode_map(const vd_shape_t *shape, const void *body, vd_buff
 {
     uint32_t pairs = 0;
     for (size_t i = 0; i < shape->field_count; i++)
-        pairs += !is_absent(&shape->fields[i], (const char *) body + shape->fields[i].offset);
+        pairs += !is_absent(&shape->fields[i], (const char *)body + shape->fields[i].offset);
     vd_write_map(out, pairs);
     for (size_t i = 0; i < shape->field_count; i++) {
-        const void *from = (const char *) body + shape->fields[i].offset;
+        const void *from = (const char *)body + shape->fields[i].offset;
         if (is_absent(&shape->fields[i], from))
             continue;
         vd_status_t status = write_field(&shape->fields[i], from, out);

@@ -18,7 +18,7 @@ static void add_format(vd_buffer_t *out, const char *format, ...)
     int size = vsnprintf(text, sizeof text, format, args);
     va_end(args);
     assert(size >= 0);
-    vd_buffer_add(out, text, (size_t) size < sizeof text ? (size_t) size : sizeof text - 1);
+    vd_buffer_add(out, text, (size_t)size < sizeof text ? (size_t)size : sizeof text - 1);
 }
 
 static void print_field(const vd_field_t *field, const void *from, vd_buffer_t *out)
@@ -28,16 +28,16 @@ static void print_field(const vd_field_t *field, const void *from, vd_buffer_t *
     add_format(out, " %s=", field->name);
     switch (field->type) {
     case VD_TYPE_U64:
-        add_format(out, "%" PRIu64, *(const uint64_t *) from);
+        add_format(out, "%" PRIu64, *(const uint64_t *)from);
         break;
     case VD_TYPE_I64:
-        add_format(out, "%" PRId64, *(const int64_t *) from);
+        add_format(out, "%" PRId64, *(const int64_t *)from);
         break;
     case VD_TYPE_F64:
-        add_format(out, "%g", *(const double *) from);
+        add_format(out, "%g", *(const double *)from);
         break;
     case VD_TYPE_BOOL:
-        add_format(out, "%s", *(const bool *) from ? "true" : "false");
+        add_format(out, "%s", *(const bool *)from ? "true" : "false");
         break;
     case VD_TYPE_STR:
         vd_buffer_add(out, bytes->data, bytes->size < SHOWN_MAX ? bytes->size : SHOWN_MAX);
@@ -64,14 +64,14 @@ void vd_message_print(const vd_message_t *message, vd_buffer_t *out)
     if (message->correlation != 0)
         add_format(out, " #%" PRIu64, message->correlation);
     for (size_t i = 0; i < shape->field_count; i++)
-        print_field(&shape->fields[i], (const char *) &message->done + shape->fields[i].offset, out);
+        print_field(&shape->fields[i], (const char *)&message->done + shape->fields[i].offset, out);
     if (message->payload.size > 0)
         add_format(out, " +%zu bytes", message->payload.size);
 }
 
 static const char *type_name(vd_field_type_t type)
 {
-    static const char *const names[] = {"",     "str",  "uint", "int",  "float",
+    static const char *const names[] = {"",     "str", "uint", "int", "float",
                                         "bool", "bin", "any",  "rows"};
     assert(type >= VD_TYPE_STR && type <= VD_TYPE_ROWS);
     return names[type];

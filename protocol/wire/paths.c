@@ -11,7 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Room for "/<actor>.<port>": the longest name in use is "supervisor.lifecycle"; a little more for others. */
+/* Room for "/<actor>.<port>": the longest name in use is "supervisor.lifecycle"; a little more for
+ * others. */
 enum { SOCKET_NAME_BYTES = 32 };
 
 static vd_status_t join(char out[512], const char *a, const char *b, char *error, size_t error_size)
@@ -29,7 +30,8 @@ static vd_status_t absolute(const char *dir, char out[512], char *error, size_t 
         return join(out, dir, "", error, error_size);
     char here[512];
     if (getcwd(here, sizeof here) == NULL) {
-        snprintf(error, error_size, "working directory: %s; use an absolute --dir", strerror(errno));
+        snprintf(error, error_size, "working directory: %s; use an absolute --dir",
+                 strerror(errno));
         return VD_USAGE;
     }
     return join(out, here, dir, error, error_size);
@@ -66,7 +68,7 @@ static vd_status_t resolve_defaults(vd_paths_t *paths, char *error, size_t error
     if (run != NULL && run[0] == '/')
         status = join(paths->run, run, "vedette", error, error_size);
     else
-        snprintf(paths->run, sizeof paths->run, "/tmp/vedette-%u", (unsigned) getuid());
+        snprintf(paths->run, sizeof paths->run, "/tmp/vedette-%u", (unsigned)getuid());
     if (status != VD_OK)
         return status;
     if (base != NULL && base[0] == '/')
@@ -115,7 +117,8 @@ static vd_status_t make_path(const char *path, char *error, size_t error_size)
     bool made = true;
     for (char *slash = strchr(part + 1, '/'); made && slash; slash = strchr(slash + 1, '/')) {
         *slash = 0;
-        /* A parent that cannot be made but is there already (read-only, not ours) is no obstacle. */
+        /* A parent that cannot be made but is there already (read-only, not ours) is no obstacle.
+         */
         made = make_one(part) || access(part, X_OK) == 0;
         *slash = '/';
     }
@@ -124,7 +127,8 @@ static vd_status_t make_path(const char *path, char *error, size_t error_size)
     if (made && stat(path, &info) == 0 && S_ISDIR(info.st_mode))
         return VD_OK;
     int cause = made ? ENOTDIR : errno;
-    snprintf(error, error_size, "directory %s: cannot be made: %s; use another --dir or VEDETTE_DIR", path,
+    snprintf(error, error_size,
+             "directory %s: cannot be made: %s; use another --dir or VEDETTE_DIR", path,
              strerror(cause));
     return vd_status_of_errno(cause);
 }
@@ -139,7 +143,8 @@ vd_status_t vd_paths_create(const vd_paths_t *paths, char *error, size_t error_s
     }
     struct stat info;
     if (stat(paths->run, &info) == 0 && info.st_uid != getuid()) {
-        snprintf(error, error_size, "directory %s belongs to another user: use another --dir", paths->run);
+        snprintf(error, error_size, "directory %s belongs to another user: use another --dir",
+                 paths->run);
         return VD_DENIED;
     }
     if (stat(paths->run, &info) == 0 && (info.st_mode & 077) != 0 && chmod(paths->run, 0700) != 0) {

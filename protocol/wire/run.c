@@ -19,10 +19,10 @@ vd_status_t vd_run_next(vd_bytes_t *run, vd_entry_t *entry)
     if (vd_head_read(vd_bytes(at + CRC_SIZE, run->size - CRC_SIZE), &head) != VD_OK ||
         head.kind != VD_KIND_BIN)
         return VD_MALFORMED;
-    size_t size = CRC_SIZE + head.size + (size_t) head.content;
+    size_t size = CRC_SIZE + head.size + (size_t)head.content;
     assert(size <= run->size);
-    entry->crc = (uint32_t) at[1] << 24 | (uint32_t) at[2] << 16 | (uint32_t) at[3] << 8 | at[4];
-    entry->event = vd_bytes(at + CRC_SIZE + head.size, (size_t) head.content);
+    entry->crc = (uint32_t)at[1] << 24 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 8 | at[4];
+    entry->event = vd_bytes(at + CRC_SIZE + head.size, (size_t)head.content);
     entry->raw = vd_bytes(at, size);
     *run = vd_bytes(at + size, run->size - size);
     return VD_OK;
@@ -32,8 +32,8 @@ bool vd_run_add(vd_buffer_t *run, vd_bytes_t event)
 {
     size_t before = run->size;
     uint32_t crc = vd_crc32c(0, event);
-    uint8_t lead[CRC_SIZE] = {CRC_LEAD, (uint8_t) (crc >> 24), (uint8_t) (crc >> 16),
-                              (uint8_t) (crc >> 8), (uint8_t) crc};
+    uint8_t lead[CRC_SIZE] = {CRC_LEAD, (uint8_t)(crc >> 24), (uint8_t)(crc >> 16),
+                              (uint8_t)(crc >> 8), (uint8_t)crc};
     vd_buffer_add(run, lead, sizeof lead);
     vd_write_bin(run, event);
     if (!run->full)

@@ -1,10 +1,11 @@
 /* value.h: MessagePack values: scanning, reading without a copy, writing into a buffer.
  *
- * 1. Bytes from outside are scanned before anything else looks at them: every count and length is checked
- *    against the bytes that remain, and the depth against a limit. Scanning allocates nothing.
- * 2. Reading works on scanned bytes and gives views into them. On bytes that were never scanned it is
- *    still memory-safe: it stops at what does not fit.
- * 3. Writing uses msgpack-c's packer into a vd_buffer; an overfull buffer is noticed once, at the end.
+ * 1. Bytes from outside are scanned before anything else looks at them: every count and length is
+ * checked against the bytes that remain, and the depth against a limit. Scanning allocates nothing.
+ * 2. Reading works on scanned bytes and gives views into them. On bytes that were never scanned it
+ * is still memory-safe: it stops at what does not fit.
+ * 3. Writing uses msgpack-c's packer into a vd_buffer; an overfull buffer is noticed once, at the
+ * end.
  * 4. Integers keep their sign: an unsigned value above INT64_MAX has kind U64 and no i64 reading.
  */
 #ifndef VD_VALUE_H
@@ -28,15 +29,16 @@ typedef enum vd_kind {
 
 typedef struct vd_value {
     vd_kind_t kind;
-    uint32_t count;   /* ARRAY: elements; MAP: pairs */
+    uint32_t count; /* ARRAY: elements; MAP: pairs */
     union {
         bool boolean;
         uint64_t u64;
         int64_t i64;
         double f64;
     };
-    vd_bytes_t bytes; /* STR, BIN, EXT: the content; ARRAY, MAP: the elements, one after the other */
-    vd_bytes_t raw;   /* the whole value as it stands on the wire */
+    vd_bytes_t
+        bytes;      /* STR, BIN, EXT: the content; ARRAY, MAP: the elements, one after the other */
+    vd_bytes_t raw; /* the whole value as it stands on the wire */
 } vd_value_t;
 
 /* Scans the first value of `bytes`. Returns VD_OK and its size, VD_MALFORMED or VD_TOO_DEEP. */
@@ -44,8 +46,8 @@ vd_status_t vd_scan(vd_bytes_t bytes, unsigned depth_max, size_t *size);
 /* The same, and nothing may follow the value (VD_MALFORMED). */
 vd_status_t vd_scan_exact(vd_bytes_t bytes, unsigned depth_max);
 
-/* Reads the value at the front of `rest` and moves `rest` behind it. False at the end or at what is not
- * MessagePack. Strings are not checked for UTF-8. */
+/* Reads the value at the front of `rest` and moves `rest` behind it. False at the end or at what is
+ * not MessagePack. Strings are not checked for UTF-8. */
 bool vd_value_next(vd_bytes_t *rest, vd_value_t *value);
 /* Reads the single value that `bytes` holds. */
 bool vd_value_of(vd_bytes_t bytes, vd_value_t *value);

@@ -8,10 +8,10 @@
 static double float_of_bits(const vd_head_t *head)
 {
     if (head->single) {
-        uint32_t bits = (uint32_t) head->number;
+        uint32_t bits = (uint32_t)head->number;
         float number;
         memcpy(&number, &bits, sizeof number);
-        return (double) number;
+        return (double)number;
     }
     double number;
     memcpy(&number, &head->number, sizeof number);
@@ -24,7 +24,7 @@ bool vd_value_next(vd_bytes_t *rest, vd_value_t *value)
     vd_head_t head;
     if (vd_head_read(*rest, &head) != VD_OK)
         return false;
-    size_t size = head.size + (size_t) head.content;
+    size_t size = head.size + (size_t)head.content;
     if (head.count > 0 && vd_scan(*rest, VD_DEPTH_MAX, &size) != VD_OK)
         return false;
     assert(size <= rest->size);
@@ -37,7 +37,7 @@ bool vd_value_next(vd_bytes_t *rest, vd_value_t *value)
         value->boolean = head.number != 0;
         break;
     case VD_KIND_I64:
-        value->i64 = (int64_t) head.number;
+        value->i64 = (int64_t)head.number;
         break;
     case VD_KIND_F64:
         value->f64 = float_of_bits(&head);
@@ -82,7 +82,7 @@ int64_t vd_value_i64(const vd_value_t *value, int64_t fallback)
 {
     if (value->kind == VD_KIND_I64)
         return value->i64;
-    return value->kind == VD_KIND_U64 && value->u64 <= INT64_MAX ? (int64_t) value->u64 : fallback;
+    return value->kind == VD_KIND_U64 && value->u64 <= INT64_MAX ? (int64_t)value->u64 : fallback;
 }
 
 double vd_value_f64(const vd_value_t *value, double fallback)
@@ -91,9 +91,9 @@ double vd_value_f64(const vd_value_t *value, double fallback)
     case VD_KIND_F64:
         return value->f64;
     case VD_KIND_U64:
-        return (double) value->u64;
+        return (double)value->u64;
     case VD_KIND_I64:
-        return (double) value->i64;
+        return (double)value->i64;
     default:
         return fallback;
     }

@@ -1,14 +1,17 @@
 /* store.h: the contract of an event store, and its backends.
  *
  * 1. One writer. vd_store_append writes a batch whole or not at all, and VD_OK means it is on disk.
- * 2. Any other answer of append leaves the outcome of the batch unknown and the store `failed`: nothing more can be
- *    appended until vd_store_reopen has succeeded and told the tail; reads go on meanwhile as far as they can.
- * 3. Reads may run in other threads than appends and see whole batches only, each after its append returned.
- * 4. What is read is checked: a run whose CRCs or place do not match its commit is VD_CORRUPT with a text that
- *    names it, never served, never deleted.
+ * 2. Any other answer of append leaves the outcome of the batch unknown and the store `failed`:
+ * nothing more can be appended until vd_store_reopen has succeeded and told the tail; reads go on
+ * meanwhile as far as they can.
+ * 3. Reads may run in other threads than appends and see whole batches only, each after its append
+ * returned.
+ * 4. What is read is checked: a run whose CRCs or place do not match its commit is VD_CORRUPT with
+ * a text that names it, never served, never deleted.
  * 5. Keys: obs_sessions/<session>, obs_session_meta/<session>, obs_events/<session>:<20-digit seq>,
- *    obs_commits/<20-digit index>, obs_producers/<name>, obs_snapshots/, obs_store (id, format, epoch counter).
- *    Every record begins with its format version. A record of a newer format is VD_UNSUPPORTED, not garbage.
+ *    obs_commits/<20-digit index>, obs_producers/<name>, obs_snapshots/, obs_store (id, format,
+ * epoch counter). Every record begins with its format version. A record of a newer format is
+ * VD_UNSUPPORTED, not garbage.
  */
 #ifndef VD_STORE_H
 #define VD_STORE_H
@@ -54,8 +57,8 @@ typedef struct vd_store_session {
     uint8_t labels[1024]; /* one MessagePack map; cut to an empty map beyond */
 } vd_store_session_t;
 
-/* One durable unit: the commit with the producers and sessions as they stand after it. commit.run_count may
- * be 0: a batch of rejections and openings alone is a commit too. */
+/* One durable unit: the commit with the producers and sessions as they stand after it.
+ * commit.run_count may be 0: a batch of rejections and openings alone is a commit too. */
 typedef struct vd_store_batch {
     vd_commit_t commit;
     uint64_t epoch_counter; /* highest epoch ever given */
@@ -77,24 +80,33 @@ typedef struct vd_store_tail {
 
 typedef struct vd_store vd_store_t;
 
-/* Opens the store in directory `dir`, creating it (mode 0700) with a fresh id if there is none, and checks its tail.
- * Backends: "leveldb"; "memory" (dir is not used; see store/memory.h for what tests can do to it).
- * VD_OK; VD_BUSY (another process has it), VD_NO_SPACE, VD_DENIED, VD_IO, VD_CORRUPT, VD_UNSUPPORTED with text in `error`. */
-vd_status_t vd_store_open(const char *backend, const char *dir, vd_store_t **self, char *error, size_t error_size);
+/* Opens the store in directory `dir`, creating it (mode 0700) with a fresh id if there is none, and
+ * checks its tail. Backends: "leveldb"; "memory" (dir is not used; see store/memory.h for what
+ * tests can do to it). VD_OK; VD_BUSY (another process has it), VD_NO_SPACE, VD_DENIED, VD_IO,
+ * VD_CORRUPT, VD_UNSUPPORTED with text in `error`. */
+vd_status_t vd_store_open(const char *backend, const char *dir, vd_store_t **self, char *error,
+                          size_t error_size);
 void vd_store_close(vd_store_t **self);
 void vd_store_tail(vd_store_t *self, vd_store_tail_t *tail);
 /* Writes one batch durably. On VD_OK every later read sees it. */
-vd_status_t vd_store_append(vd_store_t *self, const vd_store_batch_t *batch, char *error, size_t error_size);
-/* After a failed append: closes, opens again, verifies. VD_OK, or why not yet (reads still work); try again later. */
-vd_status_t vd_store_reopen(vd_store_t *self, vd_store_tail_t *tail, char *error, size_t error_size);
+vd_status_t vd_store_append(vd_store_t *self, const vd_store_batch_t *batch, char *error,
+                            size_t error_size);
+/* After a failed append: closes, opens again, verifies. VD_OK, or why not yet (reads still work);
+ * try again later. */
+vd_status_t vd_store_reopen(vd_store_t *self, vd_store_tail_t *tail, char *error,
+                            size_t error_size);
 
 /* Calls `each` for every producer, and every session (oldest id first), until it returns false. */
-vd_status_t vd_store_producers(vd_store_t *self, bool (*each)(void *arg, const vd_store_producer_t *), void *arg);
-vd_status_t vd_store_sessions(vd_store_t *self, bool (*each)(void *arg, const vd_store_session_t *), void *arg);
+vd_status_t vd_store_producers(vd_store_t *self,
+                               bool (*each)(void *arg, const vd_store_producer_t *), void *arg);
+vd_status_t vd_store_sessions(vd_store_t *self, bool (*each)(void *arg, const vd_store_session_t *),
+                              void *arg);
 /* One session. VD_OK or VD_NOT_FOUND. */
 vd_status_t vd_store_session(vd_store_t *self, const char *session, vd_store_session_t *out);
-/* The commit with the event session:seq, and the event's place in it. VD_OK, VD_NOT_FOUND (never was), VD_PRUNED. */
-vd_status_t vd_store_find(vd_store_t *self, const char *session, uint64_t seq, uint64_t *index, uint64_t *at);
+/* The commit with the event session:seq, and the event's place in it. VD_OK, VD_NOT_FOUND (never
+ * was), VD_PRUNED. */
+vd_status_t vd_store_find(vd_store_t *self, const char *session, uint64_t seq, uint64_t *index,
+                          uint64_t *at);
 
 /* Reading commits in order. A cursor sees the store as it was at its last seek. */
 typedef struct vd_store_cursor vd_store_cursor_t;
@@ -102,9 +114,11 @@ vd_status_t vd_store_cursor_new(vd_store_t *self, vd_store_cursor_t **cursor);
 void vd_store_cursor_destroy(vd_store_cursor_t **cursor);
 /* Places the cursor before commit `index`; with `session`, only this session's runs are read. */
 vd_status_t vd_store_cursor_seek(vd_store_cursor_t *cursor, uint64_t index, const char *session);
-/* The next commit (with `session`: the next that has a run of it). Bytes live until the next call on this cursor.
- * VD_OK; VD_NOT_FOUND at the end; VD_CORRUPT with text in `error` (the cursor then stands behind it); VD_IO. */
-vd_status_t vd_store_cursor_next(vd_store_cursor_t *cursor, vd_commit_t *commit, char *error, size_t error_size);
+/* The next commit (with `session`: the next that has a run of it). Bytes live until the next call
+ * on this cursor. VD_OK; VD_NOT_FOUND at the end; VD_CORRUPT with text in `error` (the cursor then
+ * stands behind it); VD_IO. */
+vd_status_t vd_store_cursor_next(vd_store_cursor_t *cursor, vd_commit_t *commit, char *error,
+                                 size_t error_size);
 /* The chain of commit `index`. VD_OK, VD_NOT_FOUND (never was) or VD_PRUNED. */
 vd_status_t vd_store_chain(vd_store_t *self, uint64_t index, uint32_t *chain);
 

@@ -1,0 +1,227 @@
+/* frame.c: cutting commits into frames. */
+#include "stream/frame.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+/* Commits and bytes looked at for one frame, so that a filter that matches nothing costs a bounded
+ * time. */
+#define READS_MAX      256u
+#define SCAN_BYTES_MAX (4u * 1024 * 1024)
+/* What a commit and a piece cost in the payload beside the events, at most. */
+#define COMMIT_OVERHEAD 48u
+#define PIECE_OVERHEAD  (VD_NAME_BYTES_MAX + 32u)
+
+/* The cut of one commit, as it grows. */
+typedef struct cut {
+    uint32_t count; /* pieces */
+    size_t bytes;   /* that the commit will take in the payload */
+    uint64_t events;
+    uint64_t event_bytes;
+    uint64_t next; /* place of the first event that was not looked at */
+    bool full;     /* that event did not fit */
+    bool open;     /* the last piece ends right before `next` */
+} cut_t;
+
+void vd_frame_init(vd_frame_t *self)
+{
+    assert(self != NULL);
+    vd_buffer_init(&self->payload,
+                   VD_ITEMS_BYTES_MAX + VD_EVENT_BYTES_MAX + COMMIT_OVERHEAD + PIECE_OVERHEAD + 64);
+    vd_frame_clear(self);
+}
+
+void vd_frame_clear(vd_frame_t *self)
+{
+    vd_buffer_clear(&self->payload);
+    self->commits = 0;
+    self->events = 0;
+    self->bytes = 0;
+    self->error[0] = 0;
+}
+
+void vd_frame_free(vd_frame_t *self)
+{
+    assert(self != NULL);
+    vd_buffer_free(&self->payload);
+}
+
+static bool fits(const vd_frame_t *self, const vd_frame_want_t *want, const cut_t *cut,
+                 size_t entry_size)
+{
+    uint64_t events = self->events + cut->events;
+    if (events == 0)
+        return true;
+    if (events >= want->items_max || self->bytes + cut->event_bytes >= want->bytes_max)
+        return false;
+    if (!cut->open && cut->count == VD_COMMIT_PIECES_MAX)
+        return false;
+    size_t size = self->payload.size + cut->bytes + entry_size + (cut->open ? 0 : PIECE_OVERHEAD);
+    return size <= VD_ITEMS_BYTES_MAX;
+}
+
+static void take(vd_frame_t *self, cut_t *cut, const vd_commit_run_t *run, uint64_t seq,
+                 const vd_entry_t *entry)
+{
+    if (!cut->open) {
+        assert(cut->count < VD_COMMIT_PIECES_MAX);
+        self->pieces[cut->count++] = (vd_commit_run_t){.session = run->session,
+                                                       .at = cut->next,
+                                                       .first_seq = seq,
+                                                       .run = vd_bytes(entry->raw.data, 0)};
+        cut->bytes += PIECE_OVERHEAD;
+        cut->open = true;
+    }
+    vd_commit_run_t *piece = &self->pieces[cut->count - 1];
+    assert(piece->run.data + piece->run.size == entry->raw.data);
+    piece->run.size += entry->raw.size;
+    piece->count++;
+    cut->bytes += entry->raw.size;
+    cut->events++;
+    cut->event_bytes += entry->event.size;
+}
+
+static bool type_matches(const char *type, vd_bytes_t bytes)
+{
+    vd_event_t event;
+    if (type[0] == 0)
+        return true;
+    return vd_event_read(bytes, &event) == VD_OK && vd_glob_match(vd_str(type), event.type);
+}
+
+/* Goes through one run. False when the run is not what its commit says. */
+static bool cut_run(vd_frame_t *self, const vd_frame_want_t *want, cut_t *cut,
+                    const vd_commit_run_t *run, uint64_t from)
+{
+    vd_bytes_t rest = run->run;
+    cut->open = false;
+    for (uint32_t i = 0; i < run->count; i++) {
+        vd_entry_t entry;
+        if (vd_run_next(&rest, &entry) != VD_OK)
+            return false;
+        uint64_t at = run->at + i;
+        if (at < from)
+            continue;
+        cut->next = at;
+        if (!type_matches(want->type, entry.event)) {
+            cut->open = false;
+        } else if (fits(self, want, cut, entry.raw.size)) {
+            take(self, cut, run, run->first_seq + i, &entry);
+        } else {
+            cut->full = true;
+            return true;
+        }
+        cut->next = at + 1;
+    }
+    return rest.size == 0;
+}
+
+/* Adds what matches of `commit` from its event `from` on. */
+static vd_status_t cut_commit(vd_frame_t *self, const vd_frame_want_t *want,
+                              const vd_commit_t *commit, uint64_t from, cut_t *cut)
+{
+    *cut = (cut_t){.next = from, .bytes = COMMIT_OVERHEAD};
+    for (uint32_t r = 0; r < commit->run_count && !cut->full; r++) {
+        const vd_commit_run_t *run = &commit->runs[r];
+        if (!cut_run(self, want, cut, run, from)) {
+            snprintf(self->error, sizeof self->error,
+                     "commit %llu: the run of session %.*s does not hold the %u events that the "
+                     "commit lists",
+                     (unsigned long long)commit->index, (int)run->session.size,
+                     (const char *)run->session.data, run->count);
+            return VD_CORRUPT;
+        }
+    }
+    if (cut->events == 0)
+        return VD_OK;
+    vd_commit_t piece = *commit;
+    piece.runs = self->pieces;
+    piece.run_count = cut->count;
+    vd_commit_write(&self->payload, &piece);
+    assert(!self->payload.full);
+    self->events += cut->events;
+    self->bytes += cut->event_bytes;
+    return VD_OK;
+}
+
+/* Nothing (more) is there up to the tail. */
+static vd_status_t reach_tail(vd_frame_t *self, const vd_stream_tail_t *tail,
+                              const vd_frame_want_t *want, vd_place_t *place)
+{
+    if (tail->head <= place->index)
+        return VD_OK;
+    if (want->session[0] == 0) {
+        snprintf(self->error, sizeof self->error,
+                 "store %s: commit %llu is missing below the newest, %llu", tail->store,
+                 (unsigned long long)place->index + 1, (unsigned long long)tail->head);
+        return VD_CORRUPT;
+    }
+    *place = (vd_place_t){.index = tail->head, .chain = tail->chain};
+    return VD_OK;
+}
+
+/* Is `commit`, the first one found behind `place`, the one that must come there? */
+static bool is_next(const vd_frame_want_t *want, const vd_place_t *place, const vd_commit_t *commit)
+{
+    if (want->session[0] != 0)
+        return commit->index > place->index;
+    return commit->index == place->index + 1;
+}
+
+static size_t commit_bytes(const vd_commit_t *commit)
+{
+    size_t bytes = 0;
+    for (uint32_t r = 0; r < commit->run_count; r++)
+        bytes += commit->runs[r].run.size;
+    return bytes;
+}
+
+/* Takes the next commit into the frame. VD_OK: there may be more; VD_NOT_FOUND: the frame is done.
+ */
+static vd_status_t fill_next(vd_frame_t *self, const vd_stream_source_t *source, void *arg,
+                             const vd_stream_tail_t *tail, const vd_frame_want_t *want,
+                             vd_place_t *place, size_t *scanned)
+{
+    vd_commit_t commit = {0};
+    cut_t cut;
+    vd_status_t status = source->read(arg, place->index + 1, want->session, &commit, self->error,
+                                      sizeof self->error);
+    if (status == VD_NOT_FOUND) {
+        status = reach_tail(self, tail, want, place);
+        return status == VD_OK ? VD_NOT_FOUND : status;
+    }
+    if (status != VD_OK)
+        return status;
+    if (!is_next(want, place, &commit)) {
+        snprintf(self->error, sizeof self->error, "commit %llu is not held, the next one is %llu",
+                 (unsigned long long)place->index + 1, (unsigned long long)commit.index);
+        return VD_PRUNED;
+    }
+    uint64_t from = commit.index == place->index + 1 ? place->offset : 0;
+    status = cut_commit(self, want, &commit, from, &cut);
+    if (status != VD_OK)
+        return status;
+    *scanned += commit_bytes(&commit);
+    if (!cut.full)
+        *place = (vd_place_t){.index = commit.index, .chain = commit.chain};
+    else if (cut.next > 0)
+        *place = (vd_place_t){commit.index - 1, cut.next, commit.chain};
+    self->commits += cut.events > 0 ? 1 : 0;
+    return cut.full ? VD_NOT_FOUND : VD_OK;
+}
+
+vd_status_t vd_frame_fill(vd_frame_t *self, const vd_stream_source_t *source, void *arg,
+                          const vd_stream_tail_t *tail, const vd_frame_want_t *want,
+                          vd_place_t *place)
+{
+    assert(want->items_max > 0 && want->bytes_max > 0 && want->commits_max > 0);
+    size_t scanned = 0;
+    vd_status_t status = VD_OK;
+    vd_frame_clear(self);
+    for (uint32_t reads = 0; status == VD_OK && reads < READS_MAX && scanned < SCAN_BYTES_MAX &&
+                             self->commits < want->commits_max;
+         reads++)
+        status = fill_next(self, source, arg, tail, want, place, &scanned);
+    /* What came before a trouble goes out first; the trouble is met again. */
+    return status == VD_NOT_FOUND || self->events > 0 ? VD_OK : status;
+}

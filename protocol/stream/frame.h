@@ -1,0 +1,47 @@
+/* frame.h: fills one COMMITS frame: commits after a place, cut by filter, credit and size.
+ *
+ * 1. A place is a position without its store. Filling moves the place behind what was looked at,
+ * whether it matched or not.
+ * 2. The first event of a frame always fits; every further one only within all limits.
+ */
+#ifndef VD_STREAM_FRAME_H
+#define VD_STREAM_FRAME_H
+
+#include "stream/stream.h"
+
+typedef struct vd_place {
+    uint64_t index;
+    uint64_t offset;
+    uint32_t chain;
+} vd_place_t;
+
+/* What may go into the frame. */
+typedef struct vd_frame_want {
+    const char *session; /* empty: all */
+    const char *type;    /* glob; empty: all */
+    uint64_t items_max;  /* above 0 */
+    uint64_t bytes_max;  /* of events; above 0 */
+    uint32_t commits_max;
+} vd_frame_want_t;
+
+typedef struct vd_frame {
+    vd_buffer_t payload;
+    uint32_t commits;
+    uint64_t events;
+    uint64_t bytes; /* of events */
+    vd_commit_run_t pieces[VD_COMMIT_PIECES_MAX];
+    char error[VD_TEXT_BYTES_MAX];
+} vd_frame_t;
+
+void vd_frame_init(vd_frame_t *self);
+void vd_frame_free(vd_frame_t *self);
+/* Makes the frame empty. */
+void vd_frame_clear(vd_frame_t *self);
+/* Fills the frame from `source` and moves `place`. VD_OK (also with no event in it); VD_CORRUPT or
+ * VD_PRUNED, with text in `error`, when the first thing behind `place` cannot be served; any other
+ * status: not now. */
+vd_status_t vd_frame_fill(vd_frame_t *self, const vd_stream_source_t *source, void *arg,
+                          const vd_stream_tail_t *tail, const vd_frame_want_t *want,
+                          vd_place_t *place);
+
+#endif

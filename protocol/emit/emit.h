@@ -2,14 +2,22 @@
  *
  * 1. Events are numbered from mark + 1. A frame is the atomic unit: it is committed whole, rejected
  * whole, or sent again whole with the same numbers and the same bytes.
- * 2. At most `window` events (and EMIT_FRAMES of frames) are out unanswered; vd_emit_offer refuses
- * more with VD_OVERLOADED and takes nothing.
+ * 2. At most `window` events are out unanswered; frames beyond wait. vd_emit_offer refuses what
+ * does not fit (VD_EMIT_FRAMES_MAX frames, `bytes_max` bytes) with VD_OVERLOADED and takes nothing.
  * 3. After any silence, reconnect or NOT_NOW the core sends the same numbers again; the ingestor
- * says which are stored. Reconnecting keeps the epoch: OPEN is sent once in a life, until it is
- * answered.
+ * says which are stored. Reconnecting keeps the epoch: OPEN takes the name once, and is sent until
+ * it is answered. When there is nothing else to say, OPEN with the epoch is the sign of life
+ * (EMIT_BEAT_MS).
  * 4. Every frame ends in exactly one outcome: committed (with session, sequence of the last event
- * and position where it is known) or rejected. Outcomes come in order of numbers.
- * 5. Fenced is final: a newer producer of this name exists; nothing more is sent.
+ * and position where it is known) or rejected. Outcomes come in order of numbers. A COMMITTED names
+ * the rejected numbers that it covers, so no lost REJECTED makes a rejected frame look stored.
+ * 5. Fenced is final: a newer producer of this name exists; nothing more is sent. Frames without
+ * outcome then end as VD_FENCED: whether they are stored is not known here.
+ * 6. Numbers are given anew only under a new epoch: when the ingestor's store has lost what it had
+ * answered (NOT_NOW went_back) or a frame was refused without consuming its numbers, the core takes
+ * its name again.
+ * 7. Allocates in vd_emit_new only. Any call may fill effects; what does not fit follows from the
+ * timer.
  */
 #ifndef VD_EMIT_H
 #define VD_EMIT_H
@@ -21,7 +29,7 @@
 
 typedef struct vd_outcome {
     uint64_t token; /* what the frame was offered with */
-    uint64_t first; /* number of its first event */
+    uint64_t first; /* number of its first event; 0: never had one */
     uint32_t count;
     vd_status_t status; /* VD_OK: on disk; else why it was rejected */
     char text[VD_TEXT_BYTES_MAX + 1];
@@ -46,12 +54,14 @@ typedef enum vd_emit_state {
 typedef struct vd_emit vd_emit_t;
 
 /* Makes the core for producer `producer` on connecting port `port`, peer `peer`, with its timer id.
- * Frames are kept in a ring of `bytes_max` bytes (at least 2 x EMIT_BYTES_MAX to take the largest).
- * NULL without memory. */
-vd_emit_t *vd_emit_new(const char *producer, uint16_t port, const vd_peer_t *peer, uint32_t timer,
-                       uint32_t bytes_max, vd_outcome_fn *outcome, void *arg);
+ * `life` is random and fresh for each life of the process (vd_actor_inc). Frames are kept in a ring
+ * of `bytes_max` bytes (at least 2 x EMIT_BYTES_MAX to take the largest). `outcome` may offer, and
+ * nothing else. NULL without memory. */
+vd_emit_t *vd_emit_new(const char *producer, uint64_t life, uint16_t port, const vd_peer_t *peer,
+                       uint32_t timer, uint32_t bytes_max, vd_outcome_fn *outcome, void *arg);
 void vd_emit_destroy(vd_emit_t **self);
-/* Connects to the ingestor and sends OPEN. */
+/* Connects to the ingestor and sends OPEN. Again with another endpoint: moves there and sends again
+ * what is out. */
 void vd_emit_open(vd_emit_t *self, vd_now_t now, const char *endpoint, vd_effects_t *effects);
 /* Takes a frame of `count` events (a run, see wire/run.h) for `session`; sends it when the window
  * allows. VD_OK; VD_OVERLOADED (nothing taken, offer again after an outcome); VD_FENCED;

@@ -19,6 +19,8 @@
 #include "wire/commit.h"
 #include "wire/status.h"
 
+#include <stddef.h>
+
 #define VD_STORE_FORMAT 1
 
 /* A range of numbers that was rejected and not yet confirmed by its producer. */
@@ -31,12 +33,16 @@ typedef struct vd_store_reject {
 typedef struct vd_store_producer {
     char name[VD_NAME_BYTES_MAX + 1];
     uint64_t epoch;
+    uint64_t life;                       /* of the producer that holds the epoch */
     uint64_t mark;                       /* highest number consumed */
     int64_t used_ms;                     /* last use, UTC */
     char session[VD_NAME_BYTES_MAX + 1]; /* of event `mark`; empty when it was rejected */
     uint64_t seq;
     uint32_t reject_count;
     vd_store_reject_t rejects[VD_REJECTS_PER_PRODUCER_MAX];
+    uint32_t past_count;
+    uint64_t past[VD_LIVES_REMEMBERED]; /* lives that were fenced, newest first: their OPENs are
+                                           refused */
 } vd_store_producer_t;
 
 typedef enum vd_session_state {
@@ -50,6 +56,7 @@ typedef struct vd_store_session {
     char session[VD_NAME_BYTES_MAX + 1];
     char name[VD_NAME_BYTES_MAX + 1];
     char owner[VD_NAME_BYTES_MAX + 1];
+    uint64_t owner_epoch; /* under which the owner began it or last wrote to it; 0: no owner */
     vd_session_state_t state;
     int64_t started_ms, ended_ms, last_ms;
     uint64_t last_seq, last_index;
@@ -66,6 +73,8 @@ typedef struct vd_store_batch {
     uint32_t producer_count;
     const vd_store_session_t *const *sessions;
     uint32_t session_count;
+    const char *const *forgotten; /* names of producers whose records are removed */
+    uint32_t forgotten_count;
 } vd_store_batch_t;
 
 /* Where the store ends. */
@@ -119,7 +128,7 @@ vd_status_t vd_store_cursor_seek(vd_store_cursor_t *cursor, uint64_t index, cons
  * stands behind it); VD_IO. */
 vd_status_t vd_store_cursor_next(vd_store_cursor_t *cursor, vd_commit_t *commit, char *error,
                                  size_t error_size);
-/* The chain of commit `index`. VD_OK, VD_NOT_FOUND (never was) or VD_PRUNED. */
+/* The chain of commit `index` (0 has chain 0). VD_OK, VD_NOT_FOUND (never was) or VD_PRUNED. */
 vd_status_t vd_store_chain(vd_store_t *self, uint64_t index, uint32_t *chain);
 
 #endif

@@ -1,0 +1,48 @@
+/* backend.h: what a backend of the store provides, and the table of backends.
+ *
+ * 1. A backend is one file with a table vd_store_<name>_ops, and one row in backends.def.
+ * 2. Its store and cursor structures begin with vd_store_t and vd_store_cursor_t; `open` and
+ * `cursor_new` set `ops` there. store.c checks arguments and dispatches; the contract of each
+ * function is that of store.h.
+ */
+#ifndef VD_STORE_BACKEND_H
+#define VD_STORE_BACKEND_H
+
+#include "store/store.h"
+
+typedef struct vd_store_ops {
+    const char *name;
+    vd_status_t (*open)(const char *dir, vd_store_t **self, char *error, size_t error_size);
+    void (*close)(vd_store_t *self); /* frees self */
+    void (*tail)(vd_store_t *self, vd_store_tail_t *tail);
+    vd_status_t (*append)(vd_store_t *self, const vd_store_batch_t *batch, char *error,
+                          size_t error_size);
+    vd_status_t (*reopen)(vd_store_t *self, vd_store_tail_t *tail, char *error, size_t error_size);
+    vd_status_t (*producers)(vd_store_t *self, bool (*each)(void *arg, const vd_store_producer_t *),
+                             void *arg);
+    vd_status_t (*sessions)(vd_store_t *self, bool (*each)(void *arg, const vd_store_session_t *),
+                            void *arg);
+    vd_status_t (*session)(vd_store_t *self, const char *session, vd_store_session_t *out);
+    vd_status_t (*find)(vd_store_t *self, const char *session, uint64_t seq, uint64_t *index,
+                        uint64_t *at);
+    vd_status_t (*chain)(vd_store_t *self, uint64_t index, uint32_t *chain);
+    vd_status_t (*cursor_new)(vd_store_t *self, vd_store_cursor_t **cursor);
+    void (*cursor_destroy)(vd_store_cursor_t *cursor); /* frees cursor */
+    vd_status_t (*cursor_seek)(vd_store_cursor_t *cursor, uint64_t index, const char *session);
+    vd_status_t (*cursor_next)(vd_store_cursor_t *cursor, vd_commit_t *commit, char *error,
+                               size_t error_size);
+} vd_store_ops_t;
+
+struct vd_store {
+    const vd_store_ops_t *ops;
+};
+
+struct vd_store_cursor {
+    const vd_store_ops_t *ops;
+};
+
+#define VD_STORE_BACKEND(name) extern const vd_store_ops_t vd_store_##name##_ops;
+#include "store/backends.def"
+#undef VD_STORE_BACKEND
+
+#endif

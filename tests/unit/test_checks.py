@@ -17,6 +17,7 @@ CLEAN = {
     "actors/kit/actor.h": '#include "core/core.h"\n',
     "broker/broker.c": '#include "core/core.h"\n#include "kit/actor.h"\n',
     "observers/observer.h": "int two(void);\n",
+    "observers/two/two.h": '#include "../observer.h"\n',
     "tools/run": "#!/usr/bin/env bash\necho hello\n",
 }
 
@@ -27,10 +28,12 @@ BREACHES = [
     ("layering", "broker/bad.c", '#include "observer.h"\n'),
     ("layering", "protocol/core/bad.c", '#include "kit/actor.h"\n'),
     ("layering", "actors/poller/bad.c", '#include "../../broker/broker.h"\n'),
+    ("layering", "observers/one/bad.c", '#include "two/two.h"\n'),
     ("vocabulary", "actors/kit/bad.c", "int raft_term;\n"),
     ("vocabulary", "protocol/bad.md", "the new Leader\n"),
     ("purity", "protocol/core/bad.c", "#include <unistd.h>\n"),
     ("purity", "protocol/feed/bad.c", "int f(void)\n{\n    return time(0);\n}\n"),
+    ("purity", "observers/one/bad.c", "#include <time.h>\n"),
     ("format", "broker/bad.c", "int  f( void );\n"),
     ("sizes", "broker/bad.c", "int x;\n" * 601),
     ("sizes", "broker/bad.c", LONG_FUNCTION),

@@ -6,11 +6,14 @@
 
 #include <stdint.h>
 
+#ifndef VD_STATUS_DEFINED /* the client's header, self-contained, has the same rows */
+#define VD_STATUS_DEFINED
 typedef enum vd_status {
 #define VD_STATUS(name, number, wire, exit_code, text) VD_##name = number,
 #include "wire/status.def"
 #undef VD_STATUS
 } vd_status_t;
+#endif
 
 /* The name on the wire, "ok"; "unknown" for a number without a row. Never NULL. */
 const char *vd_status_name(vd_status_t status);

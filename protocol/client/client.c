@@ -1,0 +1,262 @@
+/* client.c: a client, its directories, its errors, its sockets, and JSON for its values. */
+#include "client/client_impl.h"
+#include "wire/run.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    JSON_BYTES_MAX = 16 * VD_FRAME_BYTES_MAX, /* base64 and escapes make a value longer */
+    RECONNECT_MS = 20,
+    RECONNECT_MS_MAX = 500,
+};
+
+const char *vd_client_status_name(vd_status_t status)
+{
+    return vd_status_name(status);
+}
+
+const char *vd_client_status_text(vd_status_t status)
+{
+    return vd_status_text(status);
+}
+
+const char *vd_client_version(void)
+{
+    return VD_VERSION;
+}
+
+vd_client_t *vd_client_new(const char *dir)
+{
+    vd_client_t *self = calloc(1, sizeof *self);
+    if (self == NULL)
+        return NULL;
+    self->paths_status = vd_paths_resolve(dir, &self->paths, self->error, sizeof self->error);
+    vd_buffer_init(&self->out, VD_FRAME_BYTES_MAX);
+    vd_buffer_init(&self->json, JSON_BYTES_MAX);
+    vd_buffer_init(&self->pack, VD_FRAME_BYTES_MAX);
+    vd_buffer_init(&self->rows, VD_FRAME_BYTES_MAX);
+    return self;
+}
+
+static void drop_frames(vd_client_t *self)
+{
+    for (uint32_t i = 0; i < self->frame_count; i++)
+        zmq_msg_close(&self->frames[i]);
+    self->frame_count = 0;
+}
+
+void vd_client_destroy(vd_client_t **self_p)
+{
+    assert(self_p != NULL);
+    vd_client_t *self = *self_p;
+    if (self == NULL)
+        return;
+    assert(self->engines == NULL); /* law 5 of vedette.h */
+    drop_frames(self);
+    for (size_t i = 0; i < VD_CLIENT_LINKS_MAX; i++)
+        if (self->links[i].socket != NULL)
+            zmq_close(self->links[i].socket);
+    if (self->context != NULL)
+        while (zmq_ctx_term(self->context) != 0 && errno == EINTR)
+            continue;
+    vd_effects_destroy(&self->effects);
+    vd_buffer_free(&self->out);
+    vd_buffer_free(&self->json);
+    vd_buffer_free(&self->pack);
+    vd_buffer_free(&self->rows);
+    free(self);
+    *self_p = NULL;
+}
+
+const char *vd_client_error(const vd_client_t *self)
+{
+    return self->error;
+}
+
+const char *vd_client_run_dir(const vd_client_t *self)
+{
+    return self->paths.run;
+}
+
+const char *vd_client_store_dir(const vd_client_t *self)
+{
+    return self->paths.store;
+}
+
+const char *vd_client_log_dir(const vd_client_t *self)
+{
+    return self->paths.logs;
+}
+
+vd_status_t vd_client_fail(vd_client_t *self, vd_status_t status, const char *format, ...)
+{
+    assert(status != VD_OK && format != NULL);
+    char text[sizeof self->error]; /* an argument may be the old text */
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    memcpy(self->error, text, sizeof text);
+    return status;
+}
+
+vd_now_t vd_client_now(void)
+{
+    struct timespec mono, wall;
+    clock_gettime(CLOCK_MONOTONIC, &mono);
+    clock_gettime(CLOCK_REALTIME, &wall);
+    return (vd_now_t){.mono_us = (int64_t)mono.tv_sec * 1000000 + mono.tv_nsec / 1000,
+                      .wall_ms = (int64_t)wall.tv_sec * 1000 + wall.tv_nsec / 1000000};
+}
+
+int64_t vd_client_deadline_us(int timeout_ms)
+{
+    return timeout_ms < 0 ? INT64_MAX : vd_client_now().mono_us + (int64_t)timeout_ms * 1000;
+}
+
+vd_status_t vd_client_endpoint(vd_client_t *self, const char *actor, const char *port,
+                               char out[VD_ENDPOINT_BYTES_MAX + 1])
+{
+    if (self->paths_status != VD_OK)
+        return self->paths_status;
+    if (actor == NULL || port == NULL || !vd_name_valid(vd_str(actor)) ||
+        strchr(actor, '/') != NULL)
+        return vd_client_fail(self, VD_USAGE, "'%s' is not the name of an actor",
+                              actor != NULL ? actor : "");
+    size_t size = strlen(self->paths.run) + strlen(actor) + strlen(port) + 2;
+    if (size > VD_IPC_PATH_BYTES_MAX)
+        return vd_client_fail(self, VD_USAGE, "%s/%s.%s: a socket's path has at most %d bytes",
+                              self->paths.run, actor, port, VD_IPC_PATH_BYTES_MAX);
+    vd_paths_endpoint(&self->paths, actor, port, out);
+    return VD_OK;
+}
+
+/* Does somebody accept at this endpoint? Other transports than ipc cannot be told without talking:
+ * yes. */
+static bool accepts(const char *endpoint)
+{
+    if (strncmp(endpoint, "ipc://", 6) != 0)
+        return true;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (!vd_str_copy(address.sun_path, sizeof address.sun_path, vd_str(endpoint + 6)))
+        return false;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return true;
+    int rc = connect(fd, (struct sockaddr *)&address, sizeof address);
+    bool yes = rc == 0 || errno == EAGAIN; /* EAGAIN: its queue is full, so it is there */
+    close(fd);
+    return yes;
+}
+
+vd_status_t vd_client_probe(vd_client_t *self, const char *endpoint)
+{
+    if (accepts(endpoint))
+        return VD_OK;
+    char supervisor[VD_ENDPOINT_BYTES_MAX + 1];
+    vd_paths_endpoint(&self->paths, "supervisor", "control", supervisor);
+    return accepts(supervisor) ? VD_NOT_READY : VD_UNREACHABLE;
+}
+
+vd_status_t vd_client_unreachable(vd_client_t *self)
+{
+    return vd_client_fail(self, VD_UNREACHABLE, "no runtime in %s; start one: vedette up",
+                          self->paths.run);
+}
+
+static void set_int(void *socket, int option, int value)
+{
+    int rc = zmq_setsockopt(socket, option, &value, sizeof value);
+    assert(rc == 0);
+    (void)rc;
+}
+
+void *vd_client_socket(vd_client_t *self, int type)
+{
+    if (self->context == NULL) {
+        self->context = zmq_ctx_new();
+        if (self->context != NULL)
+            zmq_ctx_set(self->context, ZMQ_BLOCKY, 0);
+    }
+    void *socket = self->context != NULL ? zmq_socket(self->context, type) : NULL;
+    if (socket == NULL) {
+        vd_client_fail(self, VD_FAILED, "cannot make a socket: %s", zmq_strerror(errno));
+        return NULL;
+    }
+    set_int(socket, ZMQ_SNDHWM, VD_SOCKET_HWM);
+    set_int(socket, ZMQ_RCVHWM, VD_SOCKET_HWM);
+    set_int(socket, ZMQ_SNDTIMEO, VD_SEND_TIMEOUT_MS);
+    set_int(socket, ZMQ_LINGER, 0);
+    set_int(socket, ZMQ_RECONNECT_IVL, RECONNECT_MS);
+    set_int(socket, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MS_MAX);
+    int64_t bytes_max = VD_FRAME_BYTES_MAX;
+    int rc = zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &bytes_max, sizeof bytes_max);
+    assert(rc == 0);
+    (void)rc;
+    return socket;
+}
+
+int vd_client_receive(void *socket, zmq_msg_t *frames, int room)
+{
+    int count = 0;
+    bool more = true;
+    bool too_long = false;
+    while (more) {
+        zmq_msg_t spare;
+        zmq_msg_t *frame = count < room ? &frames[count] : &spare;
+        zmq_msg_init(frame);
+        if (zmq_msg_recv(frame, socket, ZMQ_DONTWAIT) < 0) {
+            zmq_msg_close(frame);
+            break; /* there is none: the parts of a message arrive together */
+        }
+        more = zmq_msg_more(frame) != 0;
+        if (frame == &spare) {
+            too_long = true;
+            zmq_msg_close(frame);
+        } else {
+            count++;
+        }
+    }
+    if (!too_long)
+        return count;
+    for (int i = 0; i < count; i++)
+        zmq_msg_close(&frames[i]);
+    return -1;
+}
+
+vd_bytes_t vd_client_frame(zmq_msg_t *frame)
+{
+    return vd_bytes(zmq_msg_data(frame), zmq_msg_size(frame));
+}
+
+const char *vd_client_json(vd_client_t *self, vd_blob_t value)
+{
+    vd_bytes_t bytes = vd_bytes(value.data, value.size);
+    if (vd_scan_exact(bytes, VD_DEPTH_MAX) != VD_OK)
+        return NULL;
+    vd_buffer_clear(&self->json);
+    vd_value_json(&self->json, bytes);
+    return vd_buffer_add(&self->json, "", 1) ? (const char *)self->json.data : NULL;
+}
+
+vd_status_t vd_client_pack(vd_client_t *self, const char *json, size_t size, vd_blob_t *value)
+{
+    char text[VD_TEXT_BYTES_MAX + 1] = "";
+    vd_buffer_clear(&self->pack);
+    vd_status_t status = vd_json_parse(vd_bytes(json, size), &self->pack, text, sizeof text);
+    if (status != VD_OK)
+        return vd_client_fail(self, status, "%s", text[0] != 0 ? text : vd_status_text(status));
+    if (self->pack.full)
+        return vd_client_fail(self, VD_TOO_LARGE, "the JSON value is over %d bytes",
+                              VD_FRAME_BYTES_MAX);
+    *value = (vd_blob_t){self->pack.data, self->pack.size};
+    return VD_OK;
+}

@@ -1,0 +1,466 @@
+/* follow.c: a follower of committed events: the stream's subscriber core behind a blocking call.
+ *
+ * 1. Events wait, copied, in one buffer until the caller takes them. The sockets are read only
+ * while it is empty, so that credit bounds it; what was taken is credited when it is empty again.
+ * 2. A session's end shows as its last event. It also shows in the list of sessions, which is asked
+ * when nothing came for a while: the event may be behind the beginning or hidden by the filter.
+ */
+#include "client/client_impl.h"
+#include "stream/stream.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    PORT_READ = 1,
+    PORT_NONE = 2,
+    TIMER_STREAM = 0,
+    TIMER_SESSION = 1,
+    CREDIT_EVENTS = 4096,
+    CREDIT_BYTES = 1048576,
+    QUEUE_BYTES_MAX = 2 * CREDIT_BYTES + 2 * VD_EVENT_BYTES_MAX + CREDIT_EVENTS * 256,
+    QUEUE_BYTES_KEEP = 262144, /* a buffer that one burst has grown is given back */
+    SESSION_EVERY_MS = 2000,   /* between looks whether the session has ended unseen */
+    UNKNOWN_AGAIN_MS = 250,    /* before a session that there is not is tried again */
+    SILENT_MS = 2000,          /* without a word before it is looked whether the runtime is there */
+};
+
+/* Correlations of the stream count from 1; those of the look at the session stand apart. */
+static const uint64_t session_correlation = UINT64_C(1) << 63;
+
+/* What stands before each event in the queue. */
+typedef struct queued {
+    vd_position_t position;
+    uint64_t seq;
+    uint32_t raw_size;
+    char session[VD_NAME_BYTES_MAX + 1];
+} queued_t;
+
+struct vd_follow {
+    vd_engine_t engine;
+    vd_client_t *client;
+    vd_subscriber_t *subscriber;
+    vd_subscription_t wanted;
+    bool until_head;
+    bool has_target;
+    bool reached; /* the target */
+    bool closed;  /* the session has ended */
+    bool dry;     /* no memory for an event: go on from the last one kept */
+    uint64_t target;
+    vd_status_t stopped; /* VD_OK while the stream goes on */
+    char stopped_text[VD_TEXT_BYTES_MAX + 1];
+    vd_position_t position; /* behind everything that was queued */
+    vd_buffer_t queue;
+    size_t queue_at;
+    uint64_t taken_events, taken_bytes;
+    queued_t current; /* what the caller has */
+    bool has_current;
+    vd_event_t event;
+    char ts[VD_TS_SIZE];
+    char type[VD_NAME_BYTES_MAX + 1];
+    vd_buffer_t json;
+};
+
+static bool is_single(const vd_follow_t *self)
+{
+    return self->wanted.session[0] != 0;
+}
+
+static void on_event(void *arg, vd_now_t now, const vd_event_t *event, const vd_commit_t *commit,
+                     const vd_position_t *position, vd_effects_t *effects)
+{
+    vd_follow_t *self = arg;
+    (void)now, (void)effects;
+    if (self->dry || self->closed || self->reached)
+        return;
+    if (self->has_target && commit->index > self->target) {
+        self->reached = true;
+        return;
+    }
+    queued_t head = {
+        .position = *position, .seq = event->seq, .raw_size = (uint32_t)event->raw.size};
+    vd_str_copy(head.session, sizeof head.session, event->session);
+    size_t before = self->queue.size;
+    if (!vd_buffer_add(&self->queue, &head, sizeof head) ||
+        !vd_buffer_add(&self->queue, event->raw.data, event->raw.size)) {
+        vd_buffer_cut(&self->queue, before);
+        self->dry = true;
+        return;
+    }
+    self->position = *position;
+    if (is_single(self) && vd_str_is(event->type, "session_ended"))
+        self->closed = true;
+}
+
+static void on_progress(void *arg, vd_now_t now, const vd_position_t *position, uint64_t head,
+                        vd_effects_t *effects)
+{
+    vd_follow_t *self = arg;
+    (void)now, (void)effects;
+    if (self->dry)
+        return;
+    self->position = *position;
+    if (self->until_head && !self->has_target) {
+        self->has_target = true;
+        self->target = head;
+    }
+    if (self->has_target && position->index >= self->target)
+        self->reached = true;
+}
+
+static void on_stopped(void *arg, vd_now_t now, vd_status_t status, const char *text,
+                       uint64_t first, uint64_t head, vd_effects_t *effects)
+{
+    vd_follow_t *self = arg;
+    (void)now, (void)first, (void)head, (void)effects;
+    self->stopped = status == VD_OK ? VD_FAILED : status;
+    vd_str_copy(self->stopped_text, sizeof self->stopped_text, vd_str(text));
+}
+
+static const vd_subscriber_handler_t handler = {on_event, on_progress, on_stopped};
+
+static void ask_session(vd_follow_t *self, vd_effects_t *effects)
+{
+    vd_message_t message = {.id = VD_MESSAGE_SESSIONS, .correlation = session_correlation};
+    message.sessions.session = vd_str(self->wanted.session);
+    vd_peer_t peer = vd_peer_named("ingestor");
+    vd_effects_send(effects, PORT_READ, &peer, &message);
+}
+
+static void on_session_rows(vd_follow_t *self, const vd_message_t *message)
+{
+    vd_bytes_t payload = message->payload;
+    vd_value_t rows, row;
+    vd_session_record_t session;
+    if (vd_scan_exact(payload, VD_DEPTH_MAX) != VD_OK || !vd_value_of(payload, &rows) ||
+        rows.kind != VD_KIND_ARRAY)
+        return;
+    vd_bytes_t rest = rows.bytes;
+    if (!vd_value_next(&rest, &row) ||
+        vd_record_decode(row.raw, VD_RECORD_session, &session) != VD_OK)
+        return;
+    bool ended = vd_str_is(session.state, "completed") || vd_str_is(session.state, "failed");
+    if (ended && self->position.store[0] != 0 && self->position.index >= session.last_index)
+        self->closed = true;
+}
+
+static bool step(void *arg, vd_now_t now, const vd_input_t *input, vd_effects_t *effects)
+{
+    vd_follow_t *self = arg;
+    if (input->kind == VD_INPUT_TIMER && input->id == TIMER_SESSION) {
+        bool alive = now.mono_us - self->engine.heard_us < SILENT_MS * 1000;
+        if (is_single(self) && !self->closed && alive)
+            ask_session(self, effects);
+        vd_effects_timer(effects, TIMER_SESSION, now.mono_us + SESSION_EVERY_MS * 1000);
+        return true;
+    }
+    if (input->kind == VD_INPUT_MESSAGE && input->message->id == VD_MESSAGE_SESSION_ROWS &&
+        input->message->correlation == session_correlation) {
+        on_session_rows(self, input->message);
+        return true;
+    }
+    return vd_subscriber_step(self->subscriber, now, input, effects);
+}
+
+/* Begins the stream anew: from the position behind what is queued, or as `wanted` says. */
+static void start(vd_follow_t *self, bool from_position)
+{
+    vd_now_t now = vd_client_now();
+    if (from_position && self->position.store[0] != 0) {
+        self->wanted.position = self->position;
+        self->wanted.head = false;
+        self->wanted.seq = 0;
+    }
+    self->stopped = VD_OK;
+    self->dry = false;
+    vd_subscriber_start(self->subscriber, now, &self->wanted, vd_engine_effects(&self->engine));
+    vd_engine_carry_out(&self->engine);
+}
+
+vd_status_t vd_follow_position(const vd_follow_t *self, char text[VD_POSITION_TEXT_MAX])
+{
+    /* With nothing in hand the queue is empty, and its end is where the caller stands. */
+    const vd_position_t *position = self->has_current ? &self->current.position : &self->position;
+    text[0] = 0;
+    if (position->store[0] == 0)
+        return vd_client_fail(self->client, VD_NOT_READY, "the follow has no position yet");
+    snprintf(text, VD_POSITION_TEXT_MAX, "%s:%" PRIu64 ":%" PRIu64 ":%08" PRIx32, position->store,
+             position->index, position->offset, position->chain);
+    return VD_OK;
+}
+
+static bool parse_position(const char *text, vd_position_t *position)
+{
+    int end = -1;
+    int fields =
+        sscanf(text, "%16[0-9a-f]:%20" SCNu64 ":%20" SCNu64 ":%8" SCNx32 "%n", position->store,
+               &position->index, &position->offset, &position->chain, &end);
+    return fields == 4 && end >= 0 && text[end] == 0 && strlen(position->store) == 16;
+}
+
+/* Fills in the session where it takes asking: the newest active one, or where its tail begins. */
+static vd_status_t resolve(vd_follow_t *self, const vd_follow_options_t *options, int timeout_ms)
+{
+    vd_blob_t row;
+    vd_session_record_t session;
+    vd_status_t status = vd_client_session(self->client, options->session, timeout_ms, &row);
+    if (status != VD_OK)
+        return status;
+    if (vd_record_decode(vd_bytes(row.data, row.size), VD_RECORD_session, &session) != VD_OK)
+        return vd_client_fail(self->client, VD_MALFORMED,
+                              "the ingestor's row of a session is not one");
+    vd_str_copy(self->wanted.session, sizeof self->wanted.session, session.session);
+    if (options->from == VD_FROM_TAIL) {
+        uint64_t tail = options->seq < session.last_seq ? options->seq : session.last_seq;
+        self->wanted.seq = session.last_seq - tail + 1;
+    }
+    return VD_OK;
+}
+
+static vd_status_t check(vd_client_t *client, const vd_follow_options_t *options, bool all)
+{
+    if (options->session != NULL && !all && !vd_name_valid(vd_str(options->session)))
+        return vd_client_fail(client, VD_USAGE, "'%s' is not a session id", options->session);
+    if (options->from > VD_FROM_TAIL)
+        return vd_client_fail(client, VD_USAGE, "a follow cannot begin at %d", (int)options->from);
+    if (all && (options->from == VD_FROM_SEQ || options->from == VD_FROM_TAIL))
+        return vd_client_fail(client, VD_USAGE,
+                              "a sequence belongs to one session: name it, or begin elsewhere");
+    if (options->from == VD_FROM_SEQ && options->seq == 0)
+        return vd_client_fail(client, VD_USAGE, "sequences begin at 1");
+    size_t type_size = options->type != NULL ? strlen(options->type) : 0;
+    if (type_size > VD_NAME_BYTES_MAX)
+        return vd_client_fail(client, VD_USAGE, "the type '%.20s...' is over %d bytes",
+                              options->type, VD_NAME_BYTES_MAX);
+    for (size_t i = 0; i < type_size; i++)
+        if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-*?",
+                   options->type[i]) == NULL)
+            return vd_client_fail(
+                client, VD_USAGE,
+                "the type '%s' has '%c', which no event type has; * and ? are special",
+                options->type, options->type[i]);
+    return VD_OK;
+}
+
+static vd_status_t prepare(vd_follow_t *self, const vd_follow_options_t *options, int timeout_ms)
+{
+    bool all = options->session != NULL && strcmp(options->session, "*") == 0;
+    vd_status_t status = check(self->client, options, all);
+    if (status != VD_OK)
+        return status;
+    self->until_head = options->until_head != 0;
+    self->wanted.head = options->from == VD_FROM_NOW;
+    self->wanted.seq = options->from == VD_FROM_SEQ ? options->seq : 0;
+    self->wanted.credit_items = CREDIT_EVENTS;
+    self->wanted.credit_bytes = CREDIT_BYTES;
+    self->wanted.seed = (uint64_t)vd_client_now().mono_us ^ (uint64_t)(uintptr_t)self;
+    snprintf(self->wanted.name, sizeof self->wanted.name, "client");
+    vd_str_copy(self->wanted.type, sizeof self->wanted.type, vd_str(options->type));
+    if (options->from == VD_FROM_POSITION &&
+        (options->position == NULL || !parse_position(options->position, &self->wanted.position)))
+        return vd_client_fail(self->client, VD_USAGE, "'%s' is not a position",
+                              options->position != NULL ? options->position : "");
+    if (!all && (options->session == NULL || options->from == VD_FROM_TAIL))
+        return resolve(self, options, timeout_ms);
+    if (!all)
+        vd_str_copy(self->wanted.session, sizeof self->wanted.session, vd_str(options->session));
+    return VD_OK;
+}
+
+static vd_status_t begin(vd_follow_t *self, const char *endpoint)
+{
+    vd_status_t status =
+        vd_engine_add(&self->engine, self->client, step, self, PORT_READ, PORT_NONE);
+    if (status != VD_OK)
+        return status;
+    vd_peer_t peer = vd_peer_named("ingestor");
+    self->subscriber = vd_subscriber_new(PORT_READ, &peer, TIMER_STREAM, &handler, self);
+    if (self->subscriber == NULL)
+        return vd_client_fail(self->client, VD_NO_MEMORY, "no memory for a follow");
+    vd_now_t now = vd_client_now();
+    vd_effects_t *effects = vd_engine_effects(&self->engine);
+    vd_subscriber_connect(self->subscriber, now, endpoint, effects);
+    vd_subscriber_start(self->subscriber, now, &self->wanted, effects);
+    vd_effects_timer(effects, TIMER_SESSION, now.mono_us + SESSION_EVERY_MS * 500);
+    vd_engine_carry_out(&self->engine);
+    return VD_OK;
+}
+
+vd_status_t vd_follow_new(vd_follow_t **self_p, vd_client_t *client,
+                          const vd_follow_options_t *options, int timeout_ms)
+{
+    assert(self_p != NULL && client != NULL);
+    static const vd_follow_options_t none = {0};
+    *self_p = NULL;
+    char endpoint[VD_ENDPOINT_BYTES_MAX + 1];
+    vd_status_t status = vd_client_endpoint(client, "ingestor", "read", endpoint);
+    if (status != VD_OK)
+        return status;
+    vd_follow_t *self = calloc(1, sizeof *self);
+    if (self == NULL)
+        return vd_client_fail(client, VD_NO_MEMORY, "no memory for a follow");
+    self->client = client;
+    vd_buffer_init(&self->queue, QUEUE_BYTES_MAX);
+    vd_buffer_init(&self->json, 16 * VD_EVENT_BYTES_MAX);
+    status = prepare(self, options != NULL ? options : &none, timeout_ms);
+    if (status == VD_OK && vd_client_probe(client, endpoint) == VD_UNREACHABLE)
+        status = vd_client_unreachable(client);
+    if (status == VD_OK)
+        status = begin(self, endpoint);
+    if (status != VD_OK)
+        vd_follow_destroy(&self);
+    *self_p = self;
+    return status;
+}
+
+void vd_follow_destroy(vd_follow_t **self_p)
+{
+    assert(self_p != NULL);
+    vd_follow_t *self = *self_p;
+    if (self == NULL)
+        return;
+    if (self->subscriber != NULL) {
+        vd_subscriber_stop(self->subscriber, vd_client_now(), vd_engine_effects(&self->engine));
+        vd_engine_carry_out(&self->engine);
+    }
+    vd_engine_remove(&self->engine);
+    vd_subscriber_destroy(&self->subscriber);
+    vd_buffer_free(&self->queue);
+    vd_buffer_free(&self->json);
+    free(self);
+    *self_p = NULL;
+}
+
+/* Everything queued was taken: gives the credit back. */
+static void settle(vd_follow_t *self)
+{
+    assert(self->queue_at == self->queue.size);
+    if (self->taken_events > 0 && self->stopped == VD_OK && !self->closed) {
+        vd_subscriber_consumed(self->subscriber, vd_client_now(), self->taken_events,
+                               self->taken_bytes, vd_engine_effects(&self->engine));
+        vd_engine_carry_out(&self->engine);
+    }
+    self->taken_events = self->taken_bytes = 0;
+    self->queue_at = 0;
+    self->has_current = false;
+    if (self->queue.room > QUEUE_BYTES_KEEP)
+        vd_buffer_free(&self->queue);
+    else
+        vd_buffer_clear(&self->queue);
+}
+
+static void take(vd_follow_t *self, vd_follow_event_t *event)
+{
+    assert(self->queue.size - self->queue_at >= sizeof self->current);
+    memcpy(&self->current, self->queue.data + self->queue_at, sizeof self->current);
+    vd_bytes_t raw =
+        vd_bytes(self->queue.data + self->queue_at + sizeof self->current, self->current.raw_size);
+    self->queue_at += sizeof self->current + raw.size;
+    self->taken_events++;
+    self->taken_bytes += raw.size;
+    self->has_current = true;
+    vd_status_t status = vd_event_read(raw, &self->event);
+    assert(status == VD_OK); /* the subscriber has read it before */
+    (void)status;
+    self->event.session = vd_str(self->current.session);
+    self->event.seq = self->current.seq;
+    vd_str_copy(self->ts, sizeof self->ts, self->event.ts);
+    vd_str_copy(self->type, sizeof self->type, self->event.type);
+    *event = (vd_follow_event_t){.ts = self->ts,
+                                 .session = self->current.session,
+                                 .seq = self->current.seq,
+                                 .type = self->type,
+                                 .data = {self->event.data.data, self->event.data.size},
+                                 .raw = {raw.data, raw.size}};
+}
+
+/* Tells once why the stream has stopped and begins it again where the store can. */
+static vd_status_t tell_stop(vd_follow_t *self, int64_t deadline_us)
+{
+    vd_status_t status = self->stopped;
+    if (status == VD_UNKNOWN_SESSION) {
+        int64_t rest_us = deadline_us - vd_client_now().mono_us;
+        if (rest_us > 0)
+            zmq_poll(NULL, 0,
+                     rest_us / 1000 < UNKNOWN_AGAIN_MS ? (long)(rest_us / 1000) : UNKNOWN_AGAIN_MS);
+        start(self, false);
+        return vd_client_fail(self->client, status,
+                              "there is no session '%s'; see: vedette session ls",
+                              self->wanted.session);
+    }
+    bool skip = status == VD_CORRUPT;
+    self->wanted.position = self->position = (vd_position_t){0};
+    self->wanted.seq = 0;
+    self->wanted.head = skip;
+    char text[VD_TEXT_BYTES_MAX + 1];
+    vd_str_copy(text, sizeof text, vd_str(self->stopped_text));
+    start(self, false);
+    return vd_client_fail(self->client, status, "%s%s%s; going on from %s", vd_status_text(status),
+                          text[0] != 0 ? ": " : "", text,
+                          skip ? "the newest commit" : "the first event that is held");
+}
+
+static bool has_news(void *arg)
+{
+    const vd_follow_t *self = arg;
+    return self->queue.size > 0 || self->stopped != VD_OK || self->closed || self->reached ||
+           self->dry;
+}
+
+/* Nothing came: is it quiet, or is nobody there? */
+static vd_status_t tell_silence(vd_follow_t *self)
+{
+    char endpoint[VD_ENDPOINT_BYTES_MAX + 1];
+    bool silent = vd_client_now().mono_us - self->engine.heard_us > SILENT_MS * 1000;
+    if (silent && vd_client_endpoint(self->client, "ingestor", "read", endpoint) == VD_OK &&
+        vd_client_probe(self->client, endpoint) == VD_UNREACHABLE)
+        return vd_client_unreachable(self->client);
+    return VD_TIMED_OUT;
+}
+
+vd_status_t vd_follow_next(vd_follow_t *self, int timeout_ms, vd_follow_event_t *event)
+{
+    assert(event != NULL);
+    *event = (vd_follow_event_t){0};
+    int64_t deadline_us = vd_client_deadline_us(timeout_ms);
+    for (;;) {
+        if (self->queue_at < self->queue.size) {
+            take(self, event);
+            return VD_OK;
+        }
+        settle(self);
+        if (self->closed)
+            return vd_client_fail(self->client, VD_SESSION_CLOSED, "session %s has ended",
+                                  self->wanted.session);
+        if (self->reached)
+            return vd_client_fail(self->client, VD_NOT_FOUND, "nothing more up to commit %" PRIu64,
+                                  self->target);
+        if (self->stopped != VD_OK)
+            return tell_stop(self, deadline_us);
+        if (self->dry) {
+            start(self, true);
+            return vd_client_fail(self->client, VD_NO_MEMORY, "no memory for an event; call again");
+        }
+        vd_status_t status = vd_engine_run(self->client, deadline_us, has_news, self);
+        if (status == VD_TIMED_OUT)
+            return tell_silence(self);
+        if (status != VD_OK)
+            return status;
+    }
+}
+
+const char *vd_follow_json(vd_follow_t *self)
+{
+    if (!self->has_current)
+        return NULL;
+    vd_buffer_clear(&self->json);
+    vd_event_json(&self->json, &self->event);
+    return vd_buffer_add(&self->json, "", 1) ? (const char *)self->json.data : NULL;
+}
+
+const char *vd_follow_session(const vd_follow_t *self)
+{
+    return is_single(self) ? self->wanted.session : "*";
+}

@@ -1,0 +1,304 @@
+/* producer.c: a producer of events: the emit core behind calls that wait only when they are told
+ * to. */
+#include "client/client_impl.h"
+#include "emit/emit.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+enum {
+    PORT_EMIT = 1,
+    PORT_NONE = 2,
+    TIMER_EMIT = 0,
+    RING_BYTES = 2 * VD_EMIT_BYTES_MAX,
+};
+
+struct vd_producer {
+    vd_engine_t engine;
+    vd_client_t *client;
+    vd_emit_t *emit;
+    vd_receipt_fn *receipt;
+    void *arg;
+    uint64_t offered;  /* token of the newest emit */
+    uint64_t answered; /* receipts so far */
+    uint64_t waited;   /* value of `answered` when a wait began */
+    vd_outcome_t last;
+    vd_status_t first_bad; /* since the last flush */
+    char first_text[VD_TEXT_BYTES_MAX + 1];
+    vd_buffer_t event;
+    vd_buffer_t run;
+};
+
+static vd_receipt_t receipt_of(const vd_outcome_t *outcome)
+{
+    return (vd_receipt_t){.token = outcome->token,
+                          .status = outcome->status,
+                          .text = outcome->text,
+                          .session = outcome->session,
+                          .seq = outcome->seq};
+}
+
+static void on_outcome(void *arg, vd_now_t now, const vd_outcome_t *outcome, vd_effects_t *effects)
+{
+    vd_producer_t *self = arg;
+    (void)now, (void)effects;
+    self->answered++;
+    self->last = *outcome;
+    bool whole = outcome->status == VD_OK && outcome->mark == outcome->first + outcome->count - 1;
+    if (!whole) {
+        self->last.seq = 0;
+        self->last.session[0] = 0;
+    }
+    if (outcome->status != VD_OK && self->first_bad == VD_OK) {
+        self->first_bad = outcome->status;
+        vd_str_copy(self->first_text, sizeof self->first_text, vd_str(outcome->text));
+    }
+    if (self->receipt != NULL) {
+        vd_receipt_t receipt = receipt_of(&self->last);
+        self->receipt(self->arg, &receipt);
+    }
+}
+
+static bool step(void *arg, vd_now_t now, const vd_input_t *input, vd_effects_t *effects)
+{
+    vd_producer_t *self = arg;
+    return vd_emit_step(self->emit, now, input, effects);
+}
+
+static bool is_open(void *arg)
+{
+    const vd_producer_t *self = arg;
+    vd_emit_state_t state = vd_emit_state(self->emit);
+    return state == VD_EMIT_FENCED || vd_emit_epoch(self->emit) != 0;
+}
+
+static bool has_receipt(void *arg)
+{
+    const vd_producer_t *self = arg;
+    return self->answered != self->waited || vd_emit_state(self->emit) == VD_EMIT_FENCED;
+}
+
+static bool is_empty(void *arg)
+{
+    const vd_producer_t *self = arg;
+    return vd_emit_pending(self->emit) == 0 || vd_emit_state(self->emit) == VD_EMIT_FENCED;
+}
+
+static vd_status_t fenced(vd_producer_t *self)
+{
+    return vd_client_fail(self->client, VD_FENCED,
+                          "another process has taken this producer's name; use a name of your own");
+}
+
+static vd_status_t wait_open(vd_producer_t *self, const char *endpoint, int timeout_ms)
+{
+    int64_t deadline_us = vd_client_deadline_us(timeout_ms);
+    for (;;) {
+        if (vd_client_probe(self->client, endpoint) == VD_UNREACHABLE)
+            return vd_client_unreachable(self->client);
+        int64_t look_us = vd_client_deadline_us(500);
+        vd_status_t status = vd_engine_run(
+            self->client, look_us < deadline_us ? look_us : deadline_us, is_open, self);
+        if (status == VD_OK)
+            return vd_emit_state(self->emit) == VD_EMIT_FENCED ? fenced(self) : VD_OK;
+        if (status != VD_TIMED_OUT)
+            return status;
+        if (vd_client_now().mono_us >= deadline_us)
+            return vd_client_fail(self->client, VD_TIMED_OUT,
+                                  "the ingestor did not give the producer's name within %d ms",
+                                  timeout_ms);
+    }
+}
+
+static vd_status_t begin(vd_producer_t *self, const char *name, const char *endpoint,
+                         int timeout_ms)
+{
+    vd_status_t status =
+        vd_engine_add(&self->engine, self->client, step, self, PORT_EMIT, PORT_NONE);
+    if (status != VD_OK)
+        return status;
+    vd_peer_t peer = vd_peer_named("ingestor");
+    uint64_t life = 0;
+    while (life == 0)
+        if (getrandom(&life, sizeof life, 0) != (ssize_t)sizeof life)
+            life = (uint64_t)vd_client_now().mono_us;
+    self->emit =
+        vd_emit_new(name, life, PORT_EMIT, &peer, TIMER_EMIT, RING_BYTES, on_outcome, self);
+    if (self->emit == NULL)
+        return vd_client_fail(self->client, VD_NO_MEMORY, "no memory for a producer");
+    vd_emit_open(self->emit, vd_client_now(), endpoint, vd_engine_effects(&self->engine));
+    vd_engine_carry_out(&self->engine);
+    return wait_open(self, endpoint, timeout_ms);
+}
+
+vd_status_t vd_producer_open(vd_producer_t **self_p, vd_client_t *client, const char *name,
+                             vd_receipt_fn *receipt, void *arg, int timeout_ms)
+{
+    assert(self_p != NULL && client != NULL);
+    *self_p = NULL;
+    char endpoint[VD_ENDPOINT_BYTES_MAX + 1];
+    vd_status_t status = vd_client_endpoint(client, "ingestor", "emit", endpoint);
+    if (status != VD_OK)
+        return status;
+    if (name == NULL || !vd_name_valid(vd_str(name)))
+        return vd_client_fail(client, VD_USAGE, "'%s' is not a producer's name",
+                              name != NULL ? name : "");
+    if (vd_client_probe(client, endpoint) == VD_UNREACHABLE)
+        return vd_client_unreachable(client);
+    vd_producer_t *self = calloc(1, sizeof *self);
+    if (self == NULL)
+        return vd_client_fail(client, VD_NO_MEMORY, "no memory for a producer");
+    self->client = client;
+    self->receipt = receipt;
+    self->arg = arg;
+    self->last.status = VD_NOT_READY;
+    vd_buffer_init(&self->event, VD_EVENT_BYTES_MAX);
+    vd_buffer_init(&self->run, VD_EVENT_BYTES_MAX + 16);
+    status = begin(self, name, endpoint, timeout_ms);
+    if (status != VD_OK)
+        vd_producer_destroy(&self);
+    *self_p = self;
+    return status;
+}
+
+void vd_producer_destroy(vd_producer_t **self_p)
+{
+    assert(self_p != NULL);
+    vd_producer_t *self = *self_p;
+    if (self == NULL)
+        return;
+    vd_engine_remove(&self->engine);
+    vd_emit_destroy(&self->emit);
+    vd_buffer_free(&self->event);
+    vd_buffer_free(&self->run);
+    free(self);
+    *self_p = NULL;
+}
+
+/* Makes the run of one event. */
+static vd_status_t pack(vd_producer_t *self, const char *type, vd_blob_t data)
+{
+    static const uint8_t nil = 0xc0;
+    vd_bytes_t value = data.size > 0 ? vd_bytes(data.data, data.size) : vd_bytes(&nil, 1);
+    if (!vd_type_valid(vd_str(type)))
+        return vd_client_fail(self->client, VD_BAD_EVENT,
+                              "'%s' is not an event type: 1 to %d of a-z 0-9 _ . -", type,
+                              VD_NAME_BYTES_MAX);
+    vd_status_t status = vd_scan_exact(value, VD_DEPTH_MAX - 1);
+    if (status != VD_OK)
+        return vd_client_fail(self->client, VD_BAD_EVENT, "data of event %s: %s", type,
+                              vd_status_text(status));
+    vd_buffer_clear(&self->event);
+    vd_buffer_clear(&self->run);
+    vd_event_write(&self->event, vd_client_now().wall_ms, vd_str(type), value, vd_bytes(NULL, 0));
+    if (self->event.full || !vd_run_add(&self->run, vd_buffer_view(&self->event)))
+        return vd_client_fail(self->client, VD_TOO_LARGE, "event %s: an event has at most %d bytes",
+                              type, VD_EVENT_BYTES_MAX);
+    return VD_OK;
+}
+
+vd_status_t vd_producer_emit(vd_producer_t *self, const char *session, const char *type,
+                             vd_blob_t data)
+{
+    assert(session != NULL && type != NULL);
+    if (!vd_name_valid(vd_str(session)))
+        return vd_client_fail(self->client, VD_USAGE, "'%s' is not a session id", session);
+    vd_status_t status = pack(self, type, data);
+    if (status != VD_OK)
+        return status;
+    vd_effects_t *effects = vd_engine_effects(&self->engine);
+    status = vd_emit_offer(self->emit, vd_client_now(), vd_str(session), vd_buffer_view(&self->run),
+                           1, self->offered + 1, effects);
+    vd_engine_carry_out(&self->engine);
+    if (status == VD_OK)
+        self->offered++;
+    else if (status == VD_FENCED)
+        return fenced(self);
+    else
+        vd_client_fail(self->client, status,
+                       "%" PRIu64 " events have no receipt yet; wait, then emit again",
+                       vd_emit_pending(self->emit));
+    return status;
+}
+
+vd_status_t vd_producer_wait(vd_producer_t *self, int timeout_ms)
+{
+    if (vd_emit_state(self->emit) == VD_EMIT_FENCED)
+        return fenced(self);
+    if (vd_emit_pending(self->emit) == 0)
+        return vd_client_fail(self->client, VD_NOT_FOUND, "every emit has its receipt");
+    self->waited = self->answered;
+    vd_status_t status =
+        vd_engine_run(self->client, vd_client_deadline_us(timeout_ms), has_receipt, self);
+    if (status == VD_TIMED_OUT)
+        return vd_client_fail(self->client, status, "no receipt within %d ms", timeout_ms);
+    if (status == VD_OK && vd_emit_state(self->emit) == VD_EMIT_FENCED)
+        return fenced(self);
+    return status;
+}
+
+vd_status_t vd_producer_flush(vd_producer_t *self, int timeout_ms)
+{
+    vd_status_t status =
+        vd_engine_run(self->client, vd_client_deadline_us(timeout_ms), is_empty, self);
+    if (status == VD_TIMED_OUT)
+        return vd_client_fail(self->client, status,
+                              "%" PRIu64 " events have no receipt after %d ms",
+                              vd_emit_pending(self->emit), timeout_ms);
+    if (status != VD_OK)
+        return status;
+    if (vd_emit_state(self->emit) == VD_EMIT_FENCED)
+        return fenced(self);
+    status = self->first_bad;
+    self->first_bad = VD_OK;
+    if (status != VD_OK)
+        vd_client_fail(self->client, status, "%s",
+                       self->first_text[0] != 0 ? self->first_text : vd_status_text(status));
+    return status;
+}
+
+void vd_producer_receipt(const vd_producer_t *self, vd_receipt_t *receipt)
+{
+    assert(receipt != NULL);
+    *receipt = receipt_of(&self->last);
+}
+
+uint64_t vd_producer_pending(const vd_producer_t *self)
+{
+    return vd_emit_pending(self->emit);
+}
+
+vd_status_t vd_producer_start_session(vd_producer_t *self, const char *session, const char *name,
+                                      int owned)
+{
+    vd_buffer_t data;
+    vd_buffer_init(&data, VD_EVENT_BYTES_MAX);
+    vd_write_map(&data, 2);
+    vd_write_pair_text(&data, "name", name != NULL ? name : "");
+    vd_write_pair_bool(&data, "owner", owned != 0);
+    vd_status_t status = VD_TOO_LARGE;
+    if (!data.full)
+        status =
+            vd_producer_emit(self, session, "session_started", (vd_blob_t){data.data, data.size});
+    vd_buffer_free(&data);
+    return status;
+}
+
+vd_status_t vd_producer_end_session(vd_producer_t *self, const char *session, int failed,
+                                    const char *text)
+{
+    vd_buffer_t data;
+    vd_buffer_init(&data, VD_EVENT_BYTES_MAX);
+    vd_write_map(&data, text != NULL ? 2 : 1);
+    vd_write_pair_text(&data, "status", failed != 0 ? "failed" : "completed");
+    if (text != NULL)
+        vd_write_pair_text(&data, "text", text);
+    vd_status_t status = VD_TOO_LARGE;
+    if (!data.full)
+        status =
+            vd_producer_emit(self, session, "session_ended", (vd_blob_t){data.data, data.size});
+    vd_buffer_free(&data);
+    return status;
+}

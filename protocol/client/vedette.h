@@ -1,0 +1,299 @@
+/* vedette.h: attach to a Vedette runtime: follow its events, write events, ask what it knows.
+ *
+ *  1. A client and everything made from it belong to one thread at a time; two clients share
+ * nothing. No function of this header starts a thread that calls you, and none handles a signal.
+ *  2. Nothing is sent while you are outside of a call. What has to go on (acknowledgements, credit,
+ * repair) goes on inside vd_follow_next, vd_watch_next, vd_producer_wait and vd_producer_flush.
+ *  3. A call blocks for at most its timeout in milliseconds (0: only what is at hand; negative: no
+ * limit) and then returns VD_TIMED_OUT; the same call may be made again and loses nothing. A signal
+ * with a handler ends a blocking call early with VD_CANCELLED. A call without a timeout does not
+ * block, except that the system may take up to one second to send.
+ *  4. Where there is no runtime, a call returns VD_UNREACHABLE at once. Where there is one and the
+ * process that is asked is just being started again, the call waits for it within its timeout.
+ *  5. What you pass in stays yours and is copied where it is needed longer. What you get out
+ * (pointers in replies, blobs, events, texts) is the library's and lives until the next call on the
+ * same object, or until the object is destroyed. Destroy everything made from a client before the
+ * client; every destroy function takes the address of your pointer, sets it to NULL and accepts
+ * NULL.
+ *  6. A follow gives every committed event that it was asked for exactly once, in the order of
+ * commits, in each session without a gap. What it shows is on disk. Where that cannot be kept (the
+ * position was pruned, or the store went back in time) it says so once with VD_PRUNED or
+ * VD_WENT_BACK and goes on from where the store can: never a silent gap.
+ *  7. A follow, a watch and a producer survive the death and the restart of every process of the
+ * runtime, and reconnect by themselves. A follow needs the ingestor alone: it goes on while all
+ * others are down.
+ *  8. An event that was taken by vd_producer_emit ends in exactly one receipt: on disk, or rejected
+ * with a reason. Until then it is kept and sent again after silence; it is stored at most once. If
+ * your process dies first, its events without a receipt may or may not be stored.
+ *  9. A producer's name belongs to whoever opened it last: the one before gets VD_FENCED, which is
+ * final.
+ * 10. Data are MessagePack values; vd_client_json shows them, vd_client_pack reads JSON.
+ * 11. Only what stands here is exported. Structures that you pass in begin with zeroes: { 0 } asks
+ * for the defaults.
+ */
+#ifndef VEDETTE_H
+#define VEDETTE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define VD_API __attribute__((visibility("default")))
+#else
+#define VD_API
+#endif
+
+/* How a call ended. The numbers are stable; a test keeps them equal to those of the protocol. */
+#ifndef VD_STATUS_DEFINED
+#define VD_STATUS_DEFINED
+typedef enum vd_status {
+    VD_OK = 0,
+    VD_FAILED = 1,
+    VD_USAGE = 2,
+    VD_CONFIG = 3,
+    VD_NOT_FOUND = 4,
+    VD_EXISTS = 5,
+    VD_UNREACHABLE = 6,
+    VD_TIMED_OUT = 7,
+    VD_BUSY = 8,
+    VD_DENIED = 9,
+    VD_IO = 10,
+    VD_NO_SPACE = 11,
+    VD_NO_MEMORY = 12,
+    VD_NOT_READY = 13,
+    VD_CANCELLED = 14,
+    VD_MALFORMED = 20,
+    VD_TOO_LARGE = 21,
+    VD_TOO_DEEP = 22,
+    VD_UNSUPPORTED = 23,
+    VD_MISSING_FIELD = 24,
+    VD_WRONG_TYPE = 25,
+    VD_BAD_EVENT = 30,
+    VD_BAD_CRC = 31,
+    VD_UNKNOWN_SESSION = 32,
+    VD_SESSION_CLOSED = 33,
+    VD_SESSION_EXISTS = 34,
+    VD_FENCED = 35,
+    VD_NUMBER_REUSED = 36,
+    VD_OUT_OF_ORDER = 37,
+    VD_OVERLOADED = 38,
+    VD_STORE_TROUBLE = 39,
+    VD_CORRUPT = 40,
+    VD_PRUNED = 41,
+    VD_WENT_BACK = 42,
+    VD_RESTARTED = 43,
+    VD_TOO_SLOW = 44,
+    VD_SILENT = 45
+} vd_status_t;
+#endif
+
+/* The name of a status ("timed_out"), and a phrase for people. Never NULL. */
+VD_API const char *vd_client_status_name(vd_status_t status);
+VD_API const char *vd_client_status_text(vd_status_t status);
+/* The version of the library, "0.1.0". */
+VD_API const char *vd_client_version(void);
+
+/* ---- client ---- */
+
+typedef struct vd_client vd_client_t;
+
+/* Bytes that the library owns: one MessagePack value where nothing else is said. */
+typedef struct vd_blob {
+    const uint8_t *data;
+    size_t size;
+} vd_blob_t;
+
+/* Makes a client of the runtime in directory `dir`; NULL or "": VEDETTE_DIR, else the user's
+ * default. Connects to nothing yet. NULL only without memory; a directory that cannot be used makes
+ * every call return VD_USAGE. */
+VD_API vd_client_t *vd_client_new(const char *dir);
+VD_API void vd_client_destroy(vd_client_t **self);
+/* What went wrong in the last call that failed on this client or on anything made from it: the
+ * thing, the place and the remedy. "" if nothing has failed yet. */
+VD_API const char *vd_client_error(const vd_client_t *self);
+/* The directories in use: of the sockets, of the store, of the logs. */
+VD_API const char *vd_client_run_dir(const vd_client_t *self);
+VD_API const char *vd_client_store_dir(const vd_client_t *self);
+VD_API const char *vd_client_log_dir(const vd_client_t *self);
+
+/* A value as one line of JSON, ended with a zero byte; NULL without memory or when it is not
+ * MessagePack. */
+VD_API const char *vd_client_json(vd_client_t *self, vd_blob_t value);
+/* JSON text as a value. VD_OK; VD_MALFORMED with line and column in vd_client_error; VD_TOO_LARGE.
+ */
+VD_API vd_status_t vd_client_pack(vd_client_t *self, const char *json, size_t size,
+                                  vd_blob_t *value);
+
+/* ---- asking ---- */
+
+/* A request of the message catalogue, by fields that are already encoded. */
+typedef struct vd_request {
+    const char *actor; /* "supervisor", "broker", "ingestor", "host", ... */
+    const char *port;  /* "control", "requests", "read", ... */
+    uint16_t id;       /* of the message */
+    const void *body;  /* one MessagePack map; NULL: an empty one */
+    size_t body_size;
+    int once; /* not 0: never sent a second time, for what must not happen twice */
+} vd_request_t;
+
+typedef struct vd_reply {
+    uint16_t id;       /* of the answer's message */
+    vd_blob_t body;    /* one MessagePack map */
+    vd_blob_t payload; /* may be empty */
+} vd_reply_t;
+
+/* Sends one request and waits for its one answer; asks again after silence (not with `once`). An
+ * answer ERROR becomes its status, with its text in vd_client_error. VD_OK, VD_UNREACHABLE,
+ * VD_TIMED_OUT or the status of the answer. */
+VD_API vd_status_t vd_client_request(vd_client_t *self, const vd_request_t *request, int timeout_ms,
+                                     vd_reply_t *reply);
+/* The snapshot of feed `feed` of an actor: one value. */
+VD_API vd_status_t vd_client_get(vd_client_t *self, const char *actor, const char *port,
+                                 const char *feed, int timeout_ms, vd_blob_t *value);
+/* The snapshot of an observer: {"observer","cycle","at","position","sources","error","state",...}.
+ */
+VD_API vd_status_t vd_client_snapshot(vd_client_t *self, const char *observer, int timeout_ms,
+                                      vd_blob_t *value);
+/* What an observer offers beside its snapshot; `args` is an array, empty for none. */
+VD_API vd_status_t vd_client_query(vd_client_t *self, const char *observer, const char *name,
+                                   vd_blob_t args, int timeout_ms, vd_blob_t *value);
+/* Arrays of maps: processes and sources as the broker knows them; sessions as the store does,
+ * newest first, those in `state` ("active", "completed", "failed", "interrupted"; NULL: all), at
+ * most `rows_max` (0: 100). */
+VD_API vd_status_t vd_client_actors(vd_client_t *self, int timeout_ms, vd_blob_t *rows);
+VD_API vd_status_t vd_client_sources(vd_client_t *self, int timeout_ms, vd_blob_t *rows);
+VD_API vd_status_t vd_client_sessions(vd_client_t *self, const char *state, uint32_t rows_max,
+                                      int timeout_ms, vd_blob_t *rows);
+/* One session: a map. VD_UNKNOWN_SESSION if there is none. `session` NULL: the newest active one.
+ */
+VD_API vd_status_t vd_client_session(vd_client_t *self, const char *session, int timeout_ms,
+                                     vd_blob_t *row);
+
+/* ---- following ---- */
+
+typedef struct vd_follow vd_follow_t;
+
+typedef enum vd_from {
+    VD_FROM_NOW = 0,  /* what is committed after the follow began */
+    VD_FROM_START,    /* the first event that is held */
+    VD_FROM_SEQ,      /* the event with sequence `seq` of the session */
+    VD_FROM_POSITION, /* what comes after `position` */
+    VD_FROM_TAIL      /* the last `seq` events of the session, then what comes */
+} vd_from_t;
+
+typedef struct vd_follow_options {
+    const char *session; /* NULL: the newest active one; "*": every session */
+    vd_from_t from;
+    uint64_t seq;
+    const char *position; /* a text of vd_follow_position */
+    const char *type;     /* only events whose type matches; * and ? are special; NULL: all */
+    int until_head;       /* not 0: ends at the newest commit there was at its beginning */
+} vd_follow_options_t;
+
+/* An event: {ts, session, seq, type, data}. Texts end with a zero byte. */
+typedef struct vd_follow_event {
+    const char *ts; /* ISO 8601, UTC */
+    const char *session;
+    uint64_t seq; /* from 1, +1 for each event of the session */
+    const char *type;
+    vd_blob_t data;
+    vd_blob_t raw; /* the whole event as it is stored: a map with further fields, such as cause */
+} vd_follow_event_t;
+
+#define VD_POSITION_TEXT_MAX 96 /* bytes of a position as text, its zero byte included */
+
+/* Begins to follow. Blocks until the session is found (with `session` given and another start than
+ * TAIL it asks nobody and returns at once, VD_UNREACHABLE if there is no runtime). VD_USAGE for
+ * options that cannot be. */
+VD_API vd_status_t vd_follow_new(vd_follow_t **self, vd_client_t *client,
+                                 const vd_follow_options_t *options, int timeout_ms);
+VD_API void vd_follow_destroy(vd_follow_t **self);
+/* The next event.
+ *   VD_OK              here it is
+ *   VD_TIMED_OUT       none within the time; call again
+ *   VD_SESSION_CLOSED  the session has ended: nothing will ever follow; said again by every further
+ * call VD_NOT_FOUND       `until_head`: everything up to the newest commit of the beginning was
+ * given; likewise VD_PRUNED, VD_WENT_BACK, VD_CORRUPT  events are missing here (see
+ * vd_client_error); the next call goes on VD_UNKNOWN_SESSION there is no such session; call again
+ * to wait for it VD_UNREACHABLE     there is no runtime any more; call again and it goes on when
+ * there is one VD_CANCELLED       a signal */
+VD_API vd_status_t vd_follow_next(vd_follow_t *self, int timeout_ms, vd_follow_event_t *event);
+/* The event of the last VD_OK as one line of JSON; NULL without memory. */
+VD_API const char *vd_follow_json(vd_follow_t *self);
+/* The session that is followed; "*" for all. */
+VD_API const char *vd_follow_session(const vd_follow_t *self);
+/* The position behind the event of the last VD_OK, as a text to keep; a follow with
+ * VD_FROM_POSITION goes on right after that event, also in another process, another day.
+ * VD_NOT_READY before anything was heard. */
+VD_API vd_status_t vd_follow_position(const vd_follow_t *self, char text[VD_POSITION_TEXT_MAX]);
+
+/* ---- watching a feed ---- */
+
+typedef struct vd_watch vd_watch_t;
+
+/* Follows a soft feed: ("broker", "control", "membership", "membership"), ("supervisor", "control",
+ * "lifecycle", "lifecycle"), (observer, "requests", "changes", "state"). Does not block. */
+VD_API vd_status_t vd_watch_new(vd_watch_t **self, vd_client_t *client, const char *actor,
+                                const char *request_port, const char *pub_port, const char *feed);
+VD_API void vd_watch_destroy(vd_watch_t **self);
+/* The next value: first a snapshot, then items in order and once; a snapshot again after a gap that
+ * could not be repaired or a new incarnation. *snapshot: 1 a whole snapshot, 2 one that is not
+ * complete yet (remove nothing), 0 an item. VD_OK, VD_TIMED_OUT, VD_CANCELLED or VD_UNREACHABLE (no
+ * runtime now; call again). */
+VD_API vd_status_t vd_watch_next(vd_watch_t *self, int timeout_ms, vd_blob_t *value, int *snapshot);
+
+/* ---- writing ---- */
+
+typedef struct vd_producer vd_producer_t;
+
+/* What became of one emit. */
+typedef struct vd_receipt {
+    uint64_t token;     /* counts the emits of this producer from 1 */
+    vd_status_t status; /* VD_OK: on disk; else why it was rejected */
+    const char *text;   /* why, for people */
+    const char *session;
+    uint64_t
+        seq; /* of the event; 0 when a later acknowledgement covered it (more than one was out) */
+} vd_receipt_t;
+
+typedef void vd_receipt_fn(void *arg, const vd_receipt_t *receipt);
+
+/* Takes a producer's name (law 9) and waits until it has it. `receipt` may be NULL; it is called
+ * inside calls on this client, in the order of emits, and must make none itself. VD_OK,
+ * VD_UNREACHABLE, VD_TIMED_OUT, VD_USAGE. */
+VD_API vd_status_t vd_producer_open(vd_producer_t **self, vd_client_t *client, const char *name,
+                                    vd_receipt_fn *receipt, void *arg, int timeout_ms);
+/* Lets go without waiting: what has no receipt yet may or may not be stored. */
+VD_API void vd_producer_destroy(vd_producer_t **self);
+/* Takes one event with one MessagePack value as data (empty: nil) and sends it. VD_OK;
+ * VD_OVERLOADED when too much is out (wait, then emit it again); VD_FENCED; VD_BAD_EVENT,
+ * VD_TOO_LARGE, VD_USAGE for what can never be stored. */
+VD_API vd_status_t vd_producer_emit(vd_producer_t *self, const char *session, const char *type,
+                                    vd_blob_t data);
+/* Goes on until a receipt has come or the time is over. VD_OK, VD_TIMED_OUT, VD_FENCED,
+ * VD_CANCELLED; VD_NOT_FOUND when nothing is out. */
+VD_API vd_status_t vd_producer_wait(vd_producer_t *self, int timeout_ms);
+/* Goes on until everything has its receipt. VD_OK when all since the last flush is on disk; else
+ * the status of the first that was rejected, VD_FENCED, VD_TIMED_OUT or VD_CANCELLED. */
+VD_API vd_status_t vd_producer_flush(vd_producer_t *self, int timeout_ms);
+/* The newest receipt; its status is VD_NOT_READY before there is one. */
+VD_API void vd_producer_receipt(const vd_producer_t *self, vd_receipt_t *receipt);
+/* Emits that have no receipt yet. */
+VD_API uint64_t vd_producer_pending(const vd_producer_t *self);
+/* The first and the last event of a session. `name` may be NULL. `owned` not 0: the session belongs
+ * to this producer and is shown as interrupted while it is gone. `failed` not 0: it ends as failed;
+ * `text` may be NULL. */
+VD_API vd_status_t vd_producer_start_session(vd_producer_t *self, const char *session,
+                                             const char *name, int owned);
+VD_API vd_status_t vd_producer_end_session(vd_producer_t *self, const char *session, int failed,
+                                           const char *text);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

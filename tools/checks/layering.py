@@ -1,5 +1,8 @@
 #!/usr/bin/python3
-"""layering.py: who may include whom: protocol <- actors/kit <- {broker, actors/*, observers}; tools stand on protocol and kit."""
+"""layering.py: who may include whom: protocol <- actors/kit <- {broker, actors/*, observers}; tools stand on protocol and kit.
+
+An observer's own folder stands on observers/*.h and the shared host in observers/host besides, on no other observer.
+"""
 import os
 import re
 
@@ -9,21 +12,20 @@ ROOTS = ("protocol", "actors", "observers", "tools", "")
 
 
 def layer(path):
-    """The layer of a file: protocol, kit, broker, actors/<x>, observers, tools, tests or top."""
+    """The layer of a file: protocol, kit, broker, actors/<x>, observers, observers/<x>, tools, tests or top."""
     parts = path.split("/")
     if len(parts) == 1:
         return "top"
-    if parts[0] == "actors":
+    if parts[0] in ("actors", "observers") and len(parts) > 2:
         return "kit" if parts[1] == "kit" else "/".join(parts[:2])
     return parts[0]
 
 
 def allowed(layer_name):
-    if layer_name == "protocol":
-        return {"protocol"}
-    if layer_name == "kit":
-        return {"protocol", "kit"}
-    return {"protocol", "kit", layer_name}
+    below = {"protocol": set(), "kit": {"protocol"}}.get(layer_name, {"protocol", "kit"})
+    if layer_name.startswith("observers/"):
+        below = below | {"observers", "observers/host"}
+    return below | {layer_name}
 
 
 def resolve(path, name, known):

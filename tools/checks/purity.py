@@ -9,6 +9,8 @@ HEADERS = re.compile(r"""^\s*\#\s*include\s+[<"](unistd|time|pthread|threads|sig
                      zmq_utils|leveldb/c|curl/curl|sys/(?!types)[a-z_]+|netinet/\w+|arpa/\w+)\.h[>"]""", re.X)
 CALLS = re.compile(r"\b(clock_gettime|gettimeofday|time|sleep|usleep|nanosleep|getenv|fopen|open|read|write|socket|"
                    r"rand|random|srand|getpid|pthread_\w+|zclock_\w+|zsys_\w+)\s*\(")
+# A member called read or time is not the function, nor is a declaration: a type stands before it.
+NOT_A_CALL = re.compile(r"(\.|->|\b(?!return\b|else\b)[A-Za-z_]\w*\s+\*?)$")
 
 
 def pure_files():
@@ -29,8 +31,7 @@ def main():
             if HEADERS.match(line):
                 found.append(f"{path}:{number}: {line.strip()}: a pure core takes this as an input or an effect")
             match = CALLS.search(code)
-            # A member called read or time is not the function: the call follows neither '.' nor '->' nor a type.
-            if match and not re.search(r"(\.|->|\w\s|\*)$", code[:match.start()]):
+            if match and not NOT_A_CALL.search(code[:match.start()]):
                 found.append(f"{path}:{number}: calls {match.group(1)}(): a pure core takes this as an input or an effect")
     tree.report(found)
 

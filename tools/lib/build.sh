@@ -16,19 +16,22 @@ build_forget_foreign() {
     rm -rf "$dir"
 }
 
-# build_preset PRESET [TARGET...]: builds; the output only when it fails. Returns 0 or 1.
+# build_preset PRESET ON|KEEP: builds all of a preset, with the tests or, where nothing says otherwise yet, without
+# them. Prints output only when it fails. Returns 0 or 1.
 build_preset() {
-    local preset=$1 log status=0
-    shift
+    local preset=$1 tests=$2 log status=0
     build_forget_foreign "$preset"
     log=$(mktemp)
     local configure=(cmake --preset "$preset")
+    if [ "$tests" = ON ]; then
+        configure+=(-DVD_BUILD_TESTS=ON)
+    elif [ ! -f "$top/build/$preset/CMakeCache.txt" ]; then
+        configure+=(-DVD_BUILD_TESTS=OFF)
+    fi
     if command -v ccache >/dev/null; then
         configure+=(-DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
     fi
-    local build=(cmake --build --preset "$preset")
-    [ $# -gt 0 ] && build+=(--target "$@")
-    (cd "$top" && "${configure[@]}" && "${build[@]}") >"$log" 2>&1 || status=1
+    (cd "$top" && "${configure[@]}" && cmake --build --preset "$preset") >"$log" 2>&1 || status=1
     if [ "$status" -ne 0 ]; then
         grep -vE '^\[[0-9]+/[0-9]+\] (Building|Linking)' "$log" | tail -n 80 >&2
     fi

@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# test_package.sh BUILD: installs BUILD into an empty prefix, builds a stranger's program against it with pkg-config and
+# with find_package, and lets both attach to the installed runtime; the prefix is moved in between.
+set -eu
+build=$1
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+work=$(mktemp -d)
+vedette=
+finish() {
+    [ -z "$vedette" ] || "$vedette" --dir "$work/d" down >/dev/null 2>&1 || true
+    rm -rf "$work"
+}
+trap finish EXIT
+
+fail() {
+    echo "$*" >&2
+    exit 1
+}
+
+cmake --install "$build" --prefix "$work/first" >/dev/null
+mv "$work/first" "$work/p"
+for file in "$build"/bin/vedette*; do
+    [ -x "$work/p/bin/$(basename "$file")" ] || fail "$(basename "$file") is built and not installed"
+done
+! grep -rIl --include='*.cmake' --include='*.pc' -e "$build" -e "$work/first" "$work/p" ||
+    fail "an installed file names the build or the first prefix"
+for program in "$work"/p/bin/vedette*; do
+    ! ldd "$program" | grep 'not found' || fail "$program lacks a library"
+done
+
+pc=$(dirname "$(find "$work/p" -name libvedette.pc)")
+# shellcheck disable=SC2046 # flags are words
+PKG_CONFIG_PATH=$pc cc -std=c11 -Wall -Wextra -Werror -o "$work/attach" "$here/package/attach.c" \
+    $(PKG_CONFIG_PATH=$pc pkg-config --cflags --libs libvedette)
+cmake -S "$here/package" -B "$work/b" -DCMAKE_PREFIX_PATH="$work/p" >"$work/log" 2>&1 &&
+    cmake --build "$work/b" >>"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
+version=$(PKG_CONFIG_PATH=$pc pkg-config --modversion libvedette)
+
+vedette=$work/p/bin/vedette
+"$vedette" --dir "$work/d" up --detach --wait
+lib=$(dirname "$(find "$work/p" -name 'libvedette.so*' | head -n 1)")
+for program in "$work/attach" "$work/b/attach"; do
+    got=$(LD_LIBRARY_PATH=$lib "$program" "$work/d")
+    [ "$got" = "$version 1 session_started" ] || fail "$program printed \"$got\""
+done
+"$vedette" --dir "$work/d" down
+vedette=

@@ -1,0 +1,237 @@
+#!/usr/bin/python3
+"""tour.py: runs Vedette on this machine and shows it: guided with --seconds, else live until Ctrl-C.
+
+1. Everything goes through the command line, as a user would; VEDETTE_DIR names the runtime's directory.
+2. Nothing is waited for by time: each step polls for what a user would see, until the deadline of the whole tour.
+3. Exit 0 only if every step was seen. Whatever happens, what was started is stopped.
+"""
+import argparse
+import json
+import os
+import queue
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+POLL_S = 0.05
+STOP_TIMEOUT_S = 15
+
+
+class NotSeen(Exception):
+    """What was to be shown did not happen in time."""
+
+
+class Tour:
+    def __init__(self, binaries, seconds):
+        self.vedette = os.path.join(binaries, "vedette")
+        self.deadline = time.monotonic() + seconds if seconds else None
+        self.server = None
+        self.follower = None
+        self.live = []
+        self.lines = queue.Queue()
+        self.seen = []
+        self.is_up = False
+
+    # ---- the command line ----
+
+    def command(self, *arguments, check=True):
+        """Runs one vedette command; its stdout."""
+        done = subprocess.run([self.vedette, *arguments], capture_output=True, text=True, check=False)
+        if check and done.returncode != 0:
+            raise NotSeen(f"vedette {' '.join(arguments)} exited {done.returncode}: {done.stderr.strip()}")
+        return done.stdout
+
+    def rows(self, *arguments):
+        return json.loads(self.command(*arguments, "-o", "json"))
+
+    def until(self, what, probe):
+        """Polls until probe() gives something; that, and the seconds it took."""
+        begun = time.monotonic()
+        while True:
+            got = probe()
+            if got:
+                return got, time.monotonic() - begun
+            if time.monotonic() > self.deadline:
+                raise NotSeen(f"{what}: not within the time")
+            time.sleep(POLL_S)
+
+    # ---- what is shown ----
+
+    def up(self):
+        begun = time.monotonic()
+        self.is_up = True
+        self.command("up", "--detach", "--wait")
+        heading(f"Up in {time.monotonic() - begun:.1f} s: every part is a process of its own")
+        print(self.command("ps").rstrip())
+
+    def snapshot(self):
+        heading("What it knows about this machine: vedette snapshot host")
+        shown = self.command("snapshot", "host").rstrip().splitlines()
+        print("\n".join(shown[:16] + ([f"... {len(shown) - 16} more lines"] if len(shown) > 16 else [])))
+
+    def follow(self):
+        """Follows the session from its start; a thread takes the lines in."""
+        self.follower = subprocess.Popen([self.vedette, "follow", "--from", "start", "-o", "ndjson"],
+                                         stdout=subprocess.PIPE, text=True)
+        threading.Thread(target=self.take_lines, args=(self.follower.stdout,), daemon=True).start()
+
+    def take_lines(self, stream):
+        for line in stream:
+            self.lines.put(json.loads(line))
+
+    def event(self, kind, wanted):
+        """The first event of this type, live, for which wanted(data) holds; those that pass are shown."""
+        def probe():
+            while not self.lines.empty():
+                event = self.lines.get()
+                self.live.append(event)
+                print(f"  {event['ts'][11:]}  {event['seq']:>4}  {event['type']:<18} {brief(event['data'])}")
+            return next((e for e in self.live if e["type"] == kind and wanted(e["data"])), None)
+        return self.until(f"an event {kind}", probe)
+
+    def start_server(self):
+        for _ in range(20):
+            port = random.randint(20000, 32000)
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    continue
+            folder = os.path.join(os.environ["VEDETTE_DIR"], "www")
+            os.makedirs(folder, exist_ok=True)
+            self.server = subprocess.Popen(
+                [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1", "--directory", folder],
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            return port
+        raise NotSeen("no free port below 32768")
+
+    def stop_server(self):
+        if self.server:
+            self.server.terminate()
+            self.server.wait()
+            self.server = None
+
+    def actor(self, name):
+        return next((row for row in self.rows("ps") if row["name"] == name), {})
+
+    def guided(self):
+        self.up()
+        self.seen.append("every actor is a process of its own")
+        self.snapshot()
+        heading("A server starts: python3 -m http.server. Live events, each on disk before it is shown:")
+        self.follow()
+        port = self.start_server()
+        _, took = self.event("service_appeared", lambda data: data.get("port") == port)
+        self.seen.append(f"a new service on port {port} was an event after {took:.1f} s")
+
+        heading("kill -9 to the ingestor, the one process that writes")
+        before = self.actor("ingestor")["pid"]
+        os.kill(before, signal.SIGKILL)
+        def back():
+            row = self.actor("ingestor")
+            return row if row.get("pid") not in (None, 0, before) and row.get("state") == "ready" else None
+        after, took = self.until("a new ingestor", back)
+        print(f"  pid {before} is dead; pid {after['pid']} is ready after {took:.1f} s")
+        self.seen.append(f"the ingestor was killed with SIGKILL and was back after {took:.1f} s")
+
+        heading("The server ends; the same follower still listens:")
+        self.stop_server()
+        gone, took = self.event("service_gone", lambda data: data.get("port") == port)
+        self.seen.append(f"the end of the service was an event after {took:.1f} s, to a follower that never broke off")
+        self.replay(gone, port)
+
+    def replay(self, last, port):
+        heading("The past, from the first event on: vedette follow --from start --end")
+        text = self.command("follow", last["session"], "--from", "start", "--end", "-o", "ndjson")
+        events = [json.loads(line) for line in text.splitlines()]
+        numbers = [event["seq"] for event in events]
+        if numbers != list(range(1, len(numbers) + 1)):
+            raise NotSeen(f"the replay has a gap: {numbers}")
+        if events[:len(self.live)] != self.live[:len(events)] or len(events) < len(self.live):
+            raise NotSeen("the replay differs from what was shown live")
+        kinds = [event["type"] for event in events if event["data"] and event["data"].get("port") == port]
+        if kinds[:1] != ["service_appeared"] or kinds[-1:] != ["service_gone"]:
+            raise NotSeen(f"the service is not in the replay as it was: {kinds}")
+        print(f"  {len(events)} events, 1 to {len(events)}, no gap, equal to what was shown live")
+        self.seen.append(f"{len(events)} stored events were replayed without a gap")
+
+    def interactive(self):
+        self.up()
+        self.snapshot()
+        there = f"VEDETTE_DIR={os.environ['VEDETTE_DIR']} {os.path.relpath(self.vedette)}"
+        heading("Live events. In another terminal, try:")
+        print("  python3 -m http.server 8000          and stop it again")
+        print(f"  {there} kill ingestor")
+        print(f"  {there} snapshot services")
+        print("Ctrl-C ends it all.\n")
+        subprocess.run([self.vedette, "follow", "--from", "start"], check=False)
+
+    def close(self):
+        self.stop_server()
+        if self.follower:
+            self.follower.terminate()
+            self.follower.wait()
+        if self.is_up:
+            try:
+                subprocess.run([self.vedette, "down"], capture_output=True, timeout=STOP_TIMEOUT_S, check=False)
+            except subprocess.TimeoutExpired:
+                print("vedette down did not end in time", file=sys.stderr)
+
+
+def heading(text):
+    bold, plain = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
+    print(f"\n{bold}{text}{plain}", flush=True)
+
+
+def brief(data):
+    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False)
+    return text if len(text) <= 90 else text[:87] + "..."
+
+
+def interrupt(number, _frame):
+    raise KeyboardInterrupt(number)
+
+
+def closing(tour):
+    heading("Seen:")
+    for line in tour.seen:
+        print(f"  {line}")
+    heading("Next:")
+    here = os.path.relpath(tour.vedette)
+    print(f"  {here} up --detach --wait     your own, in your home's state directory; {here} down ends it")
+    print(f"  {here} follow --from start    what has happened and what happens")
+    print(f"  {here} --help                 everything else")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--bin", required=True)
+    parser.add_argument("--seconds", type=int, default=0)
+    arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, interrupt)
+    signal.signal(signal.SIGHUP, interrupt)
+    sys.stdout.reconfigure(line_buffering=True)
+    tour = Tour(arguments.bin, arguments.seconds)
+    status = 1
+    try:
+        if arguments.seconds:
+            tour.guided()
+        else:
+            tour.interactive()
+        status = 0
+    except NotSeen as error:
+        print(f"\nNot seen: {error}", file=sys.stderr)
+        print(tour.command("status", check=False), file=sys.stderr)
+    except KeyboardInterrupt:
+        status = 130 if arguments.seconds else 0
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        tour.close()
+    if status == 0:
+        closing(tour)
+    sys.exit(status)
+
+
+main()

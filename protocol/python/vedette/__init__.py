@@ -1,0 +1,17 @@
+"""A client of the Vedette observation runtime, on python3-zmq and python3-msgpack.
+
+    import vedette
+
+    client = vedette.Client()                      # VEDETTE_DIR or the user's default
+    for event in client.follow(start="now"):       # the newest active session
+        print(event.seq, event.type, event.data)
+
+    with client.producer("my-script") as producer:
+        session, seq = producer.emit("job_done", {"took_s": 3}, session="my-session")
+"""
+
+from .client import Client, Error, Follower, Position, Producer, Reset, Unreachable, default_run_dir
+from .wire import Event, Malformed, new_session_id
+
+__all__ = ["Client", "Error", "Event", "Follower", "Malformed", "Position", "Producer", "Reset",
+           "Unreachable", "default_run_dir", "new_session_id"]

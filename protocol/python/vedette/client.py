@@ -1,0 +1,364 @@
+"""Attach to a runtime: requests, following committed events, emitting events."""
+
+import glob
+import itertools
+import os
+import random
+import time
+
+import zmq
+
+from . import wire
+from .catalogue import LIMITS
+
+
+class Error(Exception):
+    """An answer ERROR or a rejection; `status` is the name of the status."""
+
+    def __init__(self, status, text):
+        super().__init__(f"{status}: {text}")
+        self.status = status
+
+
+class Unreachable(Error):
+    """Nobody answered in time."""
+
+    def __init__(self, text):
+        super().__init__("unreachable", text)
+
+
+class Reset(Error):
+    """The position of a follower is not held (pruned) or the store went back in time."""
+
+
+class Position:
+    """Where a reader stands: (store, index, offset, chain). Persist it with `tuple(position)`."""
+
+    def __init__(self, store="", index=0, offset=0, chain=0):
+        self.store, self.index, self.offset, self.chain = store, index, offset, chain
+
+    def __iter__(self):
+        return iter((self.store, self.index, self.offset, self.chain))
+
+    def fields(self):
+        return {"store": self.store, "index": self.index, "offset": self.offset, "chain": self.chain}
+
+    def __repr__(self):
+        return f"Position{tuple(self)}"
+
+
+def default_run_dir(directory=None):
+    """The directory with the sockets: as SPEC.md, Directories."""
+    directory = directory or os.environ.get("VEDETTE_DIR")
+    if directory:
+        return os.path.join(os.path.abspath(directory), "run")
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    return os.path.join(runtime, "vedette") if runtime.startswith("/") else f"/tmp/vedette-{os.getuid()}"
+
+
+class _Link:
+    """A DEALER with a fresh identity; renew() makes a new one, so that old answers cannot come."""
+
+    def __init__(self, context, endpoint):
+        self.context, self.endpoint, self.socket = context, endpoint, None
+        self.renew()
+
+    def renew(self):
+        self.close()
+        self.socket = self.context.socket(zmq.DEALER)
+        self.socket.setsockopt(zmq.IDENTITY, b"python#" + os.urandom(8).hex().encode())
+        for option, value in ((zmq.LINGER, 0), (zmq.SNDTIMEO, LIMITS["SEND_TIMEOUT_MS"]),
+                              (zmq.SNDHWM, LIMITS["SOCKET_HWM"]), (zmq.RCVHWM, LIMITS["SOCKET_HWM"]),
+                              (zmq.RECONNECT_IVL, 20), (zmq.RECONNECT_IVL_MAX, 500),
+                              (zmq.MAXMSGSIZE, LIMITS["FRAME_BYTES_MAX"]),
+                              (zmq.HEARTBEAT_IVL, 500), (zmq.HEARTBEAT_TIMEOUT, 1500)):
+            self.socket.setsockopt(option, value)
+        self.socket.connect(self.endpoint)
+
+    def send(self, frames):
+        try:
+            self.socket.send_multipart(frames)
+            return True
+        except zmq.Again:
+            return False
+
+    def receive(self, timeout_s):
+        """The next message, or None. Frames that are not understood are passed over."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            left = max(0, deadline - time.monotonic())
+            if not self.socket.poll(int(left * 1000) + (left > 0)):
+                return None
+            try:
+                return wire.unpack_message(self.socket.recv_multipart(zmq.NOBLOCK))
+            except zmq.Again:
+                continue
+            except wire.Malformed:
+                continue
+
+    def close(self):
+        if self.socket is not None:
+            self.socket.close(0)
+            self.socket = None
+
+
+class Client:
+    """One runtime, found by its directory. Not for use by several threads at once."""
+
+    def __init__(self, directory=None):
+        self.run_dir = default_run_dir(directory)
+        self.context = zmq.Context()
+        self.links = {}
+        self.correlations = itertools.count(1)
+
+    def close(self):
+        for link in self.links.values():
+            link.close()
+        self.links.clear()
+        self.context.term()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def endpoint(self, actor, port):
+        return f"ipc://{self.run_dir}/{actor}.{port}"
+
+    def request(self, actor, port, name, fields=None, payload=b"", timeout_s=5.0):
+        """One request, one answer; sent again after a second of silence. Only for what may be repeated."""
+        key = (actor, port)
+        if key not in self.links:
+            self.links[key] = _Link(self.context, self.endpoint(actor, port))
+        link = self.links[key]
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            correlation = next(self.correlations)
+            link.send(wire.pack_message(name, fields, payload, correlation))
+            until = min(deadline, time.monotonic() + 1.0)
+            while (answer := link.receive(until - time.monotonic())) is not None:
+                if answer.correlation != correlation:
+                    continue
+                if answer.name == "ERROR":
+                    raise Error(answer["status"], answer["text"])
+                return answer
+        hint = "" if glob.glob(f"{self.run_dir}/*") else "; start one: vedette up"
+        raise Unreachable(f"{actor}.{port} in {self.run_dir} did not answer {name} within {timeout_s} s{hint}")
+
+    def get(self, actor, port, feed, timeout_s=5.0):
+        """The snapshot of a feed as a Python value."""
+        return wire.unpack(self.request(actor, port, "GET", {"feed": feed}, timeout_s=timeout_s).payload)
+
+    def membership(self):
+        """{"actors": [...], "sources": [...], "providers": [...]}."""
+        return self.get("broker", "control", "membership")
+
+    def snapshot(self, observer):
+        """The latest snapshot of an observer."""
+        return self.get(observer, "requests", "state")
+
+    def sessions(self, **fields):
+        """Sessions, newest first; fields as in SESSIONS."""
+        return wire.unpack(self.request("ingestor", "read", "SESSIONS", fields).payload)
+
+    def newest_session(self):
+        """The id of the newest active session."""
+        for row in self.sessions(state="active", rows_max=1):
+            return row["session"]
+        raise Error("not_found", "no session is active; start one: vedette up")
+
+    def follow(self, session=None, start="now", position=None, type=None, seq=None):
+        """A Follower. `start` is "now", "start" or, with `seq`, ignored; `position` goes on behind it.
+        `session` None is the newest active one, "*" all sessions."""
+        session = self.newest_session() if session is None else session
+        return Follower(self, "" if session == "*" else session, start, position, type, seq)
+
+    def producer(self, name, timeout_s=10.0):
+        return Producer(self, name, timeout_s)
+
+
+class Follower:
+    """Committed events in order, each once, over deaths and restarts of the ingestor. Iterate, or next(timeout_s)."""
+
+    SILENCE_S = 3 * LIMITS["HEAD_INTERVAL_MS"] / 1000
+
+    def __init__(self, client, session, start, position, type, seq):
+        self.client, self.session, self.type = client, session, type
+        self.start, self.seq = start, seq
+        self.position = Position(*position) if position is not None else Position()
+        self.link = _Link(client.context, client.endpoint("ingestor", "read"))
+        self.head = 0
+        self.queue = []
+        self.tries = 0
+        self._begin()
+
+    def close(self):
+        self.link.close()
+
+    def _begin(self):
+        self.correlation = next(self.client.correlations)
+        self.items = self.bytes = 0
+        self.granted_items = LIMITS["CREDIT_ITEMS_DEFAULT"]
+        self.granted_bytes = LIMITS["CREDIT_BYTES_DEFAULT"]
+        fields = {"name": f"python-{os.getpid()}", "session": self.session or None, "type": self.type,
+                  "items": self.granted_items, "bytes": self.granted_bytes}
+        if self.position.store:
+            fields.update(self.position.fields())
+        elif self.seq is not None:
+            fields["seq"] = self.seq
+        elif self.start == "now":
+            fields["head"] = True
+        self.started = False
+        self.link.send(wire.pack_message("START", fields, correlation=self.correlation))
+        self.heard = self.beat = time.monotonic()
+
+    def _again(self):
+        """A new connection from our own position: at once three times, then later and later."""
+        self.tries += 1
+        if self.tries > 3:
+            time.sleep(min(10.0, 0.1 * 2 ** min(self.tries - 4, 7)) * random.uniform(0.5, 1.0))
+        self.link.renew()
+        self._begin()
+
+    def _grant(self, now):
+        used_half = (self.granted_items - self.items < LIMITS["CREDIT_ITEMS_DEFAULT"] // 2 or
+                     self.granted_bytes - self.bytes < LIMITS["CREDIT_BYTES_DEFAULT"] // 2)
+        if not used_half and now - self.beat < LIMITS["SUBSCRIBER_BEAT_MS"] / 1000:
+            return
+        self.beat = now
+        self.granted_items = self.items + LIMITS["CREDIT_ITEMS_DEFAULT"]
+        self.granted_bytes = self.bytes + LIMITS["CREDIT_BYTES_DEFAULT"]
+        self.link.send(wire.pack_message("CREDIT", {"items": self.granted_items, "bytes": self.granted_bytes},
+                                         correlation=self.correlation))
+
+    def _take_commits(self, message):
+        at = (self.position.index, self.position.offset)
+        if (message["after"], message.get("after_offset", 0)) != at:
+            self._again()
+            return
+        for commit in wire.unpack_commits(message.payload):
+            for place, event in commit.events():
+                self.items += 1
+                self.bytes += len(event.raw)
+                position = Position(message["store"], commit.index - 1, place + 1, message["chain"])
+                self.queue.append((event, position))
+        self.position = Position(message["store"], message["index"], message.get("offset", 0), message["chain"])
+        self.head = message["head"]
+
+    def _take(self, message):
+        if message.correlation != self.correlation:
+            return
+        self.heard = time.monotonic()
+        if message.name == "ERROR":
+            raise Error(message["status"], message["text"])
+        if message.name == "STREAM_RESET":
+            raise Reset(message["status"], message.get("text", f"commits {message['first']} to {message['head']} are held"))
+        if message.name == "DROP":
+            self._again()
+            return
+        self.tries = 0
+        if message.name == "STARTED":
+            self.started = True
+            self.position = Position(message["store"], message["index"], message["offset"], message["chain"])
+            self.head = message["head"]
+        elif message.name == "HEAD":
+            self.head = message["head"]
+            if (message["sent"], message.get("sent_offset", 0)) > (self.position.index, self.position.offset):
+                self._again()  # a frame was lost on the way
+        elif message.name == "COMMITS":
+            self._take_commits(message)
+
+    def next(self, timeout_s=None):
+        """The next Event, or None when none came within `timeout_s` (None: for ever)."""
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        while not self.queue:
+            now = time.monotonic()
+            if deadline is not None and now > deadline:
+                return None
+            self._grant(now)
+            message = self.link.receive(0.2 if deadline is None else min(0.2, max(0.0, deadline - now)))
+            if message is not None:
+                self._take(message)
+            elif time.monotonic() - self.heard > self.SILENCE_S:
+                self._again()
+        return self.queue.pop(0)[0]
+
+    def caught_up(self):
+        """Was everything up to the newest commit handed on?"""
+        return self.started and not self.queue and self.position.index >= self.head
+
+    def __iter__(self):
+        while True:
+            yield self.next()
+
+
+class Producer:
+    """Writes events, exactly once: emit() returns when they are on disk."""
+
+    def __init__(self, client, name, timeout_s):
+        self.client, self.name = client, name
+        self.link = _Link(client.context, client.endpoint("ingestor", "emit"))
+        self.store = None
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            self.link.send(wire.pack_message("OPEN", {"producer": name}, correlation=next(client.correlations)))
+            answer = self._receive(("OPENED",), min(deadline, time.monotonic() + 1.0))
+            if answer is not None:
+                self.epoch, self.mark, self.store = answer["epoch"], answer["mark"], answer["store"]
+                return
+        raise Unreachable(f"the ingestor in {client.run_dir} did not answer OPEN; start one: vedette up")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.link.close()
+
+    def _receive(self, names, deadline):
+        while (message := self.link.receive(max(0.0, deadline - time.monotonic()))) is not None:
+            if message.name == "ERROR":
+                raise Error(message["status"], message["text"])
+            if message.name in names:
+                return message
+        return None
+
+    def emit(self, type, data=None, session=None, timeout_s=30.0):
+        """One event; returns (session, seq)."""
+        return self.emit_all([(type, data)], session, timeout_s)
+
+    def emit_all(self, events, session=None, timeout_s=30.0):
+        """Events [(type, data), ...] as one atomic unit; returns (session, seq) of the last."""
+        session = session or self.client.newest_session()
+        run = wire.pack_run([wire.pack_event(type, data) for type, data in events])
+        first = self.mark + 1
+        fields = {"producer": self.name, "epoch": self.epoch, "first": first, "count": len(events),
+                  "session": session, "answered": self.mark}
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            self.link.send(wire.pack_message("EMIT", fields, run))
+            outcome = self._await(first, len(events), min(deadline, time.monotonic() + 1.0))
+            if outcome is not None:
+                return outcome
+        raise Unreachable(f"events {first} to {first + len(events) - 1} of {self.name} are not acknowledged; "
+                          "they may or may not be stored")
+
+    def _await(self, first, count, deadline):
+        last = first + count - 1
+        while (answer := self._receive(("COMMITTED", "REJECTED", "NOT_NOW"), deadline)) is not None:
+            if answer.get("status") == "fenced":
+                raise Error("fenced", answer.get("text", "a newer producer of this name has taken over"))
+            if answer["epoch"] not in (self.epoch, 0):
+                continue
+            if answer.name == "NOT_NOW":
+                time.sleep(answer.get("retry_ms", 50) / 1000)
+                return None
+            if answer.name == "REJECTED" and answer["count"] and answer["first"] == first:
+                self.mark = last
+                raise Error(answer["status"], answer.get("text", ""))
+            if answer.name == "REJECTED" and not answer["count"]:
+                raise Error(answer["status"], answer.get("text", ""))
+            if answer.name == "COMMITTED" and answer["mark"] >= last:
+                self.mark = last
+                return answer.get("session"), answer.get("seq")
+        return None

@@ -1,0 +1,273 @@
+"""Frames, runs and commits: the wire format of SPEC.md, without any socket."""
+
+import os
+import struct
+import time
+
+import msgpack
+
+from .catalogue import IDS, LIMITS, MESSAGES, PROTOCOL_VERSION
+
+
+class Malformed(ValueError):
+    """Bytes that are not what the protocol says; `status` is the name of the status."""
+
+    def __init__(self, status, text):
+        super().__init__(f"{status}: {text}")
+        self.status = status
+
+
+# ---- checksums ----
+
+def _table():
+    table = []
+    for number in range(256):
+        for _ in range(8):
+            number = (number >> 1) ^ (0x82F63B78 if number & 1 else 0)
+        table.append(number)
+    return table
+
+
+_TABLE = _table()
+
+
+def crc32c(data, crc=0):
+    """CRC32C (Castagnoli), continued from `crc`."""
+    crc ^= 0xFFFFFFFF
+    for byte in data:
+        crc = _TABLE[(crc ^ byte) & 0xFF] ^ (crc >> 8)
+    return crc ^ 0xFFFFFFFF
+
+
+# ---- values ----
+
+# Bytes that must follow the lead byte: (kind, width of number or length, fixed content).
+_LEADS = {
+    0xC0: ("one", 0, 0), 0xC2: ("one", 0, 0), 0xC3: ("one", 0, 0),
+    0xC4: ("bytes", 1, 0), 0xC5: ("bytes", 2, 0), 0xC6: ("bytes", 4, 0),
+    0xC7: ("bytes", 1, 1), 0xC8: ("bytes", 2, 1), 0xC9: ("bytes", 4, 1),
+    0xCA: ("one", 4, 0), 0xCB: ("one", 8, 0),
+    0xCC: ("one", 1, 0), 0xCD: ("one", 2, 0), 0xCE: ("one", 4, 0), 0xCF: ("one", 8, 0),
+    0xD0: ("one", 1, 0), 0xD1: ("one", 2, 0), 0xD2: ("one", 4, 0), 0xD3: ("one", 8, 0),
+    0xD4: ("bytes", 0, 2), 0xD5: ("bytes", 0, 3), 0xD6: ("bytes", 0, 5), 0xD7: ("bytes", 0, 9),
+    0xD8: ("bytes", 0, 17),
+    0xD9: ("bytes", 1, 0), 0xDA: ("bytes", 2, 0), 0xDB: ("bytes", 4, 0),
+    0xDC: ("array", 2, 0), 0xDD: ("array", 4, 0), 0xDE: ("map", 2, 0), 0xDF: ("map", 4, 0),
+}
+
+
+def _head(data, at):
+    """(position of what follows, values inside) of the value at `at`."""
+    lead = data[at]
+    if lead <= 0x7F or lead >= 0xE0:
+        return at + 1, 0
+    if lead <= 0x8F:
+        return at + 1, 2 * (lead & 0x0F)
+    if lead <= 0x9F:
+        return at + 1, lead & 0x0F
+    if lead <= 0xBF:
+        return at + 1 + (lead & 0x1F), 0
+    if lead not in _LEADS:
+        raise Malformed("malformed", f"byte {lead:#x} begins no value")
+    kind, width, fixed = _LEADS[lead]
+    if at + 1 + width > len(data):
+        raise Malformed("malformed", "cut short")
+    number = int.from_bytes(data[at + 1:at + 1 + width], "big")
+    after = at + 1 + width
+    if kind == "bytes":
+        return after + number + fixed, 0
+    if kind == "one":
+        return after, 0
+    return after, number * (2 if kind == "map" else 1)
+
+
+def scan(data, depth_max=LIMITS["DEPTH_MAX"], exact=True):
+    """Check the value at the front of `data` before anything unpacks it; returns its size."""
+    left = [1]
+    at = 0
+    while left:
+        if left[-1] == 0:
+            left.pop()
+            continue
+        if at >= len(data):
+            raise Malformed("malformed", "cut short")
+        left[-1] -= 1
+        at, inside = _head(data, at)
+        if at > len(data) or inside > len(data) - at:
+            raise Malformed("malformed", "a count or length is larger than the frame")
+        if inside:
+            if len(left) > depth_max:
+                raise Malformed("too_deep", f"nested deeper than {depth_max}")
+            left.append(inside)
+    if exact and at != len(data):
+        raise Malformed("malformed", "bytes behind the value")
+    return at
+
+
+def unpack(data):
+    """One MessagePack value, scanned first."""
+    scan(data)
+    try:
+        return msgpack.unpackb(data, raw=False, strict_map_key=False, unicode_errors="replace")
+    except (ValueError, msgpack.UnpackException) as problem:
+        raise Malformed("malformed", str(problem)) from problem
+
+
+def pack(value):
+    return msgpack.packb(value, use_bin_type=True)
+
+
+# ---- messages ----
+
+def pack_message(name, fields=None, payload=b"", correlation=0):
+    """The frames [header, body, payload] of message `name`; keys in the order of the catalogue."""
+    number = IDS[name]
+    order = MESSAGES[number][1]
+    fields = fields or {}
+    body = {key: fields[key] for key in order if fields.get(key) is not None}
+    frames = [pack([PROTOCOL_VERSION, number, correlation]), pack(body)]
+    if payload:
+        frames.append(payload)
+    return frames
+
+
+class Message:
+    """A decoded message: name, correlation, fields (a dict, unknown keys included) and payload bytes."""
+
+    def __init__(self, name, correlation, fields, payload):
+        self.name, self.correlation, self.fields, self.payload = name, correlation, fields, payload
+
+    def __getitem__(self, key):
+        return self.fields[key]
+
+    def get(self, key, fallback=None):
+        return self.fields.get(key, fallback)
+
+    def __repr__(self):
+        return f"{self.name} #{self.correlation} {self.fields} +{len(self.payload)} bytes"
+
+
+def unpack_message(frames):
+    """A Message from [header, body] or [header, body, payload]. Raises Malformed."""
+    if len(frames) not in (2, 3):
+        raise Malformed("malformed", f"{len(frames)} frames where header, body and payload are expected")
+    if len(frames[0]) > LIMITS["HEADER_BYTES_MAX"] or len(frames[1]) > LIMITS["BODY_BYTES_MAX"]:
+        raise Malformed("too_large", "header or body over its limit")
+    header = unpack(frames[0])
+    if not isinstance(header, list) or len(header) < 3 or any(
+            type(item) is not int or item < 0 for item in header[:3]):
+        raise Malformed("malformed", "the header is not [version, id, correlation]")
+    version, number, correlation = header[:3]
+    if version != PROTOCOL_VERSION or number not in MESSAGES:
+        raise Malformed("unsupported", f"version {version}, message {number}")
+    body = unpack(frames[1])
+    if not isinstance(body, dict):
+        raise Malformed("malformed", "the body is not a map")
+    payload = frames[2] if len(frames) == 3 else b""
+    return Message(MESSAGES[number][0], correlation, body, payload)
+
+
+# ---- events ----
+
+class Event:
+    """One event: ts, session, seq, type, data, cause (None if absent) and raw, its wire bytes."""
+
+    def __init__(self, session, seq, raw):
+        fields = unpack(raw)
+        self.session, self.seq, self.raw = session, seq, raw
+        try:
+            self.ts, self.type, self.data = fields["ts"], fields["type"], fields["data"]
+        except (KeyError, TypeError) as problem:
+            raise Malformed("bad_event", f"{session}:{seq} lacks {problem}") from problem
+        self.cause = fields.get("cause")
+
+    def __repr__(self):
+        return f"{self.ts} {self.session}:{self.seq} {self.type} {self.data}"
+
+
+def timestamp(wall_s=None):
+    """ISO 8601 in UTC with milliseconds and Z: exactly 24 characters."""
+    wall_ms = int((time.time() if wall_s is None else wall_s) * 1000)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(wall_ms // 1000)) + f".{wall_ms % 1000:03d}Z"
+
+
+def new_session_id():
+    """An id that sorts by time: 20260131T101500123Z-1f2e3d4c."""
+    stamp = timestamp().replace("-", "").replace(":", "").replace(".", "")
+    return f"{stamp}-{os.urandom(4).hex()}"
+
+
+def pack_event(type, data=None, ts=None, cause=None):
+    fields = {"ts": ts or timestamp(), "type": type, "data": data}
+    if cause is not None:
+        fields["cause"] = cause
+    return pack(fields)
+
+
+def _bin(data):
+    return msgpack.Packer(use_bin_type=True).pack(bytes(data))
+
+
+def pack_run(events):
+    """The run of events given as wire bytes."""
+    return b"".join(b"\xce" + struct.pack(">I", crc32c(event)) + _bin(event) for event in events)
+
+
+def unpack_run(run, check=True):
+    """The events' wire bytes of a run; raises Malformed where bytes or checksum are wrong."""
+    at = 0
+    while at < len(run):
+        if run[at] != 0xCE or at + 6 > len(run):
+            raise Malformed("malformed", "an entry does not begin with its checksum")
+        crc = int.from_bytes(run[at + 1:at + 5], "big")
+        lead = run[at + 5]
+        if lead not in (0xC4, 0xC5, 0xC6):
+            raise Malformed("malformed", "an entry is not bin")
+        width = _LEADS[lead][1]
+        start = at + 6 + width
+        end = start + int.from_bytes(run[at + 6:start], "big")
+        if end > len(run):
+            raise Malformed("malformed", "an entry is cut short")
+        event = bytes(run[start:end])
+        if check and crc32c(event) != crc:
+            raise Malformed("bad_crc", "an event does not match its checksum")
+        yield event
+        at = end
+
+
+# ---- commits ----
+
+class Commit:
+    """One commit: index, time_ms, epoch, chain and runs [(at, session, first_seq, run bytes)]."""
+
+    def __init__(self, value):
+        try:
+            self.index, self.time_ms, self.epoch, self.chain, runs = value[:5]
+            self.runs = [tuple(run[:4]) for run in runs]
+        except (TypeError, ValueError) as problem:
+            raise Malformed("malformed", f"a commit value is not as specified: {problem}") from problem
+
+    def events(self):
+        """(place in the commit, Event) in delivery order; checksums are verified."""
+        for at, session, first, run in self.runs:
+            for offset, raw in enumerate(unpack_run(run)):
+                yield at + offset, Event(session, first + offset, raw)
+
+    def chain_after(self, previous):
+        """The chain that this commit must have after `previous`; holds for whole commits only."""
+        crc = crc32c(struct.pack(">IQQQ", previous, self.index, self.time_ms, self.epoch))
+        for _, session, first, run in self.runs:
+            crcs = [crc32c(event) for event in unpack_run(run)]
+            digest = crc32c(b"".join(struct.pack(">I", one) for one in crcs))
+            crc = crc32c(session.encode() + b"\0", crc)
+            crc = crc32c(struct.pack(">QII", first, len(crcs), digest), crc)
+        return crc
+
+
+def unpack_commits(payload):
+    """The commits of a COMMITS payload."""
+    at = 0
+    while at < len(payload):
+        size = scan(memoryview(payload)[at:], exact=False)
+        yield Commit(unpack(payload[at:at + size]))
+        at += size

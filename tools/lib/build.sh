@@ -31,7 +31,8 @@ build_preset() {
     if command -v ccache >/dev/null; then
         configure+=(-DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
     fi
-    (cd "$top" && "${configure[@]}" && cmake --build --preset "$preset") >"$log" 2>&1 || status=1
+    # Not in the directories of the tests: ccache keeps files of its own in the run-time directory.
+    (unset XDG_RUNTIME_DIR TMPDIR && cd "$top" && "${configure[@]}" && cmake --build --preset "$preset") >"$log" 2>&1 || status=1
     if [ "$status" -ne 0 ]; then
         grep -vE '^\[[0-9]+/[0-9]+\] (Building|Linking)' "$log" | tail -n 80 >&2
     fi

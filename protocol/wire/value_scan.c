@@ -64,6 +64,7 @@ static uint64_t read_big_endian(const uint8_t *at, unsigned width)
 /* Signed integers on the wire may be non-negative; they read as U64 all the same. */
 static void set_signed(vd_head_t *head, unsigned width)
 {
+    assert(width >= 1 && width <= 8);
     unsigned shift = 64 - 8 * width;
     int64_t value = (int64_t)(head->number << shift) >> shift;
     head->number = (uint64_t)value;

@@ -22,11 +22,11 @@ def main():
     for path in shell:
         run = subprocess.run(["bash", "-n", path], cwd=tree.TOP, capture_output=True, text=True, check=False)
         found += run.stderr.splitlines()
-    if shutil.which("shellcheck"):
+    if shell and shutil.which("shellcheck"):
         run = subprocess.run(["shellcheck", "-x", "-S", "warning", "-f", "gcc", *shell], cwd=tree.TOP,
                              capture_output=True, text=True, check=False)
         found += run.stdout.splitlines() + run.stderr.splitlines()
-    else:
+    elif shell:
         found.append("shellcheck is not installed (package shellcheck)")
     for path in tree.files():
         if is_python(path):

@@ -53,6 +53,16 @@ packages_apt() {
     return "$status"
 }
 
+# packages_by_hand COMMAND: what a person would type.
+packages_by_hand() {
+    local command="apt-get update && $1"
+    if command -v sudo >/dev/null; then
+        printf 'sudo %s\n' "${command/&& /&& sudo }"
+    else
+        printf 'su -c "%s"\n' "$command"
+    fi
+}
+
 # packages_install YES GROUP...: installs what is missing of the groups. Ends the script when it cannot.
 packages_install() {
     local yes=$1 missing become begun=$SECONDS
@@ -66,7 +76,7 @@ packages_install() {
     say "Missing packages: ${missing[*]}"
     local install="apt-get install --no-install-recommends ${missing[*]}"
     become=$(packages_become_root "$yes") || give_up "cannot install them without root's rights. Run this, then try again:
-    sudo $install"
+    $(packages_by_hand "$install")"
     # A fresh system has no lists; an old one has lists that name files which are gone.
     if ! compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null; then
         packages_apt "$become" update || true

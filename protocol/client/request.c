@@ -312,7 +312,7 @@ vd_status_t vd_client_sessions(vd_client_t *self, const char *state, uint32_t ro
         vd_reply_t reply;
         vd_status_t status = ask(self, "ingestor", "read", &message,
                                  timeout_ms < 0 ? -1 : (int)(rest_ms > 0 ? rest_ms : 0), &reply);
-        vd_blob_t page;
+        vd_blob_t page = {0};
         if (status == VD_OK)
             status = payload_of(self, "ingestor", &reply, VD_MESSAGE_SESSION_ROWS, &page);
         if (status != VD_OK)
@@ -345,7 +345,7 @@ vd_status_t vd_client_session(vd_client_t *self, const char *session, int timeou
     message.sessions.state = vd_str(session == NULL ? "active" : NULL);
     message.sessions.rows_max = 1;
     vd_reply_t reply;
-    vd_blob_t page;
+    vd_blob_t page = {0};
     vd_status_t status = ask(self, "ingestor", "read", &message, timeout_ms, &reply);
     if (status == VD_OK)
         status = payload_of(self, "ingestor", &reply, VD_MESSAGE_SESSION_ROWS, &page);

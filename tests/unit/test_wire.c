@@ -160,10 +160,11 @@ static void decode_names_what_is_wrong(void **state)
     /* OPEN {"producer": 5}, then with an unknown key beside. */
     vd_bytes_t wrong = BYTES(0x81, 0xa8, 'p', 'r', 'o', 'd', 'u', 'c', 'e', 'r', 5);
     assert_int_equal(vd_message_decode(open, wrong, NONE, &message), VD_WRONG_TYPE);
-    vd_bytes_t more =
-        BYTES(0x82, 0xa1, 'z', 0x91, 1, 0xa8, 'p', 'r', 'o', 'd', 'u', 'c', 'e', 'r', 0xa1, 'x');
+    vd_bytes_t more = BYTES(0x83, 0xa1, 'z', 0x91, 1, 0xa8, 'p', 'r', 'o', 'd', 'u', 'c', 'e', 'r',
+                            0xa1, 'x', 0xa4, 'l', 'i', 'f', 'e', 7);
     assert_int_equal(vd_message_decode(open, more, NONE, &message), VD_OK);
     assert_true(vd_str_is(message.open.producer, "x"));
+    assert_int_equal(message.open.life, 7);
     assert_int_equal(vd_message_decode(BYTES(0xdd, 8, 0, 0, 0), BYTES(0x80), NONE, &message),
                      VD_MALFORMED);
 }

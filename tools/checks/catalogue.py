@@ -15,6 +15,8 @@ def program():
         path = os.path.join(build, "bin", "vd-catalogue")
         if os.access(path, os.X_OK):
             return path
+    if os.environ.get("VEDETTE_BUILD"):
+        tree.report([f"{os.environ['VEDETTE_BUILD']}: there is no bin/vd-catalogue in it"])
     return tree.skip("vd-catalogue is not built (cmake --preset release && cmake --build --preset release)")
 
 

@@ -11,7 +11,8 @@
 """
 
 from .client import Client, Error, Follower, Position, Producer, Reset, Unreachable, default_run_dir
+from .feed import Feed
 from .wire import Event, Malformed, new_session_id
 
-__all__ = ["Client", "Error", "Event", "Follower", "Malformed", "Position", "Producer", "Reset",
+__all__ = ["Client", "Error", "Event", "Feed", "Follower", "Malformed", "Position", "Producer", "Reset",
            "Unreachable", "default_run_dir", "new_session_id"]

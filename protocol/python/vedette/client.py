@@ -300,11 +300,17 @@ class Producer:
         self.client, self.name = client, name
         self.link = _Link(client.context, client.endpoint("ingestor", "emit"))
         self.store = None
+        life = int.from_bytes(os.urandom(7), "big") + 1
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
-            self.link.send(wire.pack_message("OPEN", {"producer": name}, correlation=next(client.correlations)))
-            answer = self._receive(("OPENED",), min(deadline, time.monotonic() + 1.0))
-            if answer is not None:
+            self.link.send(wire.pack_message("OPEN", {"producer": name, "life": life},
+                                             correlation=next(client.correlations)))
+            answer = self._receive(("OPENED", "REJECTED", "NOT_NOW"), min(deadline, time.monotonic() + 1.0))
+            if answer is not None and answer.name == "REJECTED":
+                raise Error(answer["status"], answer.get("text", ""))
+            if answer is not None and answer.name == "NOT_NOW":
+                time.sleep(answer.get("retry_ms", 50) / 1000)
+            elif answer is not None:
                 self.epoch, self.mark, self.store = answer["epoch"], answer["mark"], answer["store"]
                 return
         raise Unreachable(f"the ingestor in {client.run_dir} did not answer OPEN; start one: vedette up")
@@ -350,6 +356,8 @@ class Producer:
                 raise Error("fenced", answer.get("text", "a newer producer of this name has taken over"))
             if answer["epoch"] not in (self.epoch, 0):
                 continue
+            if answer.name == "NOT_NOW" and answer["status"] == "went_back":
+                raise Error("went_back", "the store does not know this producer any more: make a new one")
             if answer.name == "NOT_NOW":
                 time.sleep(answer.get("retry_ms", 50) / 1000)
                 return None
@@ -360,5 +368,8 @@ class Producer:
                 raise Error(answer["status"], answer.get("text", ""))
             if answer.name == "COMMITTED" and answer["mark"] >= last:
                 self.mark = last
+                for reject in answer.get("rejects", []):
+                    if reject["first"] <= last and reject["first"] + reject["count"] > first:
+                        raise Error(reject["status"], reject.get("text", ""))
                 return answer.get("session"), answer.get("seq")
         return None

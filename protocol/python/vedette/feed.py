@@ -1,0 +1,87 @@
+"""Read a soft feed: a snapshot, then numbered items, each once and in order, with gaps repaired by request."""
+
+import time
+
+import zmq
+
+from . import wire
+
+
+class Feed:
+    """Iterate, or next(timeout_s): ("snapshot", value, complete) first and after a reset, then ("item", value, True)."""
+
+    QUIET_S = 1.0
+
+    def __init__(self, client, actor, feed, request_port="control", pub_port=None):
+        self.client, self.actor, self.feed, self.request_port = client, actor, feed, request_port
+        self.sub = client.context.socket(zmq.SUB)
+        self.sub.setsockopt(zmq.LINGER, 0)
+        self.sub.setsockopt(zmq.RECONNECT_IVL, 20)
+        self.sub.setsockopt(zmq.RECONNECT_IVL_MAX, 200)
+        self.sub.setsockopt_string(zmq.SUBSCRIBE, feed)
+        self.sub.connect(client.endpoint(actor, pub_port or feed))
+        self.inc, self.n, self.complete, self.queue = None, 0, False, []
+        self.heard = 0.0
+
+    def close(self):
+        self.sub.close(0)
+
+    def _snapshot(self, message):
+        self.inc, self.n, self.complete = message["inc"], message["n"], message["complete"]
+        self.queue.append(("snapshot", wire.unpack(message.payload), self.complete))
+
+    def _ask(self, timeout_s):
+        """Repair by request: the snapshot, or what came after the last item."""
+        try:
+            if self.inc is None or not self.complete:
+                answer = self.client.request(self.actor, self.request_port, "GET", {"feed": self.feed},
+                                             timeout_s=timeout_s)
+            else:
+                fields = {"feed": self.feed, "inc": self.inc, "after": self.n}
+                answer = self.client.request(self.actor, self.request_port, "READ", fields, timeout_s=timeout_s)
+        except Exception as problem:  # the publisher is away: what follows asks again
+            if getattr(problem, "status", "") != "unreachable":
+                raise
+            return
+        self.heard = time.monotonic()
+        if answer.name in ("SNAPSHOT", "RESET"):
+            self._snapshot(answer)
+            return
+        for offset, value in enumerate(wire.unpack(answer.payload) if answer["count"] else []):
+            if answer["first"] + offset == self.n + 1:
+                self.n += 1
+                self.queue.append(("item", value, True))
+
+    def _take(self):
+        topic, *frames = self.sub.recv_multipart(zmq.NOBLOCK)
+        message = wire.unpack_message(frames)
+        if message.name != "ITEM" or message["feed"] != self.feed:
+            return
+        if message["inc"] == self.inc and message["n"] <= self.n:
+            return
+        if message["inc"] != self.inc or message["n"] != self.n + 1 or not message.payload:
+            self._ask(1.0)
+            return
+        self.n, self.heard = message["n"], time.monotonic()
+        self.queue.append(("item", wire.unpack(message.payload), True))
+
+    def next(self, timeout_s=None):
+        """The next change, or None when none came within `timeout_s`."""
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        while not self.queue:
+            now = time.monotonic()
+            if deadline is not None and now > deadline:
+                return None
+            if now - self.heard > self.QUIET_S:
+                self._ask(1.0 if deadline is None else max(0.05, min(1.0, deadline - now)))
+                continue
+            if self.sub.poll(50 if deadline is None else max(1, min(50, int((deadline - now) * 1000)))):
+                try:
+                    self._take()
+                except (zmq.Again, wire.Malformed):
+                    continue
+        return self.queue.pop(0)
+
+    def __iter__(self):
+        while True:
+            yield self.next()

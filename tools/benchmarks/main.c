@@ -1,0 +1,31 @@
+/* main.c: vd-bench measures one thing and prints it as one line of JSON; tools/bench runs and compares. */
+#include "benchmarks/measure.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct vd_command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *help;
+} vd_command_t;
+
+static const vd_command_t commands[] = {
+    {"visible", vd_bench_visible, "DIR SESSION COUNT  one event at a time: emit to visible at a follower, us"},
+    {"roundtrip", vd_bench_roundtrip, "DIR COUNT  ZeroMQ DEALER to ROUTER of another process and back, us"},
+    {"sync", vd_bench_sync, "DIR COUNT  append 4 KiB and fdatasync, us"},
+};
+
+int main(int argc, char **argv)
+{
+    enum { COMMANDS = sizeof commands / sizeof *commands };
+    for (size_t i = 0; argc > 1 && i < COMMANDS; i++)
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(argc - 2, argv + 2);
+    FILE *out = argc > 1 && strcmp(argv[1], "--help") == 0 ? stdout : stderr;
+    fprintf(out, "Usage: vd-bench COMMAND ARGUMENT...\n\n");
+    for (size_t i = 0; i < COMMANDS; i++)
+        fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].help);
+    return out == stdout ? 0 : 2;
+}

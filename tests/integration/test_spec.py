@@ -32,7 +32,7 @@ def hex_lines(text):
 def check_hex(found):
     frames = hex_lines(found["hex OPEN"])
     message = wire.unpack_message([frames["header"], frames["body"]])
-    assert (message.name, message.correlation, message["producer"]) == ("OPEN", 7, "demo"), message
+    assert (message.name, message.correlation, message.fields) == ("OPEN", 7, {"producer": "demo", "life": 42}), message
     event, = wire.unpack_run(hex_lines(found["hex RUN"])["run"])
     assert wire.unpack(event) == {"ts": "2023-11-14T22:13:20.000Z", "type": "hello", "data": None}
 

@@ -12,8 +12,10 @@ typedef struct vd_command {
 } vd_command_t;
 
 static const vd_command_t commands[] = {
-    {"visible", vd_bench_visible, "DIR SESSION COUNT  one event at a time: emit to visible at a follower, us"},
-    {"roundtrip", vd_bench_roundtrip, "DIR COUNT  ZeroMQ DEALER to ROUTER of another process and back, us"},
+    {"visible", vd_bench_visible,
+     "DIR SESSION COUNT  one event at a time: emit to visible at a follower, us"},
+    {"roundtrip", vd_bench_roundtrip,
+     "DIR COUNT  ZeroMQ DEALER to ROUTER of another process and back, us"},
     {"sync", vd_bench_sync, "DIR COUNT  append 4 KiB and fdatasync, us"},
 };
 

@@ -11,12 +11,12 @@ double vd_bench_now_us(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double) now.tv_sec * 1e6 + (double) now.tv_nsec / 1e3;
+    return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
 }
 
 static int compare(const void *a, const void *b)
 {
-    double x = *(const double *) a, y = *(const double *) b;
+    double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
 }
 
@@ -24,8 +24,10 @@ void vd_bench_print(const char *name, double *figures, size_t count)
 {
     assert(count > 0);
     qsort(figures, count, sizeof *figures, compare);
-    printf("{\"measurement\":\"%s\",\"count\":%zu,\"p50\":%.1f,\"p90\":%.1f,\"p99\":%.1f,\"max\":%.1f}\n", name,
-           count, figures[count / 2], figures[count * 9 / 10], figures[count * 99 / 100], figures[count - 1]);
+    printf("{\"measurement\":\"%s\",\"count\":%zu,\"p50\":%.1f,\"p90\":%.1f,\"p99\":%.1f,\"max\":%."
+           "1f}\n",
+           name, count, figures[count / 2], figures[count * 9 / 10], figures[count * 99 / 100],
+           figures[count - 1]);
 }
 
 size_t vd_bench_count(const char *text)
@@ -34,7 +36,7 @@ size_t vd_bench_count(const char *text)
     long number = strtol(text, &end, 10);
     if (*end != 0 || number < 1 || number > 100000000)
         vd_bench_fail("%s: not a count between 1 and 100000000", text);
-    return (size_t) number;
+    return (size_t)number;
 }
 
 void vd_bench_fail(const char *format, ...)

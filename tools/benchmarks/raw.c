@@ -25,8 +25,8 @@ static void echo(const char *endpoint)
         int size = zmq_recv(router, content, sizeof content, 0);
         if (named < 0 || size < 0)
             _exit(1);
-        zmq_send(router, identity, (size_t) named, ZMQ_SNDMORE);
-        zmq_send(router, content, (size_t) size, 0);
+        zmq_send(router, identity, (size_t)named, ZMQ_SNDMORE);
+        zmq_send(router, content, (size_t)size, 0);
     }
 }
 
@@ -37,7 +37,7 @@ int vd_bench_roundtrip(int argc, char **argv)
     size_t count = vd_bench_count(argv[1]);
     double *figures = calloc(count, sizeof *figures);
     char endpoint[512], content[256] = {0}, back[256];
-    snprintf(endpoint, sizeof endpoint, "ipc://%s/bench.%d", argv[0], (int) getpid());
+    snprintf(endpoint, sizeof endpoint, "ipc://%s/bench.%d", argv[0], (int)getpid());
     pid_t child = fork();
     if (child == 0)
         echo(endpoint);
@@ -72,7 +72,7 @@ int vd_bench_sync(int argc, char **argv)
     size_t count = vd_bench_count(argv[1]);
     double *figures = calloc(count, sizeof *figures);
     char path[512], block[4096] = {1};
-    snprintf(path, sizeof path, "%s/bench.%d.sync", argv[0], (int) getpid());
+    snprintf(path, sizeof path, "%s/bench.%d.sync", argv[0], (int)getpid());
     int file = open(path, O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
     if (file < 0)
         vd_bench_fail("%s: %s", path, strerror(errno));

@@ -43,14 +43,14 @@ int vd_bench_visible(int argc, char **argv)
     vd_producer_t *producer = NULL;
     vd_follow_t *follow = NULL;
     char name[64];
-    snprintf(name, sizeof name, "vd-bench-%d", (int) getpid());
+    snprintf(name, sizeof name, "vd-bench-%d", (int)getpid());
     check(writer, "producer", vd_producer_open(&producer, writer, name, NULL, NULL, 5000));
     vd_follow_options_t options = {.session = argv[1], .from = VD_FROM_NOW, .type = "bench_tick"};
     check(reader, "follow", vd_follow_new(&follow, reader, &options, 5000));
     vd_follow_event_t event;
     vd_follow_next(follow, 300, &event); /* the stream has begun before the first emit */
 
-    vd_blob_t data = {(const uint8_t *) "\xc0", 1};
+    vd_blob_t data = {(const uint8_t *)"\xc0", 1};
     uint64_t seq = 0;
     for (size_t i = 0; i < count; i++) {
         double begun = vd_bench_now_us();

@@ -1,22 +1,22 @@
 /* actor.h: what every process of the runtime shares: start, loop, sockets, life cycle, end.
  *
  * 1. An actor is one or more pure cores (core/core.h) in one CZMQ loop of one thread. The shell
- * decodes frames into inputs, runs the core's step, and carries out its effects in order. It holds
- * no rule of its own.
+ *    decodes frames into inputs, runs the core's step, and carries out its effects in order. It
+ *    holds no rule of its own.
  * 2. Start: options, paths, configuration, log, lock (one process for each actor name and
- * directory, so that no endpoint is bound twice), sockets bound, cores started, readiness told.
+ *    directory, so that no endpoint is bound twice), sockets bound, cores started, readiness told.
  * 3. Options of every actor: --dir DIR, --name NAME, --config FILE, --session ID, --log-level L,
- * --log-json,
- *    --check-config, --print-config, --version, --help. Environment of a supervised actor:
- * VEDETTE_NOTIFY_FD (a pipe: "ready\n" once, then "alive\n" each second of progress of the loop),
- * VEDETTE_LOCK_FD (the runtime's lock, kept open, nothing done with it).
+ *    --log-json, --check-config, --print-config, --version, --help. Environment of a supervised
+ *    actor: VEDETTE_NOTIFY_FD (a pipe: "ready\n" once, then "alive\n" each second of progress of
+ *    the loop), VEDETTE_LOCK_FD (the runtime's lock, kept open, nothing done with it). Children of
+ *    an actor inherit neither.
  * 4. On every ROUTER port the shell itself answers PING, counts and answers garbage with ERROR
- * where there is someone to answer, and answers unknown messages with ERROR unsupported. Garbage
- * never reaches a core.
+ *    where there is someone to answer, and answers unknown messages with ERROR unsupported. Garbage
+ *    never reaches a core.
  * 5. SIGTERM and SIGINT become VD_INPUT_STOP for every core; the actor ends when each has answered
- * with EXIT, or after 5 s.
+ *    with EXIT, or after 5 s. A core's own EXIT stops the others likewise.
  * 6. With `registers`, the actor keeps a lease at the broker with all its bound endpoints, through
- * broker deaths, and leaves it in good order.
+ *    broker deaths, and leaves it in good order.
  */
 #ifndef VD_ACTOR_H
 #define VD_ACTOR_H
@@ -43,7 +43,8 @@ typedef struct vd_port {
 typedef struct vd_actor vd_actor_t;
 
 /* Carries out an effect of kind DO. Answers, now or later, with vd_actor_complete on the loop's
- * thread. */
+ * thread. The operations of a step are begun after its other effects; an answer from within runs
+ * the core's step at once. */
 typedef void vd_perform_fn(void *arg, vd_actor_t *actor, const vd_effect_t *effect);
 
 typedef struct vd_core_spec {
@@ -63,6 +64,10 @@ typedef struct vd_actor_spec {
     const vd_config_table_t *config; /* tables this actor reads, see config.h */
     size_t config_count;
 } vd_actor_spec_t;
+
+/* The configuration tables of every actor: runtime, network. Read besides those of its spec. */
+#define VD_ACTOR_TABLES 2
+extern const vd_config_table_t vd_actor_tables[VD_ACTOR_TABLES];
 
 /* Parses options, resolves paths, reads and checks the configuration, opens the log, takes the
  * lock. On --help, --check-config and the like, and on errors, prints and sets *exit_code; returns

@@ -1,0 +1,165 @@
+/* endpoint.c: socket options, and the rules for what may be bound and connected. */
+#include "kit/endpoint.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    LINGER_MS = 250,
+    HEARTBEAT_MS = 500,
+    HEARTBEAT_TIMEOUT_MS = 1500,
+    RECONNECT_MIN_MS = 10,
+    RECONNECT_MAX_MS = 500,
+};
+
+zsock_t *vd_endpoint_socket(int type, const char *identity)
+{
+    assert(type == ZMQ_ROUTER || type == ZMQ_PUB || type == ZMQ_DEALER || type == ZMQ_SUB);
+    zsock_t *socket = zsock_new(type);
+    if (socket == NULL)
+        return NULL;
+    zsock_set_sndhwm(socket, type == ZMQ_PUB ? VD_PUB_HWM : VD_SOCKET_HWM);
+    zsock_set_rcvhwm(socket, VD_SOCKET_HWM);
+    zsock_set_sndtimeo(socket, VD_SEND_TIMEOUT_MS);
+    zsock_set_linger(socket, LINGER_MS);
+    zsock_set_maxmsgsize(socket, VD_FRAME_BYTES_MAX);
+    zsock_set_heartbeat_ivl(socket, HEARTBEAT_MS);
+    zsock_set_heartbeat_timeout(socket, HEARTBEAT_TIMEOUT_MS);
+    zsock_set_reconnect_ivl(socket, RECONNECT_MIN_MS);
+    zsock_set_reconnect_ivl_max(socket, RECONNECT_MAX_MS);
+    if (type == ZMQ_ROUTER) {
+        zsock_set_router_mandatory(socket, 1);
+        zsock_set_router_handover(socket, 1);
+    }
+    if (identity != NULL) {
+        assert(strlen(identity) <= VD_PEER_BYTES_MAX);
+        zsock_set_identity(socket, identity);
+    }
+    return socket;
+}
+
+/* The path of an ipc endpoint, NULL of any other. */
+static const char *ipc_path(const char *endpoint)
+{
+    return strncmp(endpoint, "ipc://", 6) == 0 ? endpoint + 6 : NULL;
+}
+
+static vd_status_t check_ipc(const char *path, bool bind, char *error, size_t error_size)
+{
+    size_t size = strlen(path);
+    if (path[0] != '/' || size > VD_IPC_PATH_BYTES_MAX) {
+        snprintf(
+            error, error_size, "the socket path %s %s: choose a %s --dir (or VEDETTE_DIR)", path,
+            path[0] != '/' ? "is not absolute" : "is longer than 107 bytes, the system's limit",
+            path[0] != '/' ? "full" : "shorter");
+        return VD_USAGE;
+    }
+    if (!bind)
+        return VD_OK;
+    char directory[VD_IPC_PATH_BYTES_MAX + 1];
+    const char *slash = strrchr(path, '/');
+    size_t length = slash == path ? 1 : (size_t)(slash - path);
+    memcpy(directory, path, length);
+    directory[length] = 0;
+    struct stat info;
+    if (stat(directory, &info) != 0) {
+        int number = errno;
+        snprintf(error, error_size, "cannot use the socket directory %s: %s", directory,
+                 strerror(number));
+        return vd_status_of_errno(number);
+    }
+    if (!S_ISDIR(info.st_mode) || info.st_uid != geteuid() || (info.st_mode & 077) != 0) {
+        snprintf(
+            error, error_size,
+            "the socket directory %s must be a directory of your own with mode 0700: chmod 700 "
+            "it, or choose another --dir",
+            directory);
+        return VD_DENIED;
+    }
+    return VD_OK;
+}
+
+static bool is_loopback(const char *host, size_t size)
+{
+    vd_str_t name = vd_bytes(host, size);
+    if (vd_str_is(name, "localhost") || vd_str_is(name, "[::1]") || vd_str_is(name, "lo"))
+        return true;
+    if (size < 7 || size > 15 || strncmp(host, "127.", 4) != 0)
+        return false;
+    /* Nothing but digits and dots: 127.evil.example is a name that resolves to anything. */
+    return strspn(host, "0123456789.") == size;
+}
+
+static vd_status_t check_tcp(const char *endpoint, bool bind, char *error, size_t error_size)
+{
+    const char *host = endpoint + 6;
+    const char *colon = strrchr(host, ':');
+    if (colon == NULL || colon == host || colon[1] == 0) {
+        snprintf(error, error_size, "the endpoint %s is not of the form tcp://HOST:PORT", endpoint);
+        return VD_USAGE;
+    }
+    if (is_loopback(host, (size_t)(colon - host)))
+        return VD_OK;
+    snprintf(error, error_size,
+             "%s %s is refused: it leaves this machine and there are no keys to guard it; use "
+             "tcp://127.0.0.1:PORT or ipc",
+             bind ? "binding" : "connecting to", endpoint);
+    return VD_DENIED;
+}
+
+vd_status_t vd_endpoint_check(const char *endpoint, bool bind, char *error, size_t error_size)
+{
+    assert(endpoint != NULL && error != NULL);
+    if (ipc_path(endpoint) != NULL)
+        return check_ipc(ipc_path(endpoint), bind, error, error_size);
+    if (strncmp(endpoint, "tcp://", 6) == 0 && strlen(endpoint) <= VD_ENDPOINT_BYTES_MAX)
+        return check_tcp(endpoint, bind, error, error_size);
+    snprintf(error, error_size, "the endpoint %.200s is neither ipc:///PATH nor tcp://HOST:PORT",
+             endpoint);
+    return VD_USAGE;
+}
+
+vd_status_t vd_endpoint_bind(zsock_t *socket, const char *endpoint, char *error, size_t error_size)
+{
+    assert(socket != NULL);
+    vd_status_t status = vd_endpoint_check(endpoint, true, error, error_size);
+    if (status != VD_OK)
+        return status;
+    const char *path = ipc_path(endpoint);
+    struct stat info;
+    if (path != NULL && lstat(path, &info) == 0) {
+        if (!S_ISSOCK(info.st_mode)) {
+            snprintf(error, error_size, "%s exists and is not a socket: remove it", path);
+            return VD_EXISTS;
+        }
+        unlink(path);
+    }
+    if (zmq_bind(zsock_resolve(socket), endpoint) == 0)
+        return VD_OK;
+    int number = zmq_errno();
+    snprintf(error, error_size, "cannot bind %s: %s", endpoint, zmq_strerror(number));
+    return number == EADDRINUSE ? VD_BUSY : vd_status_of_errno(number);
+}
+
+vd_status_t vd_endpoint_connect(zsock_t *socket, const char *endpoint, char *error,
+                                size_t error_size)
+{
+    assert(socket != NULL);
+    vd_status_t status = vd_endpoint_check(endpoint, false, error, error_size);
+    if (status != VD_OK)
+        return status;
+    if (zmq_connect(zsock_resolve(socket), endpoint) == 0)
+        return VD_OK;
+    int number = zmq_errno();
+    snprintf(error, error_size, "cannot connect to %s: %s", endpoint, zmq_strerror(number));
+    return vd_status_of_errno(number);
+}
+
+bool vd_endpoint_disconnect(zsock_t *socket, const char *endpoint)
+{
+    assert(socket != NULL && endpoint != NULL);
+    return zmq_disconnect(zsock_resolve(socket), endpoint) == 0;
+}

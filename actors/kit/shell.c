@@ -1,0 +1,579 @@
+/* shell.c: the loop's side of pure cores. */
+#include "kit/shell.h"
+
+#include "kit/frames.h"
+#include "kit/links.h"
+#include "kit/log.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    SHELL_BURST = 256,
+    SHELL_CORES_MAX = 8,
+    SHELL_PORTS_MAX = 16, /* of one core */
+};
+
+#define NEVER_US INT64_MAX
+
+typedef struct vd_shell_core {
+    vd_shell_t *shell;
+    int handle;
+    vd_core_spec_t spec;
+    vd_port_t ports[SHELL_PORTS_MAX];
+    vd_links_t links;
+    int64_t due_us[VD_TIMERS_MAX]; /* NEVER_US: not set */
+    int64_t next_us;               /* not after the earliest of them */
+    bool exited;
+    vd_status_t status;
+} vd_shell_core_t;
+
+/* An operation that waits until the other effects of its step are carried out. */
+typedef struct vd_operation {
+    int handle;
+    uint32_t id;
+    uint64_t token;
+    void *object;
+} vd_operation_t;
+
+struct vd_shell {
+    vd_shell_spec_t spec;
+    vd_effects_t *effects;
+    vd_shell_core_t *cores[SHELL_CORES_MAX];
+    int core_count;
+    bool stepping;   /* a step runs or its effects are being carried out */
+    bool performing; /* operations are being begun, further up the stack */
+    bool wake;
+    vd_operation_t *operations;
+    size_t operation_at, operation_count, operation_room;
+    int timer_fd;
+    int64_t armed_us;
+    vd_metrics_t metrics;
+};
+
+vd_now_t vd_shell_now(void)
+{
+    struct timespec mono, wall;
+    clock_gettime(CLOCK_MONOTONIC, &mono);
+    clock_gettime(CLOCK_REALTIME, &wall);
+    return (vd_now_t){
+        .mono_us = (int64_t)mono.tv_sec * 1000000 + mono.tv_nsec / 1000,
+        .wall_ms = (int64_t)wall.tv_sec * 1000 + wall.tv_nsec / 1000000,
+    };
+}
+
+/* ---- timers ---- */
+
+static void arm(vd_shell_t *self, int64_t at_us)
+{
+    if (at_us == self->armed_us)
+        return;
+    self->armed_us = at_us;
+    struct itimerspec spec = {0};
+    if (at_us != NEVER_US) {
+        int64_t us = at_us > 0 ? at_us : 1; /* zero would disarm */
+        spec.it_value.tv_sec = us / 1000000;
+        spec.it_value.tv_nsec = us % 1000000 * 1000;
+    }
+    int rc = timerfd_settime(self->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL);
+    assert(rc == 0);
+}
+
+static void set_timer(vd_shell_core_t *core, uint32_t id, int64_t at_us)
+{
+    assert(id < VD_TIMERS_MAX);
+    core->due_us[id] = at_us < 0 ? NEVER_US : at_us;
+    if (core->due_us[id] >= core->next_us)
+        return;
+    core->next_us = at_us;
+    if (at_us < core->shell->armed_us)
+        arm(core->shell, at_us);
+}
+
+/* Fires what is due at `now_us`, earliest first, each timer once. */
+static void fire_timers(vd_shell_t *self, vd_shell_core_t *core, int64_t now_us)
+{
+    uint64_t fired = 0;
+    while (!core->exited) {
+        uint32_t first = VD_TIMERS_MAX;
+        for (uint32_t id = 0; id < VD_TIMERS_MAX; id++)
+            if (core->due_us[id] <= now_us && !(fired >> id & 1) &&
+                (first == VD_TIMERS_MAX || core->due_us[id] < core->due_us[first]))
+                first = id;
+        if (first == VD_TIMERS_MAX)
+            break;
+        fired |= UINT64_C(1) << first;
+        core->due_us[first] = NEVER_US;
+        vd_input_t input = {.kind = VD_INPUT_TIMER, .id = first};
+        vd_shell_input(self, core->handle, &input);
+    }
+    core->next_us = NEVER_US;
+    for (uint32_t id = 0; id < VD_TIMERS_MAX && !core->exited; id++)
+        if (core->due_us[id] < core->next_us)
+            core->next_us = core->due_us[id];
+}
+
+static int on_timer(zloop_t *loop, zmq_pollitem_t *item, void *arg)
+{
+    (void)loop;
+    vd_shell_t *self = arg;
+    uint64_t expirations;
+    if (read(item->fd, &expirations, sizeof expirations) < 0) {
+        /* Re-armed since it became readable: the new time will come. */
+    }
+    int64_t now_us = vd_shell_now().mono_us;
+    for (int at = 0; at < self->core_count; at++)
+        if (self->cores[at]->next_us <= now_us)
+            fire_timers(self, self->cores[at], now_us);
+    int rc = 0;
+    if (self->wake) {
+        self->wake = false;
+        rc = self->spec.settle(self->spec.settle_arg);
+    }
+    int64_t next_us = self->wake ? 0 : NEVER_US;
+    for (int at = 0; at < self->core_count; at++)
+        if (self->cores[at]->next_us < next_us)
+            next_us = self->cores[at]->next_us;
+    self->armed_us = -1; /* it has fired: arm in any case */
+    arm(self, next_us);
+    return rc;
+}
+
+void vd_shell_wake(vd_shell_t *self)
+{
+    self->wake = true;
+    arm(self, 0);
+}
+
+/* ---- effects ---- */
+
+static const vd_port_t *find_port(const vd_shell_core_t *core, uint16_t number)
+{
+    for (size_t at = 0; at < core->spec.port_count; at++)
+        if (core->ports[at].port == number)
+            return &core->ports[at];
+    return NULL;
+}
+
+static void send(vd_shell_t *self, vd_shell_core_t *core, const vd_effect_t *effect)
+{
+    vd_link_t *link = vd_links_find(&core->links, effect->port, &effect->peer);
+    if (link == NULL) {
+        /* A connection that the core has not made, or that could not be made. */
+        self->metrics.drops++;
+        return;
+    }
+    vd_bytes_t first = {0};
+    bool has_first = link->port.kind == VD_PORT_ROUTER || link->port.kind == VD_PORT_PUB;
+    if (link->port.kind == VD_PORT_ROUTER)
+        first = vd_bytes(effect->peer.bytes, effect->peer.size);
+    else if (link->port.kind == VD_PORT_PUB)
+        first = vd_str(vd_effect_text(self->effects, effect));
+    bool sent = vd_frames_send(
+        link->handle, has_first ? &first : NULL, vd_effect_header(self->effects, effect),
+        vd_effect_body(self->effects, effect), vd_effect_payload(self->effects, effect));
+    if (sent)
+        self->metrics.frames_out++;
+    else
+        self->metrics.drops++;
+}
+
+static void change_connection(vd_shell_t *self, vd_shell_core_t *core, const vd_effect_t *effect)
+{
+    const vd_port_t *port = find_port(core, effect->port);
+    assert(port != NULL);
+    const char *text = vd_effect_text(self->effects, effect);
+    char error[512] = "";
+    vd_link_t *sub;
+    switch (effect->kind) {
+    case VD_EFFECT_CONNECT:
+        if (vd_links_connect(&core->links, port, &effect->peer, text, error, sizeof error) != VD_OK)
+            vd_log(VD_ERROR, "%s", error);
+        return;
+    case VD_EFFECT_DISCONNECT:
+        vd_links_disconnect(&core->links, port, &effect->peer);
+        return;
+    default:
+        sub = vd_links_find(&core->links, effect->port, NULL);
+        assert(sub != NULL && port->kind == VD_PORT_SUB);
+        if (effect->kind == VD_EFFECT_SUBSCRIBE)
+            zsock_set_subscribe(sub->socket, text);
+        else
+            zsock_set_unsubscribe(sub->socket, text);
+    }
+}
+
+static void queue_operation(vd_shell_t *self, int handle, const vd_effect_t *effect)
+{
+    if (self->operation_count == self->operation_room) {
+        size_t room = self->operation_room == 0 ? 16 : self->operation_room * 2;
+        vd_operation_t *grown = realloc(self->operations, room * sizeof *grown);
+        if (grown == NULL) {
+            vd_log(VD_ERROR, "out of memory: an operation cannot be begun");
+            abort(); /* the core waits for its end: a new life is the only way on */
+        }
+        self->operations = grown;
+        self->operation_room = room;
+    }
+    self->operations[self->operation_count++] = (vd_operation_t){
+        .handle = handle, .id = effect->id, .token = effect->token, .object = effect->object};
+}
+
+static void exit_core(vd_shell_t *self, vd_shell_core_t *core, const vd_effect_t *effect)
+{
+    const char *text = vd_effect_text(self->effects, effect);
+    core->exited = true;
+    core->status = effect->status;
+    if (effect->status != VD_OK)
+        vd_log(VD_ERROR, "%s: %s", core->spec.name,
+               text[0] != 0 ? text : vd_status_text(effect->status));
+    else if (text[0] != 0)
+        vd_log(VD_INFO, "%s", text);
+    vd_shell_wake(self);
+}
+
+static void carry_out(vd_shell_t *self, vd_shell_core_t *core)
+{
+    const vd_effects_t *effects = self->effects;
+    for (uint32_t at = 0; at < effects->count; at++) {
+        const vd_effect_t *effect = &effects->list[at];
+        switch (effect->kind) {
+        case VD_EFFECT_SEND:
+            send(self, core, effect);
+            break;
+        case VD_EFFECT_CONNECT:
+        case VD_EFFECT_DISCONNECT:
+        case VD_EFFECT_SUBSCRIBE:
+        case VD_EFFECT_UNSUBSCRIBE:
+            change_connection(self, core, effect);
+            break;
+        case VD_EFFECT_TIMER:
+            set_timer(core, effect->id, effect->at_us);
+            break;
+        case VD_EFFECT_LOG:
+            vd_log(effect->level, "%s", vd_effect_text(effects, effect));
+            break;
+        case VD_EFFECT_DO:
+            queue_operation(self, core->handle, effect);
+            break;
+        case VD_EFFECT_EXIT:
+            exit_core(self, core, effect);
+            break;
+        }
+    }
+}
+
+static void begin_operations(vd_shell_t *self)
+{
+    if (self->performing)
+        return; /* further up the stack they are being begun: those of this step come in their turn
+                 */
+    self->performing = true;
+    while (self->operation_at < self->operation_count) {
+        vd_operation_t operation = self->operations[self->operation_at++];
+        vd_shell_core_t *core = self->cores[operation.handle];
+        assert(core->spec.perform != NULL);
+        vd_effect_t effect = {.kind = VD_EFFECT_DO,
+                              .id = operation.id,
+                              .token = operation.token,
+                              .object = operation.object};
+        core->spec.perform(core->spec.perform_arg, self->spec.actor, &effect);
+    }
+    self->operation_at = self->operation_count = 0;
+    self->performing = false;
+}
+
+static void step(vd_shell_t *self, int handle, vd_now_t now, const vd_input_t *input)
+{
+    assert(handle >= 0 && handle < self->core_count);
+    assert(!self->stepping);
+    vd_shell_core_t *core = self->cores[handle];
+    if (core->exited)
+        return;
+    self->stepping = true;
+    self->metrics.steps++;
+    vd_effects_clear(self->effects);
+    core->spec.step(core->spec.state, now, input, self->effects);
+    if (self->effects->overflow) {
+        self->metrics.overflows++;
+        vd_log(VD_ERROR, "%s: effects of a step were lost: a message over a limit, or too many",
+               core->spec.name);
+    }
+    carry_out(self, core);
+    self->stepping = false;
+    begin_operations(self);
+}
+
+void vd_shell_input(vd_shell_t *self, int handle, const vd_input_t *input)
+{
+    step(self, handle, vd_shell_now(), input);
+}
+
+/* ---- messages ---- */
+
+static void answer(vd_shell_t *self, const vd_link_t *link, const vd_peer_t *peer,
+                   const vd_message_t *message)
+{
+    if (link->closed)
+        return;
+    vd_buffer_t out;
+    vd_buffer_init(&out, VD_HEADER_BYTES_MAX + VD_BODY_BYTES_MAX);
+    size_t header_size = 0;
+    vd_bytes_t first = vd_bytes(peer->bytes, peer->size);
+    bool sent = false;
+    if (vd_message_encode(message, &out, &header_size) == VD_OK)
+        sent = vd_frames_send(link->handle, &first, vd_bytes(out.data, header_size),
+                              vd_bytes(out.data + header_size, out.size - header_size),
+                              vd_bytes(NULL, 0));
+    if (sent)
+        self->metrics.frames_out++;
+    else
+        self->metrics.drops++;
+    vd_buffer_free(&out);
+}
+
+static void answer_pong(vd_shell_t *self, const vd_link_t *link, const vd_peer_t *peer,
+                        uint64_t correlation)
+{
+    vd_message_t pong = {.id = VD_MESSAGE_PONG, .correlation = correlation};
+    pong.pong.name = vd_str(self->spec.name);
+    pong.pong.inc = self->spec.inc;
+    pong.pong.pid = (uint64_t)getpid();
+    pong.pong.version = vd_str(VD_VERSION);
+    pong.pong.garbage = self->metrics.garbage;
+    answer(self, link, peer, &pong);
+}
+
+/* Counts a message that was not understood and, on a ROUTER, says so. Answers are never answered.
+ */
+static void refuse(vd_shell_t *self, const vd_link_t *link, const vd_peer_t *peer,
+                   vd_status_t status, const vd_message_t *message)
+{
+    self->metrics.garbage++;
+    if (link->port.kind != VD_PORT_ROUTER)
+        return;
+    char text[256];
+    if (status == VD_UNSUPPORTED)
+        snprintf(text, sizeof text,
+                 "%s.%s speaks protocol version %d and does not know this message (id %u)",
+                 self->spec.name, link->port.name, VD_PROTOCOL_VERSION, (unsigned)message->id);
+    else
+        snprintf(text, sizeof text,
+                 "%s.%s did not understand the message (%s): send header, body and, where the "
+                 "catalogue has one, payload",
+                 self->spec.name, link->port.name, vd_status_text(status));
+    vd_message_t error = {.id = VD_MESSAGE_ERROR, .correlation = message->correlation};
+    error.error.status = vd_str(vd_status_name(status));
+    error.error.text = vd_str(text);
+    answer(self, link, peer, &error);
+}
+
+static void take_message(vd_shell_t *self, vd_shell_core_t *core, vd_link_t *link, vd_now_t now,
+                         vd_frames_t *frames)
+{
+    self->metrics.frames_in++;
+    bool router = link->port.kind == VD_PORT_ROUTER;
+    bool named = router || link->port.kind == VD_PORT_SUB;
+    vd_bytes_t first = named ? vd_frames_part(frames, 0) : vd_bytes(NULL, 0);
+    uint32_t at = named ? 1 : 0;
+    vd_input_t input = {.kind = VD_INPUT_MESSAGE, .port = link->port.port, .peer = link->peer};
+    vd_message_t message = {.id = 0};
+    if (router && first.size > VD_PEER_BYTES_MAX) {
+        self->metrics.garbage++; /* an identity over the limit cannot be answered */
+        return;
+    }
+    if (router)
+        input.peer = vd_peer_of(first.data, first.size);
+    vd_status_t status = VD_MALFORMED;
+    if (frames->count >= at + 2 && frames->count <= at + 3 && !frames->excess)
+        status = vd_message_decode(vd_frames_part(frames, at), vd_frames_part(frames, at + 1),
+                                   vd_frames_part(frames, at + 2), &message);
+    if (status != VD_OK) {
+        refuse(self, link, &input.peer, status, &message);
+        return;
+    }
+    if (router && message.id == VD_MESSAGE_PING) {
+        answer_pong(self, link, &input.peer, message.correlation);
+        return;
+    }
+    input.message = &message;
+    step(self, core->handle, now, &input);
+}
+
+static int on_readable(zloop_t *loop, zsock_t *socket, void *arg)
+{
+    (void)loop;
+    (void)socket;
+    vd_link_t *link = arg;
+    vd_shell_core_t *core = link->owner;
+    vd_shell_t *self = core->shell;
+    vd_frames_t frames;
+    vd_now_t now = vd_shell_now();
+    for (int count = 0; count < SHELL_BURST && !link->closed; count++) {
+        if (!vd_frames_receive(link->handle, &frames))
+            break;
+        if (count > 0 && count % 16 == 0)
+            now = vd_shell_now();
+        take_message(self, core, link, now, &frames);
+        vd_frames_close(&frames);
+    }
+    vd_links_reap(&core->links);
+    return 0;
+}
+
+/* ---- making ---- */
+
+vd_shell_t *vd_shell_new(const vd_shell_spec_t *spec)
+{
+    assert(spec->loop != NULL && spec->settle != NULL && spec->paths != NULL);
+    vd_shell_t *self = calloc(1, sizeof *self);
+    if (self == NULL)
+        return NULL;
+    self->spec = *spec;
+    self->armed_us = NEVER_US;
+    self->effects = vd_effects_new();
+    self->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    zmq_pollitem_t item = {.fd = self->timer_fd, .events = ZMQ_POLLIN};
+    if (self->effects == NULL || self->timer_fd < 0 ||
+        zloop_poller(spec->loop, &item, on_timer, self) != 0)
+        vd_shell_destroy(&self);
+    return self;
+}
+
+void vd_shell_destroy(vd_shell_t **self_p)
+{
+    assert(self_p != NULL);
+    vd_shell_t *self = *self_p;
+    if (self == NULL)
+        return;
+    assert(!self->stepping && !self->performing);
+    for (int at = 0; at < self->core_count; at++) {
+        vd_links_free(&self->cores[at]->links);
+        free(self->cores[at]);
+    }
+    if (self->timer_fd >= 0) {
+        zmq_pollitem_t item = {.fd = self->timer_fd, .events = ZMQ_POLLIN};
+        zloop_poller_end(self->spec.loop, &item);
+        close(self->timer_fd);
+    }
+    vd_effects_destroy(&self->effects);
+    free(self->operations);
+    free(self);
+    *self_p = NULL;
+}
+
+static bool is_bound(const vd_port_t *port)
+{
+    return port->kind == VD_PORT_ROUTER || port->kind == VD_PORT_PUB;
+}
+
+static vd_status_t open_ports(vd_shell_t *self, vd_shell_core_t *core)
+{
+    for (size_t at = 0; at < core->spec.port_count; at++) {
+        vd_port_t *port = &core->ports[at];
+        char endpoint[VD_ENDPOINT_BYTES_MAX + 1] = "";
+        char error[512] = "";
+        if (is_bound(port))
+            vd_paths_endpoint(self->spec.paths, self->spec.name, port->name, endpoint);
+        vd_status_t status = vd_links_open(&core->links, port, endpoint, error, sizeof error);
+        if (status != VD_OK) {
+            vd_log(VD_ERROR, "%s", error);
+            return status;
+        }
+    }
+    return VD_OK;
+}
+
+int vd_shell_add(vd_shell_t *self, const vd_core_spec_t *spec, vd_status_t *status)
+{
+    assert(spec->step != NULL && spec->name != NULL && spec->port_count <= SHELL_PORTS_MAX);
+    assert(self->core_count < SHELL_CORES_MAX);
+    vd_shell_core_t *core = calloc(1, sizeof *core);
+    if (core == NULL) {
+        *status = VD_NO_MEMORY;
+        return -1;
+    }
+    core->shell = self;
+    core->handle = self->core_count;
+    core->spec = *spec;
+    if (spec->port_count > 0)
+        memcpy(core->ports, spec->ports, spec->port_count * sizeof *spec->ports);
+    core->next_us = NEVER_US;
+    for (uint32_t id = 0; id < VD_TIMERS_MAX; id++)
+        core->due_us[id] = NEVER_US;
+    vd_links_init(&core->links, self->spec.loop, on_readable, core, self->spec.name,
+                  self->spec.inc);
+    *status = open_ports(self, core);
+    if (*status != VD_OK) {
+        vd_links_free(&core->links);
+        free(core);
+        return -1;
+    }
+    self->cores[self->core_count] = core;
+    return self->core_count++;
+}
+
+vd_status_t vd_shell_bind_also(vd_shell_t *self, const char *name, const char *endpoint,
+                               char *error, size_t error_size)
+{
+    for (int at = 0; at < self->core_count; at++)
+        for (vd_link_t *link = self->cores[at]->links.first; link != NULL; link = link->next) {
+            if (is_bound(&link->port) && strcmp(link->port.name, name) == 0)
+                return vd_endpoint_bind(link->socket, endpoint, error, error_size);
+        }
+    snprintf(error, error_size, "%s has no port %.64s to bind to %.200s", self->spec.name, name,
+             endpoint);
+    return VD_NOT_FOUND;
+}
+
+int vd_shell_core_count(const vd_shell_t *self)
+{
+    return self->core_count;
+}
+
+const char *vd_shell_core_name(const vd_shell_t *self, int handle)
+{
+    assert(handle >= 0 && handle < self->core_count);
+    return self->cores[handle]->spec.name;
+}
+
+bool vd_shell_core_exited(const vd_shell_t *self, int handle, vd_status_t *status)
+{
+    assert(handle >= 0 && handle < self->core_count);
+    if (status != NULL)
+        *status = self->cores[handle]->status;
+    return self->cores[handle]->exited;
+}
+
+const vd_metrics_t *vd_shell_metrics(const vd_shell_t *self)
+{
+    return &self->metrics;
+}
+
+uint32_t vd_shell_endpoints(const vd_shell_t *self, vd_buffer_t *out)
+{
+    uint32_t count = 0;
+    for (int at = 0; at < self->core_count; at++)
+        for (size_t port = 0; port < self->cores[at]->spec.port_count; port++)
+            count += is_bound(&self->cores[at]->ports[port]);
+    assert(count <= VD_ENDPOINTS_PER_ACTOR_MAX);
+    vd_write_array(out, count);
+    for (int at = 0; at < self->core_count; at++) {
+        const vd_shell_core_t *core = self->cores[at];
+        for (size_t port = 0; port < core->spec.port_count; port++) {
+            if (!is_bound(&core->ports[port]))
+                continue;
+            char endpoint[VD_ENDPOINT_BYTES_MAX + 1];
+            const char *name = core->ports[port].name;
+            vd_paths_endpoint(self->spec.paths, self->spec.name, name, endpoint);
+            vd_endpoint_record_t record = {.port = vd_str(name), .endpoint = vd_str(endpoint)};
+            vd_status_t status = vd_record_encode(VD_RECORD_endpoint, &record, out);
+            assert(status == VD_OK);
+        }
+    }
+    return count;
+}

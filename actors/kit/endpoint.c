@@ -144,6 +144,13 @@ vd_status_t vd_endpoint_bind(zsock_t *socket, const char *endpoint, char *error,
     return number == EADDRINUSE ? VD_BUSY : vd_status_of_errno(number);
 }
 
+void vd_endpoint_unlink(const char *endpoint)
+{
+    assert(endpoint != NULL);
+    if (ipc_path(endpoint) != NULL)
+        unlink(ipc_path(endpoint));
+}
+
 vd_status_t vd_endpoint_connect(zsock_t *socket, const char *endpoint, char *error,
                                 size_t error_size)
 {

@@ -22,6 +22,8 @@ zsock_t *vd_endpoint_socket(int type, const char *identity);
 vd_status_t vd_endpoint_check(const char *endpoint, bool bind, char *error, size_t error_size);
 /* Binds. VD_OK, or why not, with text in `error` that names the endpoint and the remedy. */
 vd_status_t vd_endpoint_bind(zsock_t *socket, const char *endpoint, char *error, size_t error_size);
+/* Removes the file that binding to an ipc endpoint has made. */
+void vd_endpoint_unlink(const char *endpoint);
 /* Connects; the peer need not be there yet. */
 vd_status_t vd_endpoint_connect(zsock_t *socket, const char *endpoint, char *error,
                                 size_t error_size);

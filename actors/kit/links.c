@@ -20,6 +20,8 @@ static void close_link(vd_link_t *link)
     assert(!link->closed);
     zloop_reader_end(link->table->loop, link->socket);
     zsock_destroy(&link->socket);
+    if (link->port.kind == VD_PORT_ROUTER || link->port.kind == VD_PORT_PUB)
+        vd_endpoint_unlink(link->endpoint);
     link->handle = NULL;
     link->closed = true;
 }

@@ -159,7 +159,7 @@ static const vd_port_t *find_port(const vd_shell_core_t *core, uint16_t number)
     return NULL;
 }
 
-static void send(vd_shell_t *self, vd_shell_core_t *core, const vd_effect_t *effect)
+static void send_message(vd_shell_t *self, vd_shell_core_t *core, const vd_effect_t *effect)
 {
     vd_link_t *link = vd_links_find(&core->links, effect->port, &effect->peer);
     if (link == NULL) {
@@ -243,7 +243,7 @@ static void carry_out(vd_shell_t *self, vd_shell_core_t *core)
         const vd_effect_t *effect = &effects->list[at];
         switch (effect->kind) {
         case VD_EFFECT_SEND:
-            send(self, core, effect);
+            send_message(self, core, effect);
             break;
         case VD_EFFECT_CONNECT:
         case VD_EFFECT_DISCONNECT:

@@ -1,0 +1,423 @@
+/* leveldb.c: the backend "leveldb": open, append in one synced batch, and what to do after a failed
+ * one. */
+#include "store/leveldb_store.h"
+
+#include "store/leveldb_dir.h"
+#include "wire/value.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
+
+#define BLOCK_CACHE_BYTES (2u * 1024 * 1024)
+#define OPEN_FILES_MAX    100
+#define TABLE_BYTES       (4u * 1024 * 1024)
+/* So many of the last commits are read and checked when a store is opened. */
+#define TAIL_COMMITS    16u
+#define VALUE_BYTES_CAP (64u * 1024 * 1024)
+
+static void destroy(vd_leveldb_t *self)
+{
+    assert(self->cursors == NULL);
+    if (self->db != NULL)
+        leveldb_close(self->db);
+    if (self->batch != NULL)
+        leveldb_writebatch_destroy(self->batch);
+    if (self->write != NULL)
+        leveldb_writeoptions_destroy(self->write);
+    if (self->read != NULL)
+        leveldb_readoptions_destroy(self->read);
+    if (self->options != NULL)
+        leveldb_options_destroy(self->options);
+    if (self->cache != NULL)
+        leveldb_cache_destroy(self->cache);
+    vd_buffer_free(&self->value);
+    pthread_mutex_destroy(&self->tail_lock);
+    pthread_rwlock_destroy(&self->lock);
+    free(self);
+}
+
+static void make_options(vd_leveldb_t *self)
+{
+    self->cache = leveldb_cache_create_lru(BLOCK_CACHE_BYTES);
+    self->options = leveldb_options_create();
+    leveldb_options_set_create_if_missing(self->options, 1);
+    /* A damaged log must be seen, not skipped: what it held was acknowledged. */
+    leveldb_options_set_paranoid_checks(self->options, 1);
+    leveldb_options_set_write_buffer_size(self->options, VD_LEVELDB_WRITE_BUFFER);
+    leveldb_options_set_max_open_files(self->options, OPEN_FILES_MAX);
+    leveldb_options_set_max_file_size(self->options, TABLE_BYTES);
+    leveldb_options_set_cache(self->options, self->cache);
+    self->read = leveldb_readoptions_create();
+    leveldb_readoptions_set_verify_checksums(self->read, 1);
+    self->write = leveldb_writeoptions_create();
+    leveldb_writeoptions_set_sync(self->write, 1);
+    self->batch = leveldb_writebatch_create();
+}
+
+/* ---- opening ---- */
+
+static vd_status_t open_db(vd_leveldb_t *self, char *error, size_t error_size)
+{
+    char *trouble = NULL;
+    assert(self->db == NULL);
+    self->db = leveldb_open(self->options, self->dir, &trouble);
+    if (self->db != NULL)
+        return VD_OK;
+    vd_status_t status = vd_leveldb_dir_blame(self->dir, error, error_size);
+    if (status == VD_OK) {
+        status = VD_CORRUPT;
+        snprintf(error, error_size,
+                 "store %s cannot be opened: %s; restore it from a backup, or move the directory "
+                 "away to begin a new one",
+                 self->dir, trouble != NULL ? trouble : "unknown error");
+    }
+    leveldb_free(trouble);
+    return status;
+}
+
+static vd_status_t write_batch(vd_leveldb_t *self, char *error, size_t error_size)
+{
+    char *trouble = NULL;
+    leveldb_write(self->db, self->write, self->batch, &trouble);
+    if (trouble == NULL)
+        return VD_OK;
+    snprintf(error, error_size, "store %s: %s", self->dir, trouble);
+    leveldb_free(trouble);
+    return vd_leveldb_dir_room(self->dir) < 2 * (uint64_t)VD_LEVELDB_WRITE_BUFFER ? VD_NO_SPACE
+                                                                                  : VD_IO;
+}
+
+static bool is_empty(vd_leveldb_t *self)
+{
+    leveldb_iterator_t *iterator = leveldb_create_iterator(self->db, self->read);
+    leveldb_iter_seek_to_first(iterator);
+    bool empty = !leveldb_iter_valid(iterator);
+    leveldb_iter_destroy(iterator);
+    return empty;
+}
+
+static void put(vd_leveldb_t *self, const vd_key_t *key)
+{
+    assert(!self->value.full);
+    leveldb_writebatch_put(self->batch, key->bytes, key->size, (const char *)self->value.data,
+                           self->value.size);
+    vd_buffer_clear(&self->value);
+}
+
+static void put_head(vd_leveldb_t *self)
+{
+    vd_key_t key;
+    vd_key_name(&key, VD_KEY_STORE, vd_str(""));
+    vd_record_store_write(&self->value, &self->head);
+    put(self, &key);
+}
+
+static vd_status_t create(vd_leveldb_t *self, char *error, size_t error_size)
+{
+    uint64_t id = 0;
+    struct timespec now;
+    if (getrandom(&id, sizeof id, 0) != (ssize_t)sizeof id) {
+        snprintf(error, error_size, "store %s: the system gives no random bytes", self->dir);
+        return VD_IO;
+    }
+    clock_gettime(CLOCK_REALTIME, &now);
+    snprintf(self->head.id, sizeof self->head.id, "%016" PRIx64, id);
+    self->head.created_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    leveldb_writebatch_clear(self->batch);
+    put_head(self);
+    return write_batch(self, error, error_size);
+}
+
+static vd_status_t read_store_head(vd_leveldb_t *self, char *error, size_t error_size)
+{
+    vd_key_t key;
+    vd_key_name(&key, VD_KEY_STORE, vd_str(""));
+    vd_buffer_clear(&self->value);
+    vd_status_t status = vd_leveldb_get(self, &key, &self->value, error, error_size);
+    if (status == VD_NOT_FOUND && is_empty(self)) {
+        vd_buffer_clear(&self->value);
+        return create(self, error, error_size);
+    }
+    if (status == VD_NOT_FOUND) {
+        snprintf(error, error_size,
+                 "directory %s holds a database that is not a Vedette store; choose another one",
+                 self->dir);
+        return VD_CORRUPT;
+    }
+    if (status == VD_OK)
+        status = vd_record_store_read(vd_buffer_view(&self->value), &self->head);
+    vd_buffer_clear(&self->value);
+    if (status == VD_UNSUPPORTED)
+        snprintf(error, error_size,
+                 "store %s was written by a newer version; use that version, or another directory",
+                 self->dir);
+    else if (status == VD_CORRUPT && error[0] == 0)
+        snprintf(error, error_size, "store %s: record %s is damaged; restore it from a backup",
+                 self->dir, key.bytes);
+    return status;
+}
+
+/* Index of the first or last commit; 0: none. */
+static uint64_t edge(vd_leveldb_t *self, bool last)
+{
+    uint64_t index = 0;
+    vd_key_t key;
+    leveldb_iterator_t *iterator = leveldb_create_iterator(self->db, self->read);
+    vd_key_number(&key, VD_KEY_COMMITS, last ? UINT64_MAX : 0);
+    leveldb_iter_seek(iterator, key.bytes, key.size);
+    if (last && leveldb_iter_valid(iterator))
+        leveldb_iter_prev(iterator);
+    else if (last)
+        leveldb_iter_seek_to_last(iterator);
+    if (leveldb_iter_valid(iterator)) {
+        size_t size = 0;
+        const char *name = leveldb_iter_key(iterator, &size);
+        if (!vd_key_number_of(vd_bytes(name, size), VD_KEY_COMMITS, &index))
+            index = 0;
+    }
+    leveldb_iter_destroy(iterator);
+    return index;
+}
+
+/* Reads the last commits as a reader would, up to tail->index, and completes the tail from the last. */
+static vd_status_t read_tail(vd_leveldb_t *self, vd_store_tail_t *tail, char *error,
+                             size_t error_size)
+{
+    vd_store_cursor_t *cursor = NULL;
+    vd_commit_t commit = {0};
+    vd_status_t status = vd_leveldb_cursor_new(&self->base, &cursor);
+    if (status != VD_OK)
+        return status;
+    /* Readers do not see this tail yet, so that the cursor is placed by hand. */
+    vd_leveldb_cursor_t *own = (vd_leveldb_cursor_t *)cursor;
+    own->first = tail->first_index;
+    own->end = tail->index;
+    own->index = tail->index > TAIL_COMMITS ? tail->index - TAIL_COMMITS + 1 : 1;
+    own->index = own->index < tail->first_index ? tail->first_index : own->index;
+    while ((status = vd_leveldb_cursor_next(cursor, &commit, error, error_size)) == VD_OK) {
+        tail->time_ms = commit.time_ms;
+        tail->chain = commit.chain;
+    }
+    vd_leveldb_cursor_destroy(cursor);
+    return status == VD_NOT_FOUND ? VD_OK : status;
+}
+
+static vd_status_t check_tail(vd_leveldb_t *self, vd_store_tail_t *tail, char *error,
+                              size_t error_size)
+{
+    *tail = (vd_store_tail_t){.epoch_counter = self->head.epoch_counter};
+    memcpy(tail->id, self->head.id, sizeof tail->id);
+    tail->first_index = edge(self, false);
+    tail->index = edge(self, true);
+    return tail->index > 0 ? read_tail(self, tail, error, error_size) : VD_OK;
+}
+
+static void show_tail(vd_leveldb_t *self, const vd_store_tail_t *tail)
+{
+    pthread_mutex_lock(&self->tail_lock);
+    self->tail = *tail;
+    pthread_mutex_unlock(&self->tail_lock);
+}
+
+static vd_status_t open_all(vd_leveldb_t *self, char *error, size_t error_size)
+{
+    vd_store_tail_t tail;
+    vd_status_t status = vd_leveldb_dir_prepare(self->dir, error, error_size);
+    if (status == VD_OK)
+        status = vd_leveldb_dir_probe(self->dir, 2 * (uint64_t)VD_LEVELDB_WRITE_BUFFER, error,
+                                      error_size);
+    if (status == VD_OK)
+        status = open_db(self, error, error_size);
+    if (status == VD_OK)
+        status = read_store_head(self, error, error_size);
+    if (status == VD_OK)
+        status = check_tail(self, &tail, error, error_size);
+    if (status == VD_OK)
+        show_tail(self, &tail);
+    return status;
+}
+
+static vd_status_t leveldb_store_open(const char *dir, vd_store_t **store, char *error,
+                                      size_t error_size)
+{
+    vd_leveldb_t *self = calloc(1, sizeof *self);
+    if (self == NULL || strlen(dir) >= sizeof self->dir) {
+        free(self);
+        snprintf(error, error_size, "store %s: %s", dir,
+                 self == NULL ? "out of memory" : "the path is too long");
+        return self == NULL ? VD_NO_MEMORY : VD_USAGE;
+    }
+    self->base.ops = &vd_store_leveldb_ops;
+    memcpy(self->dir, dir, strlen(dir) + 1);
+    pthread_rwlock_init(&self->lock, NULL);
+    pthread_mutex_init(&self->tail_lock, NULL);
+    vd_buffer_init(&self->value, VALUE_BYTES_CAP);
+    make_options(self);
+    vd_status_t status = open_all(self, error, error_size);
+    if (status != VD_OK)
+        destroy(self);
+    else
+        *store = &self->base;
+    return status;
+}
+
+static void leveldb_store_close(vd_store_t *store)
+{
+    destroy((vd_leveldb_t *)store);
+}
+
+/* ---- appending ---- */
+
+static void put_commit(vd_leveldb_t *self, const vd_commit_t *commit)
+{
+    vd_key_t key;
+    for (uint32_t i = 0; i < commit->run_count; i++) {
+        const vd_commit_run_t *run = &commit->runs[i];
+        vd_key_event(&key, run->session, run->first_seq);
+        vd_record_run_write(&self->value, commit->index, run);
+        put(self, &key);
+    }
+    vd_key_number(&key, VD_KEY_COMMITS, commit->index);
+    vd_record_commit_write(&self->value, commit);
+    put(self, &key);
+}
+
+static void put_batch(vd_leveldb_t *self, const vd_store_batch_t *batch)
+{
+    vd_key_t key;
+    leveldb_writebatch_clear(self->batch);
+    vd_buffer_clear(&self->value);
+    put_commit(self, &batch->commit);
+    for (uint32_t i = 0; i < batch->session_count; i++) {
+        const vd_store_session_t *session = batch->sessions[i];
+        vd_key_name(&key, VD_KEY_SESSION_META, vd_str(session->session));
+        vd_record_session_write(&self->value, session);
+        put(self, &key);
+        vd_key_name(&key, VD_KEY_SESSIONS, vd_str(session->session));
+        vd_record_session_index_write(&self->value, session);
+        put(self, &key);
+    }
+    for (uint32_t i = 0; i < batch->forgotten_count; i++) {
+        vd_key_name(&key, VD_KEY_PRODUCERS, vd_str(batch->forgotten[i]));
+        leveldb_writebatch_delete(self->batch, key.bytes, key.size);
+    }
+    for (uint32_t i = 0; i < batch->producer_count; i++) {
+        vd_key_name(&key, VD_KEY_PRODUCERS, vd_str(batch->producers[i]->name));
+        vd_record_producer_write(&self->value, batch->producers[i]);
+        put(self, &key);
+    }
+    if (batch->epoch_counter != self->head.epoch_counter) {
+        self->head.epoch_counter = batch->epoch_counter;
+        put_head(self);
+    }
+}
+
+static vd_status_t leveldb_store_append(vd_store_t *store, const vd_store_batch_t *batch,
+                                        char *error, size_t error_size)
+{
+    vd_leveldb_t *self = (vd_leveldb_t *)store;
+    const vd_commit_t *commit = &batch->commit;
+    if (self->failed) {
+        snprintf(error, error_size, "store %s: a write has failed before; it must be reopened",
+                 self->dir);
+        return VD_STORE_TROUBLE;
+    }
+    assert(self->db != NULL && commit->index == self->tail.index + 1);
+    assert(batch->epoch_counter >= self->head.epoch_counter);
+    put_batch(self, batch);
+    vd_status_t status = write_batch(self, error, error_size);
+    if (status != VD_OK) {
+        self->failed = true;
+        return status;
+    }
+    pthread_mutex_lock(&self->tail_lock);
+    self->tail.index = commit->index;
+    self->tail.first_index = self->tail.first_index > 0 ? self->tail.first_index : commit->index;
+    self->tail.time_ms = commit->time_ms;
+    self->tail.chain = commit->chain;
+    self->tail.epoch_counter = batch->epoch_counter;
+    pthread_mutex_unlock(&self->tail_lock);
+    return VD_OK;
+}
+
+/* ---- after a failed append ---- */
+
+/* Ends every iterator and closes the database. The failed handle is given up only now: it could
+ * still read. */
+static vd_status_t exchange_db(vd_leveldb_t *self, char *error, size_t error_size)
+{
+    pthread_rwlock_wrlock(&self->lock);
+    for (vd_leveldb_cursor_t *cursor = self->cursors; cursor != NULL; cursor = cursor->following) {
+        vd_leveldb_cursor_rest(cursor);
+        cursor->chained = false;
+        cursor->seq = 0;
+    }
+    if (self->db != NULL)
+        leveldb_close(self->db);
+    self->db = NULL;
+    vd_status_t status = open_db(self, error, error_size);
+    pthread_rwlock_unlock(&self->lock);
+    return status;
+}
+
+/* What was acknowledged must still be there. */
+static vd_status_t check_kept(vd_leveldb_t *self, const vd_store_tail_t *before, char *error,
+                              size_t error_size)
+{
+    uint32_t chain = 0;
+    vd_status_t status = VD_OK;
+    if (before->index > 0)
+        status = vd_leveldb_chain(&self->base, before->index, &chain);
+    if (status == VD_OK && chain == before->chain && strcmp(before->id, self->head.id) == 0)
+        return VD_OK;
+    snprintf(error, error_size,
+             "store %s has lost commit %" PRIu64 " after a failed write; nothing more is written "
+             "to it: save a copy of the directory",
+             self->dir, before->index);
+    return VD_CORRUPT;
+}
+
+static vd_status_t leveldb_store_reopen(vd_store_t *store, vd_store_tail_t *tail, char *error,
+                                        size_t error_size)
+{
+    vd_leveldb_t *self = (vd_leveldb_t *)store;
+    vd_store_tail_t before;
+    vd_leveldb_tail(store, &before);
+    vd_status_t status =
+        vd_leveldb_dir_probe(self->dir, 2 * (uint64_t)VD_LEVELDB_WRITE_BUFFER, error, error_size);
+    if (status == VD_OK)
+        status = exchange_db(self, error, error_size);
+    if (status == VD_OK)
+        status = read_store_head(self, error, error_size);
+    if (status == VD_OK)
+        status = check_tail(self, tail, error, error_size);
+    if (status == VD_OK)
+        status = check_kept(self, &before, error, error_size);
+    if (status != VD_OK)
+        return status;
+    show_tail(self, tail);
+    self->failed = false;
+    return VD_OK;
+}
+
+const vd_store_ops_t vd_store_leveldb_ops = {
+    .name = "leveldb",
+    .open = leveldb_store_open,
+    .close = leveldb_store_close,
+    .tail = vd_leveldb_tail,
+    .append = leveldb_store_append,
+    .reopen = leveldb_store_reopen,
+    .producers = vd_leveldb_producers,
+    .sessions = vd_leveldb_sessions,
+    .session = vd_leveldb_session,
+    .find = vd_leveldb_find,
+    .chain = vd_leveldb_chain,
+    .cursor_new = vd_leveldb_cursor_new,
+    .cursor_destroy = vd_leveldb_cursor_destroy,
+    .cursor_seek = vd_leveldb_cursor_seek,
+    .cursor_next = vd_leveldb_cursor_next,
+};

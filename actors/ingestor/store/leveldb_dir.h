@@ -1,0 +1,25 @@
+/* leveldb_dir.h: the directory of a store: made, probed, and asked why it cannot be used.
+ *
+ * 1. LevelDB tells errors as texts only, and would begin a new database over one whose CURRENT is
+ * missing. So the directory is looked at before, and what is wrong is said in our words, with the
+ * remedy.
+ */
+#ifndef VD_STORE_LEVELDB_DIR_H
+#define VD_STORE_LEVELDB_DIR_H
+
+#include "wire/status.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Creates the directory, mode 0700, and checks that a store may be opened or created in it. */
+vd_status_t vd_leveldb_dir_prepare(const char *dir, char *error, size_t error_size);
+/* Can `bytes` be written there? VD_OK, VD_NO_SPACE, VD_DENIED or VD_IO. */
+vd_status_t vd_leveldb_dir_probe(const char *dir, uint64_t bytes, char *error, size_t error_size);
+/* Bytes free for this user. */
+uint64_t vd_leveldb_dir_room(const char *dir);
+/* After a failed opening: VD_BUSY or VD_DENIED with text when the directory shows why; else VD_OK.
+ */
+vd_status_t vd_leveldb_dir_blame(const char *dir, char *error, size_t error_size);
+
+#endif

@@ -1,0 +1,359 @@
+/* leveldb_keys.c: writing and reading keys and records. */
+#include "store/leveldb_keys.h"
+
+#include "wire/value.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+/* ---- keys ---- */
+
+static void key_add(vd_key_t *key, const void *bytes, size_t size)
+{
+    assert(key->size + size <= VD_KEY_SIZE_MAX);
+    memcpy(key->bytes + key->size, bytes, size);
+    key->size += size;
+    key->bytes[key->size] = 0;
+}
+
+static void key_add_number(vd_key_t *key, uint64_t number)
+{
+    char digits[VD_KEY_DIGITS + 1];
+    snprintf(digits, sizeof digits, "%020" PRIu64, number);
+    key_add(key, digits, VD_KEY_DIGITS);
+}
+
+void vd_key_name(vd_key_t *key, const char *prefix, vd_str_t name)
+{
+    assert(name.size <= VD_NAME_BYTES_MAX);
+    key->size = 0;
+    key_add(key, prefix, strlen(prefix));
+    key_add(key, name.data, name.size);
+}
+
+void vd_key_number(vd_key_t *key, const char *prefix, uint64_t number)
+{
+    key->size = 0;
+    key_add(key, prefix, strlen(prefix));
+    key_add_number(key, number);
+}
+
+void vd_key_event(vd_key_t *key, vd_str_t session, uint64_t seq)
+{
+    vd_key_name(key, VD_KEY_EVENTS, session);
+    key_add(key, ":", 1);
+    key_add_number(key, seq);
+}
+
+bool vd_key_begins(vd_bytes_t key, const char *prefix)
+{
+    size_t size = strlen(prefix);
+    return key.size >= size && memcmp(key.data, prefix, size) == 0;
+}
+
+static bool digits_of(vd_bytes_t digits, uint64_t *number)
+{
+    if (digits.size != VD_KEY_DIGITS)
+        return false;
+    uint64_t value = 0;
+    for (size_t i = 0; i < digits.size; i++) {
+        if (digits.data[i] < '0' || digits.data[i] > '9')
+            return false;
+        unsigned digit = digits.data[i] - (unsigned)'0';
+        if (value > (UINT64_MAX - digit) / 10)
+            return false;
+        value = value * 10 + digit;
+    }
+    *number = value;
+    return true;
+}
+
+bool vd_key_number_of(vd_bytes_t key, const char *prefix, uint64_t *number)
+{
+    size_t size = strlen(prefix);
+    return vd_key_begins(key, prefix) &&
+           digits_of(vd_bytes(key.data + size, key.size - size), number);
+}
+
+bool vd_key_is_event(vd_bytes_t key, vd_str_t session, uint64_t *seq)
+{
+    size_t prefix = strlen(VD_KEY_EVENTS);
+    if (key.size != prefix + session.size + 1 + VD_KEY_DIGITS || !vd_key_begins(key, VD_KEY_EVENTS))
+        return false;
+    const uint8_t *name = key.data + prefix;
+    return memcmp(name, session.data, session.size) == 0 && name[session.size] == ':' &&
+           digits_of(vd_bytes(name + session.size + 1, VD_KEY_DIGITS), seq);
+}
+
+/* ---- records ---- */
+
+/* Opens a record: its array, with at least `count` fields behind the format. */
+static vd_status_t record_open(vd_bytes_t bytes, uint32_t count, vd_bytes_t *fields)
+{
+    vd_value_t record, format;
+    if (vd_scan_exact(bytes, VD_DEPTH_MAX) != VD_OK || !vd_value_of(bytes, &record) ||
+        record.kind != VD_KIND_ARRAY)
+        return VD_CORRUPT;
+    *fields = record.bytes;
+    if (!vd_value_next(fields, &format) || format.kind != VD_KIND_U64 || format.u64 == 0)
+        return VD_CORRUPT;
+    if (format.u64 > VD_STORE_FORMAT)
+        return VD_UNSUPPORTED;
+    return record.count >= count + 1 ? VD_OK : VD_CORRUPT;
+}
+
+static bool take_u64(vd_bytes_t *fields, uint64_t *number)
+{
+    vd_value_t value;
+    if (!vd_value_next(fields, &value) || value.kind != VD_KIND_U64)
+        return false;
+    *number = value.u64;
+    return true;
+}
+
+static bool take_u32(vd_bytes_t *fields, uint32_t *number)
+{
+    uint64_t wide;
+    if (!take_u64(fields, &wide) || wide > UINT32_MAX)
+        return false;
+    *number = (uint32_t)wide;
+    return true;
+}
+
+static bool take_i64(vd_bytes_t *fields, int64_t *number)
+{
+    vd_value_t value;
+    if (!vd_value_next(fields, &value) ||
+        (value.kind != VD_KIND_I64 && (value.kind != VD_KIND_U64 || value.u64 > INT64_MAX)))
+        return false;
+    *number = vd_value_i64(&value, 0);
+    return true;
+}
+
+static bool take_str(vd_bytes_t *fields, vd_str_t *text)
+{
+    vd_value_t value;
+    if (!vd_value_next(fields, &value) || value.kind != VD_KIND_STR)
+        return false;
+    *text = value.bytes;
+    return true;
+}
+
+static bool take_name(vd_bytes_t *fields, char name[VD_NAME_BYTES_MAX + 1])
+{
+    vd_str_t text;
+    return take_str(fields, &text) && vd_str_copy(name, VD_NAME_BYTES_MAX + 1, text);
+}
+
+static bool take_kind(vd_bytes_t *fields, vd_kind_t kind, vd_value_t *value)
+{
+    return vd_value_next(fields, value) && value->kind == kind;
+}
+
+static void record_begin(vd_buffer_t *out, uint32_t count)
+{
+    vd_write_array(out, count + 1);
+    vd_write_u64(out, VD_STORE_FORMAT);
+}
+
+void vd_record_store_write(vd_buffer_t *out, const vd_store_head_t *head)
+{
+    record_begin(out, 3);
+    vd_write_text(out, head->id);
+    vd_write_u64(out, head->epoch_counter);
+    vd_write_i64(out, head->created_ms);
+}
+
+vd_status_t vd_record_store_read(vd_bytes_t bytes, vd_store_head_t *head)
+{
+    vd_bytes_t fields;
+    vd_str_t id;
+    vd_status_t status = record_open(bytes, 3, &fields);
+    if (status != VD_OK)
+        return status;
+    bool good = take_str(&fields, &id) && id.size == VD_STORE_ID_SIZE - 1 &&
+                vd_str_copy(head->id, sizeof head->id, id) &&
+                take_u64(&fields, &head->epoch_counter) && take_i64(&fields, &head->created_ms);
+    return good ? VD_OK : VD_CORRUPT;
+}
+
+void vd_record_commit_write(vd_buffer_t *out, const vd_commit_t *commit)
+{
+    record_begin(out, 4);
+    vd_write_i64(out, commit->time_ms);
+    vd_write_u64(out, commit->epoch);
+    vd_write_u64(out, commit->chain);
+    vd_write_array(out, commit->run_count);
+    for (uint32_t i = 0; i < commit->run_count; i++) {
+        vd_write_array(out, 3);
+        vd_write_str(out, commit->runs[i].session);
+        vd_write_u64(out, commit->runs[i].first_seq);
+        vd_write_u64(out, commit->runs[i].count);
+    }
+}
+
+vd_status_t vd_record_commit_read(vd_bytes_t bytes, vd_commit_head_t *head)
+{
+    vd_bytes_t fields;
+    vd_value_t items;
+    vd_status_t status = record_open(bytes, 4, &fields);
+    if (status != VD_OK)
+        return status;
+    if (!take_i64(&fields, &head->time_ms) || !take_u64(&fields, &head->epoch) ||
+        !take_u32(&fields, &head->chain) || !take_kind(&fields, VD_KIND_ARRAY, &items))
+        return VD_CORRUPT;
+    head->count = items.count;
+    head->items = items.bytes;
+    return VD_OK;
+}
+
+bool vd_record_commit_item(vd_bytes_t *items, vd_commit_item_t *item)
+{
+    vd_value_t array;
+    if (!take_kind(items, VD_KIND_ARRAY, &array) || array.count < 3)
+        return false;
+    vd_bytes_t fields = array.bytes;
+    return take_str(&fields, &item->session) && item->session.size > 0 &&
+           item->session.size <= VD_NAME_BYTES_MAX && take_u64(&fields, &item->first_seq) &&
+           take_u32(&fields, &item->count) && item->first_seq > 0 && item->count > 0;
+}
+
+void vd_record_run_write(vd_buffer_t *out, uint64_t index, const vd_commit_run_t *run)
+{
+    record_begin(out, 4);
+    vd_write_u64(out, index);
+    vd_write_u64(out, run->at);
+    vd_write_u64(out, run->count);
+    vd_write_bin(out, run->run);
+}
+
+vd_status_t vd_record_run_read(vd_bytes_t bytes, vd_run_record_t *record)
+{
+    vd_bytes_t fields;
+    vd_value_t run;
+    vd_status_t status = record_open(bytes, 4, &fields);
+    if (status != VD_OK)
+        return status;
+    if (!take_u64(&fields, &record->index) || !take_u64(&fields, &record->at) ||
+        !take_u32(&fields, &record->count) || !take_kind(&fields, VD_KIND_BIN, &run))
+        return VD_CORRUPT;
+    record->run = run.bytes;
+    return VD_OK;
+}
+
+void vd_record_session_index_write(vd_buffer_t *out, const vd_store_session_t *session)
+{
+    record_begin(out, 1);
+    vd_write_i64(out, session->started_ms);
+}
+
+void vd_record_session_write(vd_buffer_t *out, const vd_store_session_t *session)
+{
+    assert(session->labels_size <= sizeof session->labels);
+    record_begin(out, 10);
+    vd_write_text(out, session->name);
+    vd_write_text(out, session->owner);
+    vd_write_u64(out, session->owner_epoch);
+    vd_write_u64(out, session->state);
+    vd_write_i64(out, session->started_ms);
+    vd_write_i64(out, session->ended_ms);
+    vd_write_i64(out, session->last_ms);
+    vd_write_u64(out, session->last_seq);
+    vd_write_u64(out, session->last_index);
+    vd_write_bin(out, vd_bytes(session->labels, session->labels_size));
+}
+
+vd_status_t vd_record_session_read(vd_bytes_t bytes, vd_str_t name, vd_store_session_t *session)
+{
+    vd_bytes_t fields;
+    vd_value_t labels;
+    uint32_t state = 0;
+    memset(session, 0, sizeof *session);
+    vd_status_t status = record_open(bytes, 10, &fields);
+    if (status != VD_OK)
+        return status;
+    bool good = vd_str_copy(session->session, sizeof session->session, name) &&
+                take_name(&fields, session->name) && take_name(&fields, session->owner) &&
+                take_u64(&fields, &session->owner_epoch) && take_u32(&fields, &state) &&
+                take_i64(&fields, &session->started_ms) && take_i64(&fields, &session->ended_ms) &&
+                take_i64(&fields, &session->last_ms) && take_u64(&fields, &session->last_seq) &&
+                take_u64(&fields, &session->last_index) &&
+                take_kind(&fields, VD_KIND_BIN, &labels) &&
+                labels.bytes.size <= sizeof session->labels;
+    if (!good || state < VD_SESSION_ACTIVE || state > VD_SESSION_INTERRUPTED)
+        return VD_CORRUPT;
+    session->state = (vd_session_state_t)state;
+    session->labels_size = (uint32_t)labels.bytes.size;
+    if (labels.bytes.size > 0)
+        memcpy(session->labels, labels.bytes.data, labels.bytes.size);
+    return VD_OK;
+}
+
+void vd_record_producer_write(vd_buffer_t *out, const vd_store_producer_t *producer)
+{
+    assert(producer->reject_count <= VD_REJECTS_PER_PRODUCER_MAX);
+    assert(producer->past_count <= VD_LIVES_REMEMBERED);
+    record_begin(out, 8);
+    vd_write_u64(out, producer->epoch);
+    vd_write_u64(out, producer->life);
+    vd_write_u64(out, producer->mark);
+    vd_write_i64(out, producer->used_ms);
+    vd_write_text(out, producer->session);
+    vd_write_u64(out, producer->seq);
+    vd_write_array(out, producer->reject_count);
+    for (uint32_t i = 0; i < producer->reject_count; i++) {
+        vd_write_array(out, 3);
+        vd_write_u64(out, producer->rejects[i].first);
+        vd_write_u64(out, producer->rejects[i].count);
+        vd_write_u64(out, producer->rejects[i].status);
+    }
+    vd_write_array(out, producer->past_count);
+    for (uint32_t i = 0; i < producer->past_count; i++)
+        vd_write_u64(out, producer->past[i]);
+}
+
+static bool take_rejects(vd_bytes_t *fields, vd_store_producer_t *producer)
+{
+    vd_value_t rejects, reject;
+    uint32_t status;
+    if (!take_kind(fields, VD_KIND_ARRAY, &rejects) || rejects.count > VD_REJECTS_PER_PRODUCER_MAX)
+        return false;
+    for (uint32_t i = 0; i < rejects.count; i++) {
+        vd_store_reject_t *to = &producer->rejects[i];
+        if (!take_kind(&rejects.bytes, VD_KIND_ARRAY, &reject) ||
+            !take_u64(&reject.bytes, &to->first) || !take_u32(&reject.bytes, &to->count) ||
+            !take_u32(&reject.bytes, &status))
+            return false;
+        to->status = (vd_status_t)status;
+    }
+    producer->reject_count = rejects.count;
+    return true;
+}
+
+static bool take_past(vd_bytes_t *fields, vd_store_producer_t *producer)
+{
+    vd_value_t past;
+    if (!take_kind(fields, VD_KIND_ARRAY, &past) || past.count > VD_LIVES_REMEMBERED)
+        return false;
+    for (uint32_t i = 0; i < past.count; i++)
+        if (!take_u64(&past.bytes, &producer->past[i]))
+            return false;
+    producer->past_count = past.count;
+    return true;
+}
+
+vd_status_t vd_record_producer_read(vd_bytes_t bytes, vd_str_t name, vd_store_producer_t *producer)
+{
+    vd_bytes_t fields;
+    memset(producer, 0, sizeof *producer);
+    vd_status_t status = record_open(bytes, 8, &fields);
+    if (status != VD_OK)
+        return status;
+    bool good = vd_str_copy(producer->name, sizeof producer->name, name) &&
+                take_u64(&fields, &producer->epoch) && take_u64(&fields, &producer->life) &&
+                take_u64(&fields, &producer->mark) && take_i64(&fields, &producer->used_ms) &&
+                take_name(&fields, producer->session) && take_u64(&fields, &producer->seq) &&
+                take_rejects(&fields, producer) && take_past(&fields, producer);
+    return good ? VD_OK : VD_CORRUPT;
+}

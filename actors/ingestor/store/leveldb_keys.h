@@ -1,0 +1,86 @@
+/* leveldb_keys.h: keys and records of the backend "leveldb": what stands in the database, byte by
+ * byte.
+ *
+ * 1. Keys are those of store.h law 5. Numbers in keys have 20 digits, so that keys sort as numbers
+ * do.
+ * 2. A record is one MessagePack array that begins with VD_STORE_FORMAT. Fields are only added at
+ * the end; a reader skips what it does not know. A higher format is VD_UNSUPPORTED.
+ * 3. Reading is safe on any bytes: VD_CORRUPT when they are not such a record. Views point into
+ * them.
+ */
+#ifndef VD_STORE_LEVELDB_KEYS_H
+#define VD_STORE_LEVELDB_KEYS_H
+
+#include "store/store.h"
+#include "wire/buffer.h"
+
+/* The longest key: prefix, name, ':' and 20 digits. */
+#define VD_KEY_SIZE_MAX (24 + VD_NAME_BYTES_MAX + 21)
+#define VD_KEY_DIGITS   20u
+
+typedef struct vd_key {
+    size_t size;
+    char bytes[VD_KEY_SIZE_MAX + 1];
+} vd_key_t;
+
+#define VD_KEY_STORE        "obs_store"
+#define VD_KEY_COMMITS      "obs_commits/"
+#define VD_KEY_EVENTS       "obs_events/"
+#define VD_KEY_SESSIONS     "obs_sessions/"
+#define VD_KEY_SESSION_META "obs_session_meta/"
+#define VD_KEY_PRODUCERS    "obs_producers/"
+
+/* prefix + name; prefix + 20 digits; obs_events/<session>:<20 digits>. */
+void vd_key_name(vd_key_t *key, const char *prefix, vd_str_t name);
+void vd_key_number(vd_key_t *key, const char *prefix, uint64_t number);
+void vd_key_event(vd_key_t *key, vd_str_t session, uint64_t seq);
+/* Is this the key of a run of `session`? Then *seq is its first sequence. Names may contain ':' and
+ * digits, so that keys of other sessions may begin alike: the length tells. */
+bool vd_key_is_event(vd_bytes_t key, vd_str_t session, uint64_t *seq);
+/* Reads the number of a key made by vd_key_number. */
+bool vd_key_number_of(vd_bytes_t key, const char *prefix, uint64_t *number);
+bool vd_key_begins(vd_bytes_t key, const char *prefix);
+
+typedef struct vd_store_head {
+    char id[VD_STORE_ID_SIZE];
+    uint64_t epoch_counter;
+    int64_t created_ms;
+} vd_store_head_t;
+
+typedef struct vd_commit_item {
+    vd_str_t session;
+    uint64_t first_seq;
+    uint32_t count;
+} vd_commit_item_t;
+
+typedef struct vd_commit_head {
+    int64_t time_ms;
+    uint64_t epoch;
+    uint32_t chain;
+    uint32_t count;
+    vd_bytes_t items; /* read with vd_record_commit_item */
+} vd_commit_head_t;
+
+typedef struct vd_run_record {
+    uint64_t index;
+    uint64_t at;
+    uint32_t count;
+    vd_bytes_t run;
+} vd_run_record_t;
+
+void vd_record_store_write(vd_buffer_t *out, const vd_store_head_t *head);
+vd_status_t vd_record_store_read(vd_bytes_t bytes, vd_store_head_t *head);
+void vd_record_commit_write(vd_buffer_t *out, const vd_commit_t *commit);
+vd_status_t vd_record_commit_read(vd_bytes_t bytes, vd_commit_head_t *head);
+/* The next item of `items`; false at the end or when it is damaged. */
+bool vd_record_commit_item(vd_bytes_t *items, vd_commit_item_t *item);
+void vd_record_run_write(vd_buffer_t *out, uint64_t index, const vd_commit_run_t *run);
+vd_status_t vd_record_run_read(vd_bytes_t bytes, vd_run_record_t *record);
+void vd_record_session_write(vd_buffer_t *out, const vd_store_session_t *session);
+/* `name` is from the key. */
+vd_status_t vd_record_session_read(vd_bytes_t bytes, vd_str_t name, vd_store_session_t *session);
+void vd_record_session_index_write(vd_buffer_t *out, const vd_store_session_t *session);
+void vd_record_producer_write(vd_buffer_t *out, const vd_store_producer_t *producer);
+vd_status_t vd_record_producer_read(vd_bytes_t bytes, vd_str_t name, vd_store_producer_t *producer);
+
+#endif

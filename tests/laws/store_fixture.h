@@ -1,0 +1,63 @@
+/* store_fixture.h: a store under test, with a copy of everything that it has acknowledged.
+ *
+ * 1. Every append is kept as the commit that was given, so that reading can be compared byte for byte.
+ * 2. The system calls that write are this program's own: they can be made to fail, and syncs are counted.
+ */
+#ifndef VD_TESTS_STORE_FIXTURE_H
+#define VD_TESTS_STORE_FIXTURE_H
+
+/* cmocka.h needs these before it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "store/memory.h"
+#include "store/store.h"
+
+#define FIXTURE_COMMITS_MAX 4096
+
+typedef struct fixture {
+    const char *backend;
+    char dir[256];
+    vd_memory_image_t *image;
+    vd_store_t *store;
+    uint64_t seed;
+    uint64_t commit_count;
+    vd_commit_t *commits[FIXTURE_COMMITS_MAX];
+    vd_commit_t *pending; /* its append has failed */
+    vd_store_tail_t tail; /* as it must be */
+} fixture_t;
+
+int fixture_setup(void **state);
+int fixture_teardown(void **state);
+void fixture_open(fixture_t *f);
+/* Closes and opens. */
+void fixture_reopen(fixture_t *f);
+
+/* Appends; completes batch->commit with index, time and chain, and keeps a copy. */
+void fixture_append(fixture_t *f, vd_store_batch_t *batch);
+void fixture_append_random(fixture_t *f, const char *const *names, unsigned count);
+void fixture_append_empty(fixture_t *f, uint64_t epoch_counter);
+void fixture_append_sized(fixture_t *f, const char *session, unsigned events, size_t size);
+void fixture_append_many_sessions(fixture_t *f, unsigned count);
+/* Appends with a write that fails (or, with `at_sync`, a sync), and goes on failing until healed. */
+void fixture_fail_append(fixture_t *f, const char *const *names, unsigned count, bool at_sync);
+void fixture_heal(fixture_t *f);
+/* After a reopening: keeps the failed commit if the store has it. */
+void fixture_adopt(fixture_t *f, const vd_store_tail_t *tail);
+
+bool fixture_has(const vd_commit_t *commit, const char *session);
+uint64_t fixture_last_seq(const fixture_t *f, const char *session);
+/* Compares a commit that was read, under a session filter or NULL. */
+void fixture_same_commit(const vd_commit_t *read, const vd_commit_t *given, const char *session);
+/* Reads everything from commit `from` on and compares. Returns how many commits there were. */
+uint64_t fixture_check_from(fixture_t *f, uint64_t from, const char *session);
+uint64_t fixture_check_all(fixture_t *f, const char *session);
+
+/* Syncs that this program has made. */
+unsigned fixture_syncs(void);
+
+#endif

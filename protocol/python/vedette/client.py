@@ -241,7 +241,7 @@ class Follower:
             for place, event in commit.events():
                 self.items += 1
                 self.bytes += len(event.raw)
-                position = Position(message["store"], commit.index - 1, place + 1, message["chain"])
+                position = Position(message["store"], commit.index - 1, place + 1, commit.chain)
                 self.queue.append((event, position))
         self.position = Position(message["store"], message["index"], message.get("offset", 0), message["chain"])
         self.head = message["head"]

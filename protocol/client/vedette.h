@@ -1,35 +1,35 @@
 /* vedette.h: attach to a Vedette runtime: follow its events, write events, ask what it knows.
  *
- *  1. A client and everything made from it belong to one thread at a time; two clients share
- * nothing. No function of this header starts a thread that calls you, and none handles a signal.
- *  2. Nothing is sent while you are outside of a call. What has to go on (acknowledgements, credit,
- * repair) goes on inside vd_follow_next, vd_watch_next, vd_producer_wait and vd_producer_flush.
- *  3. A call blocks for at most its timeout in milliseconds (0: only what is at hand; negative: no
- * limit) and then returns VD_TIMED_OUT; the same call may be made again and loses nothing. A signal
- * with a handler ends a blocking call early with VD_CANCELLED. A call without a timeout does not
- * block, except that the system may take up to one second to send.
- *  4. Where there is no runtime, a call returns VD_UNREACHABLE at once. Where there is one and the
- * process that is asked is just being started again, the call waits for it within its timeout.
- *  5. What you pass in stays yours and is copied where it is needed longer. What you get out
- * (pointers in replies, blobs, events, texts) is the library's and lives until the next call on the
- * same object, or until the object is destroyed. Destroy everything made from a client before the
- * client; every destroy function takes the address of your pointer, sets it to NULL and accepts
- * NULL.
- *  6. A follow gives every committed event that it was asked for exactly once, in the order of
- * commits, in each session without a gap. What it shows is on disk. Where that cannot be kept (the
- * position was pruned, or the store went back in time) it says so once with VD_PRUNED or
- * VD_WENT_BACK and goes on from where the store can: never a silent gap.
- *  7. A follow, a watch and a producer survive the death and the restart of every process of the
- * runtime, and reconnect by themselves. A follow needs the ingestor alone: it goes on while all
- * others are down.
- *  8. An event that was taken by vd_producer_emit ends in exactly one receipt: on disk, or rejected
- * with a reason. Until then it is kept and sent again after silence; it is stored at most once. If
- * your process dies first, its events without a receipt may or may not be stored.
- *  9. A producer's name belongs to whoever opened it last: the one before gets VD_FENCED, which is
- * final.
+ * 1. A client and everything made from it belong to one thread at a time; two clients share nothing.
+ *    No function of this header starts a thread that calls you, and none handles a signal.
+ * 2. Nothing is sent while you are outside of a call. What has to go on (acknowledgements, credit,
+ *    repair) goes on inside vd_follow_next, vd_watch_next, vd_producer_wait and vd_producer_flush.
+ * 3. A call blocks for at most its timeout in milliseconds (0: only what is at hand; negative: no
+ *    limit) and then returns VD_TIMED_OUT; the same call may be made again and loses nothing. A
+ *    signal with a handler ends a blocking call early with VD_CANCELLED. A call without a timeout
+ *    does not block, except that the system may take up to one second to send.
+ * 4. Where there is no runtime, a call returns VD_UNREACHABLE at once. Where there is one, and the
+ *    process that is asked is just being started again, the call waits for it within its timeout.
+ * 5. What you pass in stays yours and is copied where it is needed longer. What you get out
+ *    (pointers in replies, blobs, events, texts) is the library's and lives until the next call on
+ *    the same object, or until that object is destroyed. Destroy everything made from a client
+ *    before the client; a destroy function takes the address of your pointer, sets it to NULL, and
+ *    accepts NULL.
+ * 6. A follow gives every committed event that it was asked for exactly once, in the order of
+ *    commits, in each session without a gap. What it shows is on disk. Where that cannot be kept
+ *    (the position was pruned, or the store went back in time) it says so once, with VD_PRUNED or
+ *    VD_WENT_BACK, and goes on from where the store can: never a silent gap.
+ * 7. A follow, a watch and a producer survive the death and the restart of every process of the
+ *    runtime, and reconnect by themselves. A follow needs the ingestor alone: it goes on while all
+ *    others are down.
+ * 8. An event that was taken by vd_producer_emit ends in exactly one receipt: on disk, or rejected
+ *    with a reason. Until then it is kept and sent again after silence; it is stored at most once.
+ *    If your process dies first, its events without a receipt may or may not be stored.
+ * 9. A producer's name belongs to whoever opened it last: the one before gets VD_FENCED, which is
+ *    final.
  * 10. Data are MessagePack values; vd_client_json shows them, vd_client_pack reads JSON.
- * 11. Only what stands here is exported. Structures that you pass in begin with zeroes: { 0 } asks
- * for the defaults.
+ * 11. Only what stands here is exported. Structures that you pass in begin with zeroes: {0} asks for
+ *     the defaults.
  */
 #ifndef VEDETTE_H
 #define VEDETTE_H

@@ -1,0 +1,184 @@
+/* cli.h: what the commands of `vedette` share: options by table, output in three forms, exit codes.
+ *
+ * 1. Data goes to stdout, messages to stderr. A command ends with an exit code of status.def.
+ * 2. A command is a row of the table in commands.c; `--help`, parsing and suggestions come from it.
+ * 3. -o json is one value, laid out for people; ndjson is one value a line; table is for eyes
+ *    alone.
+ * 4. Nothing from outside reaches a terminal with its control characters.
+ * 5. A stdout that was closed ends a command quietly with 0.
+ */
+#ifndef VD_CLI_H
+#define VD_CLI_H
+
+#include "wire/message.h"
+#include "wire/paths.h"
+#include "wire/run.h"
+
+#include "client/vedette.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    CLI_POSITIONALS_MAX = 64,
+    CLI_OPTIONS_MAX = 24,
+    CLI_TIMEOUT_MS = 5000, /* of one question */
+    CLI_LOOK_MS = 50,      /* between looks at something that is waited for */
+    CLI_COLUMNS_MAX = 16,
+};
+
+typedef enum cli_output { CLI_TABLE = 1, CLI_JSON, CLI_NDJSON } cli_output_t;
+
+typedef struct cli_option {
+    const char *name;  /* without dashes */
+    char letter;       /* 0: none */
+    const char *value; /* what stands for its value in the help; NULL: takes none */
+    const char *help;
+} cli_option_t;
+
+typedef struct cli cli_t;
+
+typedef struct cli_command {
+    const char *name;
+    const char *arguments;       /* "SESSION [--x]" as in the usage line */
+    const char *summary;         /* one line */
+    const char *help;            /* paragraphs; may be NULL */
+    const cli_option_t *options; /* ended by a NULL name; may be NULL */
+    int arguments_min, arguments_max;
+    int (*run)(cli_t *cli);
+} cli_command_t;
+
+struct cli {
+    const cli_command_t *command;
+    const char *dir; /* NULL: not given */
+    cli_output_t output;
+    int verbosity; /* -1 quiet, 0, 1 verbose */
+    int argument_count;
+    const char *arguments[CLI_POSITIONALS_MAX];
+    struct {
+        const cli_option_t *option;
+        const char *value;
+    } given[CLI_OPTIONS_MAX];
+    int given_count;
+    vd_client_t *client; /* made by the main function */
+};
+
+/* ---- the table and the parser ---- */
+
+extern const cli_command_t cli_commands[]; /* ended by a NULL name */
+extern const cli_option_t cli_common_options[];
+
+/* Reads the arguments. Returns true when a command shall run; else *exit_code (help was printed,
+ * or an error told). */
+bool cli_parse(cli_t *cli, int argc, char **argv, int *exit_code);
+bool cli_has(const cli_t *cli, const char *option);
+/* The value of an option; `fallback` when it was not given. */
+const char *cli_value(const cli_t *cli, const char *option, const char *fallback);
+/* The option as a duration or a number. False with the error told. */
+bool cli_duration(const cli_t *cli, const char *option, int64_t fallback_ms, int64_t *ms);
+bool cli_number(const cli_t *cli, const char *option, uint64_t fallback, uint64_t *number);
+void cli_help(void);
+void cli_help_command(const cli_command_t *command);
+
+/* ---- text (text.c) ---- */
+
+/* "250ms", "1.5s", "5m", "2h", "1d"; a bare number is seconds. False if it is none or over 10
+ * years. */
+bool cli_parse_duration(const char *text, int64_t *ms);
+bool cli_parse_number(const char *text, uint64_t *number);
+/* "3s", "4m12s", "2h05m", "3d04h". */
+void cli_format_duration(int64_t ms, char *out, size_t size);
+/* "812", "4.0K", "1.3M". */
+void cli_format_bytes(uint64_t bytes, char *out, size_t size);
+/* The nearest of `count` names, or NULL when none is near enough to be meant. */
+const char *cli_nearest(const char *word, const char *const *names, size_t count);
+/* Copies text for a terminal: control characters and broken UTF-8 become '?'. Returns how many
+ * columns it takes. */
+size_t cli_clean(vd_str_t text, char *out, size_t size);
+
+/* ---- output (output.c, tree.c) ---- */
+
+/* One column of a table of maps. */
+typedef struct cli_column {
+    const char *title;
+    const char *key;
+    bool right; /* numbers stand on the right */
+    /* How the value is shown; NULL: as it is. */
+    void (*format)(const vd_value_t *value, char *out, size_t size);
+} cli_column_t;
+
+/* Prints an array of maps in the form that was asked for. */
+int cli_print_rows(cli_t *cli, vd_bytes_t rows, const cli_column_t *columns, size_t count);
+/* As a table, each line behind `indent` spaces. At most CLI_COLUMNS_MAX columns. */
+void cli_print_table(vd_bytes_t rows, const cli_column_t *columns, size_t count, int indent);
+/* Prints one value: as JSON, or as an indented tree. */
+int cli_print_value(cli_t *cli, vd_bytes_t value);
+void cli_print_tree(vd_bytes_t value);
+/* Writes JSON text laid out over lines. */
+void cli_print_pretty(const char *json);
+/* A value in one short line, cut to `columns`. */
+void cli_brief(vd_bytes_t value, size_t columns, char *out, size_t size);
+void cli_format_since(const vd_value_t *value, char *out,
+                      size_t size);                                    /* wall ms -> how long ago */
+void cli_format_time(const vd_value_t *value, char *out, size_t size); /* wall ms -> time stamp */
+void cli_format_memory(const vd_value_t *value, char *out, size_t size); /* bytes */
+void cli_format_span(const vd_value_t *value, char *out, size_t size);   /* ms */
+int64_t cli_wall_ms(void);
+int64_t cli_mono_ms(void);
+/* Is stdout still read by somebody? */
+bool cli_stdout_open(void);
+
+/* ---- messages (say.c) ---- */
+
+/* Tells an error on stderr, "vedette: ...", and returns the exit code of `status`. */
+int cli_fail(const cli_t *cli, vd_status_t status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The same with the text of the client's last error. */
+int cli_fail_client(const cli_t *cli, vd_status_t status);
+/* Tells what happened, unless -q. */
+void cli_say(const cli_t *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* ---- the runtime (runtime.c) ---- */
+
+/* One request from a message structure, and its answer. `once`: what must not happen twice. */
+vd_status_t cli_ask(cli_t *cli, const char *actor, const char *port, const vd_message_t *message,
+                    bool once, int timeout_ms, vd_reply_t *reply);
+/* The children of the supervisor: an array of child records. */
+vd_status_t cli_children(cli_t *cli, vd_bytes_t *rows);
+/* Finds one by name in such an array. */
+bool cli_child(vd_bytes_t rows, const char *name, vd_child_record_t *child);
+/* The runtime's status. The texts live until the next request. */
+vd_status_t cli_status(cli_t *cli, int timeout_ms, vd_reply_t *reply, vd_value_t *map);
+/* Is there an actor of this name? Otherwise tells the error with the nearest name, and sets
+ * *exit_code. */
+bool cli_actor_known(cli_t *cli, const char *name, const char *kind, int *exit_code);
+/* The path of an executable beside this one. False, with the error told, when it is not there. */
+bool cli_sibling(const cli_t *cli, const char *name, char *out, size_t size);
+
+/* ---- commands ---- */
+
+int cmd_up(cli_t *cli);
+int cmd_down(cli_t *cli);
+int cmd_status(cli_t *cli);
+int cmd_doctor(cli_t *cli);
+int cmd_ps(cli_t *cli);
+int cmd_control(cli_t *cli);
+int cmd_wait(cli_t *cli);
+int cmd_logs(cli_t *cli);
+int cmd_source(cli_t *cli);
+int cmd_snapshot(cli_t *cli);
+int cmd_query(cli_t *cli);
+int cmd_follow(cli_t *cli);
+int cmd_emit(cli_t *cli);
+int cmd_session(cli_t *cli);
+int cmd_config(cli_t *cli);
+int cmd_version(cli_t *cli);
+
+/* Waits until the runtime is ready, or until it is gone; a pid above 0 is a child of ours whose
+ * end ends the wait
+ * (*exit_code is then its). VD_OK, VD_TIMED_OUT, VD_UNREACHABLE, VD_FAILED. */
+vd_status_t cli_wait_ready(cli_t *cli, int64_t timeout_ms, bool answers_only, int pid,
+                           int *exit_code);
+
+#endif

@@ -1,0 +1,129 @@
+/* cmd_emit.c: writes one event and tells where it stands once it is on disk. */
+#include "cli.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+enum {
+    COMMIT_MS = 30000,
+    JSON_BYTES_MAX = 4 * VD_EVENT_BYTES_MAX, /* JSON is longer than what it says */
+};
+
+static int read_stdin(cli_t *cli, vd_buffer_t *text)
+{
+    for (;;) {
+        uint8_t *to = vd_buffer_reserve(text, 16384);
+        if (to == NULL)
+            return cli_fail(cli, VD_TOO_LARGE, "stdin: an event has at most %d bytes",
+                            VD_EVENT_BYTES_MAX);
+        ssize_t size = read(STDIN_FILENO, to, 16384);
+        if (size == 0)
+            return 0;
+        if (size > 0)
+            text->size += (size_t)size;
+        else if (errno != EINTR)
+            return cli_fail(cli, VD_IO, "stdin: %s", strerror(errno));
+    }
+}
+
+/* The data of the event, from --data. Returns 0, or the exit code. */
+static int read_data(cli_t *cli, vd_blob_t *data)
+{
+    const char *json = cli_value(cli, "data", "{}");
+    bool from_stdin = strcmp(json, "-") == 0;
+    vd_buffer_t text;
+    vd_buffer_init(&text, JSON_BYTES_MAX);
+    int code = from_stdin ? read_stdin(cli, &text) : 0;
+    if (code == 0 && !from_stdin)
+        vd_buffer_add(&text, json, strlen(json));
+    if (code == 0 && vd_client_pack(cli->client, (const char *)text.data, text.size, data) != VD_OK)
+        code = cli_fail(cli, VD_USAGE, "--data%s: %s", from_stdin ? " (stdin)" : "",
+                        vd_client_error(cli->client));
+    vd_buffer_free(&text);
+    return code;
+}
+
+/* The session given, or the newest active one. */
+static int find_session(cli_t *cli, char *out, size_t size)
+{
+    const char *given = cli_value(cli, "session", NULL);
+    if (given != NULL) {
+        if (!vd_str_copy(out, size, vd_str(given)) || !vd_name_valid(vd_str(given)))
+            return cli_fail(cli, VD_USAGE, "--session %s: it is not a session id", given);
+        return 0;
+    }
+    vd_blob_t row;
+    vd_session_record_t session;
+    vd_status_t status = vd_client_session(cli->client, NULL, CLI_TIMEOUT_MS, &row);
+    if (status != VD_OK)
+        return cli_fail_client(cli, status);
+    if (vd_record_decode(vd_bytes(row.data, row.size), VD_RECORD_session, &session) != VD_OK)
+        return cli_fail(cli, VD_MALFORMED, "the ingestor's row of a session is not one");
+    vd_str_copy(out, size, session.session);
+    return 0;
+}
+
+static int print_receipt(const cli_t *cli, const char *session, uint64_t seq)
+{
+    if (cli->output == CLI_TABLE)
+        printf("%s:%" PRIu64 "\n", session, seq);
+    else
+        printf("{\"session\":\"%s\",\"seq\":%" PRIu64 "}\n", session, seq);
+    return 0;
+}
+
+static int emit(cli_t *cli, vd_producer_t *producer, const char *session, vd_blob_t data,
+                int timeout_ms)
+{
+    vd_status_t status = vd_producer_emit(producer, session, cli->arguments[0], data);
+    if (status == VD_BAD_EVENT || status == VD_TOO_LARGE)
+        return cli_fail(cli, VD_USAGE, "%s", vd_client_error(cli->client));
+    if (status == VD_OK)
+        status = vd_producer_flush(producer, timeout_ms);
+    if (status == VD_UNKNOWN_SESSION)
+        return cli_fail(cli, status, "there is no session '%s'; see: vedette session ls", session);
+    if (status == VD_SESSION_CLOSED)
+        return cli_fail(cli, status, "session %s has ended; see: vedette session ls", session);
+    if (status == VD_TIMED_OUT)
+        return cli_fail(cli, status, "%s; the event may still be stored",
+                        vd_client_error(cli->client));
+    if (status != VD_OK)
+        return cli_fail_client(cli, status);
+    vd_receipt_t receipt;
+    vd_producer_receipt(producer, &receipt);
+    return print_receipt(cli, session, receipt.seq);
+}
+
+int cmd_emit(cli_t *cli)
+{
+    char session[VD_NAME_BYTES_MAX + 1], name[VD_NAME_BYTES_MAX + 1];
+    vd_blob_t data = {0};
+    int64_t timeout_ms;
+    if (!cli_duration(cli, "timeout", COMMIT_MS, &timeout_ms))
+        return vd_status_exit_code(VD_USAGE);
+    if (!vd_type_valid(vd_str(cli->arguments[0])))
+        return cli_fail(cli, VD_USAGE, "'%s' is not an event type: 1 to %d of a-z A-Z 0-9 _ . -",
+                        cli->arguments[0], VD_NAME_BYTES_MAX);
+    int code = read_data(cli, &data);
+    if (code == 0)
+        code = find_session(cli, session, sizeof session);
+    if (code != 0)
+        return code;
+    /* A name of its own: commands that run at the same time must not fence each other. */
+    uint32_t salt = (uint32_t)cli_mono_ms();
+    if (getrandom(&salt, sizeof salt, 0) != (ssize_t)sizeof salt)
+        salt ^= (uint32_t)cli_wall_ms();
+    snprintf(name, sizeof name, "emit-%d-%08" PRIx32, (int)getpid(), salt);
+    vd_producer_t *producer = NULL;
+    vd_status_t status =
+        vd_producer_open(&producer, cli->client, name, NULL, NULL, (int)timeout_ms);
+    if (status != VD_OK)
+        return cli_fail_client(cli, status);
+    code = emit(cli, producer, session, data, (int)timeout_ms);
+    vd_producer_destroy(&producer);
+    return code;
+}

@@ -1,0 +1,51 @@
+/* cmd_observer.c: `snapshot` and `query`: what an observer knows. */
+#include "cli.h"
+
+#include <stdio.h>
+
+int cmd_snapshot(cli_t *cli)
+{
+    vd_blob_t value;
+    int code = 0;
+    if (!cli_actor_known(cli, cli->arguments[0], "observer", &code))
+        return code;
+    vd_status_t status = vd_client_snapshot(cli->client, cli->arguments[0], CLI_TIMEOUT_MS, &value);
+    if (status != VD_OK)
+        return cli_fail_client(cli, status);
+    return cli_print_value(cli, vd_bytes(value.data, value.size));
+}
+
+/* An argument of a query: JSON where it is some, else text. */
+static void write_argument(cli_t *cli, vd_buffer_t *out, const char *text)
+{
+    vd_blob_t value;
+    if (vd_client_pack(cli->client, text, strlen(text), &value) == VD_OK)
+        vd_write_raw(out, vd_bytes(value.data, value.size));
+    else
+        vd_write_text(out, text);
+}
+
+int cmd_query(cli_t *cli)
+{
+    vd_blob_t value;
+    int code = 0;
+    if (!cli_actor_known(cli, cli->arguments[0], "observer", &code))
+        return code;
+    vd_buffer_t args;
+    vd_buffer_init(&args, VD_SPEC_BYTES_MAX);
+    vd_write_array(&args, (uint32_t)cli->argument_count - 2);
+    for (int i = 2; i < cli->argument_count; i++)
+        write_argument(cli, &args, cli->arguments[i]);
+    vd_status_t status = VD_TOO_LARGE;
+    if (args.full)
+        code = cli_fail(cli, VD_USAGE, "the arguments are over %d bytes", VD_SPEC_BYTES_MAX);
+    else
+        status = vd_client_query(cli->client, cli->arguments[0], cli->arguments[1],
+                                 (vd_blob_t){args.data, args.size}, CLI_TIMEOUT_MS, &value);
+    vd_buffer_free(&args);
+    if (code != 0)
+        return code;
+    if (status != VD_OK)
+        return cli_fail_client(cli, status);
+    return cli_print_value(cli, vd_bytes(value.data, value.size));
+}

@@ -1,0 +1,162 @@
+/* cmd_source.c: `source ls`: what is observed, as the broker knows it and as the pollers read it. */
+#include "cli.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+enum {
+    POLLERS_MAX = 64,
+    READINGS_MS = 2000,
+    READINGS_BYTES_MAX = 16 * VD_FRAME_BYTES_MAX,
+};
+
+/* What the readings of one source come to. */
+typedef struct figures {
+    uint64_t reads, failures, took_us;
+    int64_t age_ms; /* of the reading that is oldest; -1: one was never read */
+    int64_t error_at_ms;
+    vd_str_t error, status;
+} figures_t;
+
+static const cli_column_t columns[] = {
+    {"SOURCE", "name", false, NULL},           {"ADAPTER", "adapter", false, NULL},
+    {"ADDRESS", "address", false, NULL},       {"PROVIDER", "provider", false, NULL},
+    {"POLLER", "poller", false, NULL},         {"READS", "reads", true, NULL},
+    {"AGE", "age_ms", true, cli_format_span},  {"LATENCY", "latency_ms", true, NULL},
+    {"STATUS", "status", false, NULL},         {"FAILURES", "failures", true, NULL},
+    {"LAST ERROR", "last_error", false, NULL},
+};
+
+static int64_t get_i64(const vd_value_t *map, const char *key, int64_t fallback)
+{
+    vd_value_t value;
+    return vd_value_get(map, key, &value) ? vd_value_i64(&value, fallback) : fallback;
+}
+
+static void add_reading(figures_t *figures, const vd_value_t *reading)
+{
+    int64_t age_ms = get_i64(reading, "age_ms", -1);
+    int64_t error_at_ms = get_i64(reading, "error_at_ms", 0);
+    uint64_t took_us = vd_value_get_u64(reading, "took_us", 0);
+    vd_str_t status = vd_value_get_str(reading, "status");
+    figures->failures += vd_value_get_u64(reading, "failures", 0);
+    figures->took_us = took_us > figures->took_us ? took_us : figures->took_us;
+    if (figures->reads == 0)
+        figures->age_ms = age_ms;
+    else if (age_ms < 0 || (figures->age_ms >= 0 && age_ms > figures->age_ms))
+        figures->age_ms = age_ms < 0 ? -1 : age_ms;
+    if (figures->reads == 0 || !vd_str_is(status, "ok"))
+        figures->status = status;
+    if (error_at_ms > figures->error_at_ms) {
+        figures->error_at_ms = error_at_ms;
+        figures->error = vd_value_get_str(reading, "error");
+    }
+    figures->reads++;
+}
+
+/* Adds up the readings of one source over everything the pollers told. */
+static figures_t figures_of(const vd_buffer_t *readings, vd_str_t source)
+{
+    figures_t figures = {.age_ms = -1};
+    vd_bytes_t lists = vd_buffer_view(readings);
+    vd_value_t list, reading;
+    while (vd_value_next(&lists, &list)) {
+        vd_bytes_t rest = list.bytes;
+        while (list.kind == VD_KIND_ARRAY && vd_value_next(&rest, &reading))
+            if (vd_bytes_equal(vd_value_get_str(&reading, "source"), source))
+                add_reading(&figures, &reading);
+    }
+    return figures;
+}
+
+static void write_row(vd_buffer_t *out, const vd_source_record_t *source, const figures_t *figures)
+{
+    vd_write_map(out, 13);
+    vd_write_pair_str(out, "name", source->name);
+    vd_write_pair_str(out, "adapter", source->adapter);
+    vd_write_pair_str(out, "address", source->address);
+    vd_write_pair_str(out, "provider", source->provider);
+    vd_write_pair_str(out, "poller", source->poller);
+    vd_write_pair_u64(out, "inc", source->inc);
+    vd_write_pair_u64(out, "reads", figures->reads);
+    vd_write_text(out, "age_ms");
+    if (figures->age_ms >= 0)
+        vd_write_i64(out, figures->age_ms);
+    else
+        vd_write_nil(out);
+    vd_write_pair_f64(out, "latency_ms", (double)figures->took_us / 1000);
+    vd_write_pair_str(out, "status", figures->status);
+    vd_write_pair_u64(out, "failures", figures->failures);
+    vd_write_pair_str(out, "last_error", figures->error);
+    vd_write_text(out, "labels");
+    if (source->labels.size > 0)
+        vd_write_raw(out, source->labels);
+    else
+        vd_write_map(out, 0);
+}
+
+/* Asks every poller that reads a source, once each. One that does not answer is told and left
+ * out. */
+static void collect_readings(cli_t *cli, vd_bytes_t sources, vd_buffer_t *readings)
+{
+    char pollers[POLLERS_MAX][VD_NAME_BYTES_MAX + 1];
+    size_t count = 0;
+    vd_value_t array, row;
+    vd_source_record_t source;
+    vd_value_of(sources, &array);
+    vd_bytes_t rest = array.bytes;
+    while (count < POLLERS_MAX && vd_value_next(&rest, &row)) {
+        if (vd_record_decode(row.raw, VD_RECORD_source, &source) != VD_OK ||
+            source.poller.size == 0)
+            continue;
+        bool known = false;
+        for (size_t i = 0; i < count && !known; i++)
+            known = vd_str_is(source.poller, pollers[i]);
+        if (!known)
+            vd_str_copy(pollers[count++], sizeof pollers[0], source.poller);
+    }
+    for (size_t i = 0; i < count; i++) {
+        vd_blob_t value;
+        vd_status_t status =
+            vd_client_get(cli->client, pollers[i], "requests", "readings", READINGS_MS, &value);
+        if (status == VD_OK)
+            vd_buffer_add(readings, value.data, value.size);
+        else
+            cli_say(cli, "%s: %s", pollers[i], vd_client_error(cli->client));
+    }
+}
+
+int cmd_source(cli_t *cli)
+{
+    if (strcmp(cli->arguments[0], "ls") != 0)
+        return cli_fail(cli, VD_USAGE, "source %s: it is ls", cli->arguments[0]);
+    vd_blob_t blob;
+    vd_status_t status = vd_client_sources(cli->client, CLI_TIMEOUT_MS, &blob);
+    if (status != VD_OK)
+        return cli_fail_client(cli, status);
+    vd_buffer_t sources, readings, rows; /* the answer dies with the next question */
+    vd_buffer_init(&sources, VD_FRAME_BYTES_MAX);
+    vd_buffer_init(&readings, READINGS_BYTES_MAX);
+    vd_buffer_init(&rows, READINGS_BYTES_MAX);
+    vd_value_t array, row;
+    int code = 1;
+    if (vd_buffer_add(&sources, blob.data, blob.size) &&
+        vd_value_of(vd_buffer_view(&sources), &array)) {
+        collect_readings(cli, array.raw, &readings);
+        vd_write_array(&rows, array.count);
+        vd_bytes_t rest = array.bytes;
+        while (vd_value_next(&rest, &row)) {
+            vd_source_record_t source = {0};
+            if (vd_record_decode(row.raw, VD_RECORD_source, &source) != VD_OK)
+                source = (vd_source_record_t){.name = vd_str("?")};
+            figures_t figures = figures_of(&readings, source.name);
+            write_row(&rows, &source, &figures);
+        }
+        code =
+            cli_print_rows(cli, vd_buffer_view(&rows), columns, sizeof columns / sizeof *columns);
+    }
+    vd_buffer_free(&sources);
+    vd_buffer_free(&readings);
+    vd_buffer_free(&rows);
+    return code;
+}

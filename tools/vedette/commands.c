@@ -1,0 +1,100 @@
+/* commands.c: the table of commands: names, options, help. */
+#include "cli.h"
+
+static const cli_option_t up_options[] = {
+    {"config", 'c', "FILE", "configuration in TOML; see: vedette config init"},
+    {"detach", 'd', NULL, "leave it running in the background"},
+    {"wait", 'w', NULL, "with --detach: return when every actor is ready"},
+    {"timeout", 0, "TIME", "with --detach: give up waiting after this (30s)"},
+    {"for", 0, "TIME", "stop in order after this"},
+    {0},
+};
+static const cli_option_t down_options[] = {
+    {"timeout", 0, "TIME", "give up waiting after this (60s)"},
+    {0},
+};
+static const cli_option_t control_options[] = {
+    {"wait", 'w', NULL, "return when it is done"},
+    {"timeout", 0, "TIME", "give up waiting after this (30s)"},
+    {0},
+};
+static const cli_option_t wait_options[] = {
+    {"for", 0, "STATE", "ready or down (ready)"},
+    {"timeout", 0, "TIME", "give up after this (30s)"},
+    {0},
+};
+static const cli_option_t logs_options[] = {
+    {"follow", 'f', NULL, "go on with what is added"},
+    {"lines", 'n', "N", "begin with the last N lines (50)"},
+    {0},
+};
+static const cli_option_t follow_options[] = {
+    {"from", 0, "WHERE", "start, now, a sequence, or -N for the last N events (-10)"},
+    {"count", 'n', "N", "stop after N events"},
+    {"end", 0, NULL, "stop at what is newest when it begins"},
+    {"type", 't', "GLOB", "only events whose type matches; * and ? are special"},
+    {0},
+};
+static const cli_option_t emit_options[] = {
+    {"session", 's', "S", "session (the newest active one)"},
+    {"data", 0, "JSON", "data of the event; - reads them from stdin ({})"},
+    {"timeout", 0, "TIME", "give up after this (30s)"},
+    {0},
+};
+static const cli_option_t session_options[] = {
+    {"state", 0, "STATE", "only active, completed, failed or interrupted ones"},
+    {"count", 'n', "N", "at most N (100)"},
+    {0},
+};
+
+#define CONTROL(verb, text, help)                                                                  \
+    {                                                                                              \
+        verb, "ACTOR [--wait]", text, help, control_options, 1, 1, cmd_control                     \
+    }
+
+const cli_command_t cli_commands[] = {
+    {"up", "[-c FILE] [--detach [--wait]] [--for TIME]", "Start a runtime in the foreground.",
+     "Ctrl-C ends it in order. With --detach the log goes to supervisor.log; see: vedette logs.",
+     up_options, 0, 0, cmd_up},
+    {"down", "[--timeout TIME]", "Stop the runtime in order.", NULL, down_options, 0, 0, cmd_down},
+    {"status", "", "Show the runtime as a whole.", NULL, NULL, 0, 0, cmd_status},
+    {"doctor", "", "Say what would hurt: limits, disk, clock, leftovers.",
+     "Exit code 1 if something is bad.", NULL, 0, 0, cmd_doctor},
+    {"ps", "", "List the processes.", "MEMORY is anonymous resident memory.", NULL, 0, 0, cmd_ps},
+    CONTROL("start", "Start an actor that was stopped or has failed.", NULL),
+    CONTROL("stop", "Stop an actor; it stays down until it is started.", NULL),
+    CONTROL("restart", "Stop an actor in order and start it again.", NULL),
+    CONTROL("kill", "Kill an actor with SIGKILL; its supervisor starts it again.", NULL),
+    CONTROL("pause", "Freeze an actor with SIGSTOP.", NULL),
+    CONTROL("resume", "Let a paused actor go on.", NULL),
+    {"wait", "[--for ready|down] [--timeout TIME]", "Wait for the runtime.",
+     "Also for one that is only being started. Exit code 124 when the time is over, 6 if there is "
+     "no\n"
+     "runtime by then.",
+     wait_options, 0, 0, cmd_wait},
+    {"logs", "[ACTOR] [-f] [-n N]", "Show the logs, of one actor or of all by time.", NULL,
+     logs_options, 0, 1, cmd_logs},
+    {"source", "ls", "List what is observed, and how reading it goes.",
+     "AGE is that of the oldest good reading, LATENCY the slowest last one.", NULL, 1, 1,
+     cmd_source},
+    {"snapshot", "OBSERVER", "Show what an observer knows now.", NULL, NULL, 1, 1, cmd_snapshot},
+    {"query", "OBSERVER NAME [ARGUMENT...]", "Ask an observer a question.",
+     "An argument that is JSON is passed as such, any other as text.", NULL, 2, CLI_POSITIONALS_MAX,
+     cmd_query},
+    {"follow", "[SESSION] [--from WHERE] [--count N] [--end] [--type GLOB]",
+     "Print events as they are committed.",
+     "SESSION is the newest active one if it is left out, and '*' is all of them. Without --from "
+     "it begins\n"
+     "with the last 10 events, with --end at the first. It ends with the session, or with Ctrl-C, "
+     "and\n"
+     "goes on over the death of every process.",
+     follow_options, 0, 1, cmd_follow},
+    {"emit", "TYPE [--session S] [--data JSON|-]",
+     "Write one event; prints session:seq once it is on disk.", NULL, emit_options, 1, 1, cmd_emit},
+    {"session", "ls|show [SESSION]", "List the sessions, or show one.", NULL, session_options, 1, 2,
+     cmd_session},
+    {"config", "check FILE|init", "Check a configuration, or print one with every default.", NULL,
+     NULL, 1, 2, cmd_config},
+    {"version", "", "Show the version.", NULL, NULL, 0, 0, cmd_version},
+    {0},
+};

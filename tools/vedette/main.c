@@ -1,0 +1,34 @@
+/* main.c: the command `vedette`. */
+#include "cli.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Ends the output. A reader that went away is no error; a disk that is full is. */
+static int finish(const cli_t *cli, int code)
+{
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return code;
+    if (errno == EPIPE || errno == 0)
+        return 0;
+    return cli_fail(cli, VD_IO, "cannot write to stdout: %s", strerror(errno));
+}
+
+int main(int argc, char **argv)
+{
+    static cli_t cli;
+    int code = 0;
+    signal(SIGPIPE, SIG_IGN);
+    if (!cli_parse(&cli, argc, argv, &code))
+        return finish(&cli, code);
+    cli.client = vd_client_new(cli.dir);
+    if (cli.client == NULL)
+        return cli_fail(&cli, VD_NO_MEMORY, "no memory");
+    code = cli.command->run(&cli);
+    code = finish(&cli, code);
+    vd_client_destroy(&cli.client);
+    return code;
+}

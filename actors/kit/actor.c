@@ -274,8 +274,7 @@ void vd_actor_destroy(vd_actor_t **self_p)
     bool sockets = self->loop != NULL;
     vd_shell_destroy(&self->shell);
     zloop_destroy(&self->loop);
-    /* Closing a bound socket removes its file, in another thread: the lock is given back only after
-     * that. */
+    /* Sockets are closed in another thread: the lock is given back when all are. */
     if (sockets)
         zsys_shutdown();
     vd_log_flush(true);

@@ -1,4 +1,5 @@
-/* test_shell.c: a real actor in a process of its own: messages, garbage, timers, operations, the end. */
+/* test_shell.c: a real actor in a process of its own: messages, garbage, timers, operations, the
+ * end. */
 #include "kit/actor.h"
 #include "kit/metrics.h"
 #include "unit/actor_under_test.h"

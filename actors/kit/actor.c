@@ -41,6 +41,7 @@ struct vd_actor {
     char broker[VD_ENDPOINT_BYTES_MAX + 1];
     int lease_handle; /* -1: not registered */
     char *endpoints[ENDPOINTS_MAX];
+    bool bound; /* the configured further endpoints are bound */
     bool running, hold_ready, ready, stopping, late;
     vd_status_t fatal; /* of what went wrong outside the cores */
 };
@@ -551,10 +552,20 @@ static vd_status_t bind_network(vd_actor_t *self)
     return VD_OK;
 }
 
+vd_status_t vd_actor_add_shell(vd_actor_t *self, struct vd_shell *shell)
+{
+    assert(shell != NULL && !self->running && !self->bound);
+    vd_shell_join(self->shell, shell);
+    self->bound = true;
+    if (self->fatal == VD_OK)
+        self->fatal = bind_network(self);
+    return self->fatal;
+}
+
 int vd_actor_run(vd_actor_t *self)
 {
     assert(self->shell != NULL && !self->running);
-    if (self->fatal == VD_OK)
+    if (self->fatal == VD_OK && !self->bound)
         self->fatal = bind_network(self);
     if (self->fatal != VD_OK)
         return vd_status_exit_code(self->fatal);

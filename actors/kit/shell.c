@@ -53,6 +53,7 @@ struct vd_shell {
     int timer_fd;
     int64_t armed_us;
     vd_metrics_t metrics;
+    vd_shell_t *joined; /* run by another thread; only its ports are looked at */
 };
 
 vd_now_t vd_shell_now(void)
@@ -525,6 +526,8 @@ vd_status_t vd_shell_bind_also(vd_shell_t *self, const char *name, const char *e
             if (is_bound(&link->port) && strcmp(link->port.name, name) == 0)
                 return vd_endpoint_bind(link->socket, endpoint, error, error_size);
         }
+    if (self->joined != NULL)
+        return vd_shell_bind_also(self->joined, name, endpoint, error, error_size);
     snprintf(error, error_size, "%s has no port %.64s to bind to %.200s", self->spec.name, name,
              endpoint);
     return VD_NOT_FOUND;
@@ -554,14 +557,23 @@ const vd_metrics_t *vd_shell_metrics(const vd_shell_t *self)
     return &self->metrics;
 }
 
-uint32_t vd_shell_endpoints(const vd_shell_t *self, vd_buffer_t *out)
+void vd_shell_join(vd_shell_t *self, vd_shell_t *other)
+{
+    assert(self != other && self->joined == NULL && other->joined == NULL);
+    self->joined = other;
+}
+
+static uint32_t count_bound(const vd_shell_t *self)
 {
     uint32_t count = 0;
     for (int at = 0; at < self->core_count; at++)
         for (size_t port = 0; port < self->cores[at]->spec.port_count; port++)
             count += is_bound(&self->cores[at]->ports[port]);
-    assert(count <= VD_ENDPOINTS_PER_ACTOR_MAX);
-    vd_write_array(out, count);
+    return count;
+}
+
+static void write_endpoints(const vd_shell_t *self, vd_buffer_t *out)
+{
     for (int at = 0; at < self->core_count; at++) {
         const vd_shell_core_t *core = self->cores[at];
         for (size_t port = 0; port < core->spec.port_count; port++) {
@@ -575,5 +587,15 @@ uint32_t vd_shell_endpoints(const vd_shell_t *self, vd_buffer_t *out)
             assert(status == VD_OK);
         }
     }
+}
+
+uint32_t vd_shell_endpoints(const vd_shell_t *self, vd_buffer_t *out)
+{
+    uint32_t count = count_bound(self) + (self->joined != NULL ? count_bound(self->joined) : 0);
+    assert(count <= VD_ENDPOINTS_PER_ACTOR_MAX);
+    vd_write_array(out, count);
+    write_endpoints(self, out);
+    if (self->joined != NULL)
+        write_endpoints(self->joined, out);
     return count;
 }

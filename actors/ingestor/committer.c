@@ -1,0 +1,170 @@
+/* committer.c: the writing thread and its queues. */
+#include "committer.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define QUEUE_SIZE 8u /* a power of two */
+
+/* One writer, one reader: each moves its own end only. */
+typedef struct queue_ends {
+    _Atomic uint32_t written;
+    _Atomic uint32_t read;
+} queue_ends_t;
+
+struct vd_committer {
+    vd_store_t *store;
+    pthread_t thread;
+    atomic_bool stop;
+    int job_fd;
+    int outcome_fd;
+    int grown_fd;
+    queue_ends_t jobs_ends;
+    vd_job_t jobs[QUEUE_SIZE];
+    queue_ends_t outcomes_ends;
+    vd_job_outcome_t outcomes[QUEUE_SIZE];
+};
+
+static void wake(int file)
+{
+    uint64_t one = 1;
+    ssize_t written;
+    do
+        written = write(file, &one, sizeof one);
+    while (written < 0 && errno == EINTR);
+    /* EAGAIN: its counter is full, so that its reader is awake already. */
+    assert(written == (ssize_t)sizeof one || errno == EAGAIN);
+}
+
+/* Place of the next thing to read; false when there is none. */
+static bool readable(queue_ends_t *ends, uint32_t *place)
+{
+    uint32_t read = atomic_load_explicit(&ends->read, memory_order_relaxed);
+    if (atomic_load_explicit(&ends->written, memory_order_acquire) == read)
+        return false;
+    *place = read % QUEUE_SIZE;
+    return true;
+}
+
+static void advance_read(queue_ends_t *ends)
+{
+    atomic_fetch_add_explicit(&ends->read, 1, memory_order_release);
+}
+
+static uint32_t writable(queue_ends_t *ends)
+{
+    uint32_t written = atomic_load_explicit(&ends->written, memory_order_relaxed);
+    assert(written - atomic_load_explicit(&ends->read, memory_order_acquire) < QUEUE_SIZE);
+    return written % QUEUE_SIZE;
+}
+
+static void advance_written(queue_ends_t *ends)
+{
+    atomic_fetch_add_explicit(&ends->written, 1, memory_order_release);
+}
+
+/* ---- the thread ---- */
+
+static void work(vd_committer_t *self, const vd_job_t *job)
+{
+    vd_job_outcome_t *outcome = &self->outcomes[writable(&self->outcomes_ends)];
+    outcome->job = *job;
+    outcome->text[0] = 0;
+    if (job->kind == VD_JOB_APPEND)
+        outcome->status =
+            vd_store_append(self->store, job->batch, outcome->text, sizeof outcome->text);
+    else
+        outcome->status =
+            vd_store_reopen(self->store, &outcome->tail, outcome->text, sizeof outcome->text);
+    if (outcome->status == VD_OK && self->grown_fd >= 0)
+        wake(self->grown_fd);
+    advance_written(&self->outcomes_ends);
+    wake(self->outcome_fd);
+}
+
+static void *run(void *arg)
+{
+    vd_committer_t *self = arg;
+    for (;;) {
+        uint32_t place;
+        while (readable(&self->jobs_ends, &place)) {
+            vd_job_t job = self->jobs[place];
+            advance_read(&self->jobs_ends);
+            work(self, &job);
+        }
+        if (atomic_load(&self->stop))
+            return NULL;
+        uint64_t count;
+        ssize_t size = read(self->job_fd, &count, sizeof count);
+        assert(size == (ssize_t)sizeof count || errno == EINTR);
+    }
+}
+
+/* ---- the other side ---- */
+
+vd_committer_t *vd_committer_new(vd_store_t *store, int grown_fd)
+{
+    assert(store != NULL);
+    vd_committer_t *self = calloc(1, sizeof *self);
+    if (self == NULL)
+        return NULL;
+    self->store = store;
+    self->grown_fd = grown_fd;
+    self->job_fd = eventfd(0, EFD_CLOEXEC);
+    self->outcome_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (self->job_fd >= 0 && self->outcome_fd >= 0 &&
+        pthread_create(&self->thread, NULL, run, self) == 0)
+        return self;
+    if (self->job_fd >= 0)
+        close(self->job_fd);
+    if (self->outcome_fd >= 0)
+        close(self->outcome_fd);
+    free(self);
+    return NULL;
+}
+
+void vd_committer_destroy(vd_committer_t **committer)
+{
+    assert(committer != NULL);
+    vd_committer_t *self = *committer;
+    *committer = NULL;
+    if (self == NULL)
+        return;
+    atomic_store(&self->stop, true);
+    wake(self->job_fd);
+    pthread_join(self->thread, NULL);
+    close(self->job_fd);
+    close(self->outcome_fd);
+    free(self);
+}
+
+void vd_committer_submit(vd_committer_t *self, const vd_job_t *job)
+{
+    assert(job->kind != VD_JOB_APPEND || job->batch != NULL);
+    self->jobs[writable(&self->jobs_ends)] = *job;
+    advance_written(&self->jobs_ends);
+    wake(self->job_fd);
+}
+
+int vd_committer_fd(const vd_committer_t *self)
+{
+    return self->outcome_fd;
+}
+
+bool vd_committer_take(vd_committer_t *self, vd_job_outcome_t *outcome)
+{
+    uint32_t place;
+    uint64_t count;
+    ssize_t size = read(self->outcome_fd, &count, sizeof count);
+    assert(size == (ssize_t)sizeof count || errno == EAGAIN || errno == EINTR);
+    if (!readable(&self->outcomes_ends, &place))
+        return false;
+    *outcome = self->outcomes[place];
+    advance_read(&self->outcomes_ends);
+    return true;
+}

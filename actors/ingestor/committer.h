@@ -1,0 +1,44 @@
+/* committer.h: the thread that writes: batches in, outcomes out, one after the other.
+ *
+ * 1. Jobs and outcomes go through two bounded one-way queues, each with an eventfd that wakes its reader. The
+ *    sequencer has one operation out at a time, so that neither can overflow.
+ * 2. Whoever follows the store is woken by this thread, right after the sync and not through the loop.
+ */
+#ifndef VD_COMMITTER_H
+#define VD_COMMITTER_H
+
+#include "store/store.h"
+
+typedef struct vd_committer vd_committer_t;
+
+typedef enum vd_job_kind {
+    VD_JOB_APPEND = 1,
+    VD_JOB_REOPEN,
+} vd_job_kind_t;
+
+typedef struct vd_job {
+    vd_job_kind_t kind;
+    uint64_t token;
+    const vd_store_batch_t *batch; /* APPEND: alive until the outcome was taken */
+} vd_job_t;
+
+typedef struct vd_job_outcome {
+    vd_job_t job;
+    vd_status_t status;
+    vd_store_tail_t tail; /* REOPEN with VD_OK */
+    char text[VD_TEXT_BYTES_MAX];
+} vd_job_outcome_t;
+
+/* Starts the thread on `store`, which stays the caller's. `grown_fd` is an eventfd that is written to after
+ * each commit; -1: none. NULL without memory, descriptors or threads. */
+vd_committer_t *vd_committer_new(vd_store_t *store, int grown_fd);
+/* Lets the jobs that are queued end, and the thread. */
+void vd_committer_destroy(vd_committer_t **self);
+/* Queues a job. */
+void vd_committer_submit(vd_committer_t *self, const vd_job_t *job);
+/* Readable when there are outcomes. */
+int vd_committer_fd(const vd_committer_t *self);
+/* Takes the next outcome. False when there is none. */
+bool vd_committer_take(vd_committer_t *self, vd_job_outcome_t *outcome);
+
+#endif

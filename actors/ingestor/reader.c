@@ -1,0 +1,134 @@
+/* reader.c: the reading thread. */
+#include "reader.h"
+
+#include "kit/log.h"
+#include "kit/shell.h"
+#include "reading.h"
+#include "stream/stream.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+struct vd_reader {
+    vd_reading_t *reading;
+    zloop_t *loop;
+    vd_shell_t *shell;
+    int handle;
+    int grown_fd;
+    atomic_bool stop;
+    bool started;
+    pthread_t thread;
+};
+
+static int on_settle(void *arg)
+{
+    vd_reader_t *self = arg;
+    return vd_shell_core_exited(self->shell, self->handle, NULL) ? -1 : 0;
+}
+
+static int on_grown(zloop_t *loop, zmq_pollitem_t *item, void *arg)
+{
+    vd_reader_t *self = arg;
+    uint64_t count;
+    (void)loop;
+    ssize_t size = read(item->fd, &count, sizeof count);
+    (void)size; /* nothing to read: somebody was quicker, and looking again does no harm */
+    vd_input_t input = {.kind = VD_INPUT_DONE, .id = VD_STREAM_GROWN};
+    if (atomic_load(&self->stop))
+        input = (vd_input_t){.kind = VD_INPUT_STOP};
+    vd_shell_input(self->shell, self->handle, &input);
+    return 0;
+}
+
+static vd_status_t make(vd_reader_t *self, vd_actor_t *actor, vd_store_t *store)
+{
+    static const vd_port_t ports[] = {{VD_READING_PORT, VD_PORT_ROUTER, "read"}};
+    self->reading = vd_reading_new(store);
+    self->loop = zloop_new();
+    self->grown_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (self->reading == NULL || self->loop == NULL || self->grown_fd < 0)
+        return VD_NO_MEMORY;
+    zloop_set_nonstop(self->loop, true);
+    vd_shell_spec_t spec = {.actor = actor,
+                            .name = vd_actor_name(actor),
+                            .inc = vd_actor_inc(actor),
+                            .paths = vd_actor_paths(actor),
+                            .loop = self->loop,
+                            .settle = on_settle,
+                            .settle_arg = self};
+    self->shell = vd_shell_new(&spec);
+    zmq_pollitem_t grown = {.fd = self->grown_fd, .events = ZMQ_POLLIN};
+    if (self->shell == NULL || zloop_poller(self->loop, &grown, on_grown, self) != 0)
+        return VD_NO_MEMORY;
+    vd_core_spec_t core = {.name = "reading",
+                           .step = vd_reading_step,
+                           .state = self->reading,
+                           .ports = ports,
+                           .port_count = 1};
+    vd_status_t status = VD_OK;
+    self->handle = vd_shell_add(self->shell, &core, &status);
+    return self->handle < 0 ? status : vd_actor_add_shell(actor, self->shell);
+}
+
+vd_reader_t *vd_reader_new(vd_actor_t *actor, vd_store_t *store, vd_status_t *status)
+{
+    assert(actor != NULL && store != NULL && status != NULL);
+    vd_reader_t *self = calloc(1, sizeof *self);
+    *status = VD_NO_MEMORY;
+    if (self == NULL)
+        return NULL;
+    self->grown_fd = -1;
+    *status = make(self, actor, store);
+    if (*status == VD_NO_MEMORY)
+        vd_log(VD_ERROR, "no memory or descriptors for the reading thread");
+    if (*status != VD_OK)
+        vd_reader_destroy(&self);
+    return self;
+}
+
+int vd_reader_grown_fd(const vd_reader_t *self)
+{
+    return self->grown_fd;
+}
+
+static void *run(void *arg)
+{
+    vd_reader_t *self = arg;
+    vd_input_t start = {.kind = VD_INPUT_START};
+    vd_shell_input(self->shell, self->handle, &start);
+    zloop_start(self->loop);
+    return NULL;
+}
+
+bool vd_reader_start(vd_reader_t *self)
+{
+    assert(!self->started);
+    self->started = pthread_create(&self->thread, NULL, run, self) == 0;
+    return self->started;
+}
+
+void vd_reader_destroy(vd_reader_t **reader)
+{
+    assert(reader != NULL);
+    vd_reader_t *self = *reader;
+    *reader = NULL;
+    if (self == NULL)
+        return;
+    if (self->started) {
+        uint64_t one = 1;
+        atomic_store(&self->stop, true);
+        ssize_t size = write(self->grown_fd, &one, sizeof one);
+        assert(size == (ssize_t)sizeof one);
+        pthread_join(self->thread, NULL);
+    }
+    vd_shell_destroy(&self->shell);
+    zloop_destroy(&self->loop);
+    vd_reading_destroy(&self->reading);
+    if (self->grown_fd >= 0)
+        close(self->grown_fd);
+    free(self);
+}

@@ -1,0 +1,174 @@
+/* reading.c: answering readers. */
+#include "reading.h"
+
+#include "store_source.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TIMER_STREAM = 1 };
+
+struct vd_reading {
+    vd_store_t *store;
+    vd_store_source_t *source;
+    vd_publisher_t *publisher;
+    vd_buffer_t rows;
+    /* The newest sessions that match, as a ring while the list is walked from its oldest. */
+    uint64_t matched;
+    uint32_t room;
+    vd_str_t before, state;
+    vd_store_session_t found[VD_SESSION_ROWS_MAX];
+};
+
+vd_reading_t *vd_reading_new(vd_store_t *store)
+{
+    vd_reading_t *self = calloc(1, sizeof *self);
+    if (self == NULL)
+        return NULL;
+    self->store = store;
+    self->source = vd_store_source_new(store);
+    if (self->source != NULL)
+        self->publisher =
+            vd_publisher_new(VD_READING_PORT, TIMER_STREAM, &vd_store_source_calls, self->source);
+    vd_buffer_init(&self->rows, VD_FRAME_BYTES_MAX);
+    if (self->publisher == NULL)
+        vd_reading_destroy(&self);
+    return self;
+}
+
+void vd_reading_destroy(vd_reading_t **self)
+{
+    assert(self != NULL);
+    if (*self == NULL)
+        return;
+    vd_publisher_destroy(&(*self)->publisher);
+    vd_store_source_destroy(&(*self)->source);
+    vd_buffer_free(&(*self)->rows);
+    free(*self);
+    *self = NULL;
+}
+
+/* ---- sessions ---- */
+
+static const char *state_name(vd_session_state_t state)
+{
+    switch (state) {
+    case VD_SESSION_ACTIVE:
+        return "active";
+    case VD_SESSION_COMPLETED:
+        return "completed";
+    case VD_SESSION_FAILED:
+        return "failed";
+    case VD_SESSION_INTERRUPTED:
+        return "interrupted";
+    }
+    return "unknown";
+}
+
+static void write_row(vd_buffer_t *out, const vd_store_session_t *session)
+{
+    vd_session_record_t row = {
+        .session = vd_str(session->session),
+        .name = vd_str(session->name),
+        .state = vd_str(state_name(session->state)),
+        .owner = vd_str(session->owner),
+        .started_ms = session->started_ms,
+        .ended_ms = session->ended_ms,
+        .last_seq = session->last_seq,
+        .last_index = session->last_index,
+        .last_ms = session->last_ms,
+        .labels = vd_bytes(session->labels, session->labels_size),
+    };
+    vd_status_t status = vd_record_encode(VD_RECORD_session, &row, out);
+    assert(status == VD_OK);
+}
+
+static int compare(vd_str_t a, vd_str_t b)
+{
+    size_t size = a.size < b.size ? a.size : b.size;
+    int order = size > 0 ? memcmp(a.data, b.data, size) : 0;
+    return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
+}
+
+static bool each_session(void *arg, const vd_store_session_t *session)
+{
+    vd_reading_t *self = arg;
+    if (self->before.size > 0 && compare(vd_str(session->session), self->before) >= 0)
+        return false;
+    if (self->state.size > 0 && !vd_str_is(self->state, state_name(session->state)))
+        return true;
+    self->found[self->matched++ % self->room] = *session;
+    return true;
+}
+
+/* Puts the rows that SESSIONS asks for into self->rows, newest first. */
+static vd_status_t list_sessions(vd_reading_t *self, const vd_sessions_body_t *ask, uint64_t *count)
+{
+    self->matched = 0;
+    self->room = ask->rows_max == 0 ? 100 : VD_SESSION_ROWS_MAX;
+    if (ask->rows_max > 0 && ask->rows_max < self->room)
+        self->room = (uint32_t)ask->rows_max;
+    self->before = ask->before;
+    self->state = ask->state;
+    vd_status_t status = VD_OK;
+    if (ask->session.size > 0) {
+        char name[VD_NAME_BYTES_MAX + 1];
+        vd_store_session_t session;
+        vd_str_copy(name, sizeof name, ask->session);
+        status = vd_store_session(self->store, name, &session);
+        if (status == VD_OK)
+            each_session(self, &session);
+        else if (status == VD_NOT_FOUND)
+            status = VD_OK;
+    } else {
+        status = vd_store_sessions(self->store, each_session, self);
+    }
+    if (status != VD_OK)
+        return status;
+    *count = self->matched < self->room ? self->matched : self->room;
+    vd_buffer_clear(&self->rows);
+    vd_write_array(&self->rows, (uint32_t)*count);
+    for (uint64_t i = 1; i <= *count; i++)
+        write_row(&self->rows, &self->found[(self->matched - i) % self->room]);
+    assert(!self->rows.full);
+    return VD_OK;
+}
+
+static void on_sessions(vd_reading_t *self, const vd_input_t *input, vd_effects_t *effects)
+{
+    uint64_t count = 0;
+    vd_status_t status = list_sessions(self, &input->message->sessions, &count);
+    if (status != VD_OK) {
+        vd_effects_reply_error(effects, input, status, "the sessions cannot be listed: %s",
+                               vd_status_text(status));
+        return;
+    }
+    vd_message_t answer = {.id = VD_MESSAGE_SESSION_ROWS, .payload = vd_buffer_view(&self->rows)};
+    answer.session_rows.count = count;
+    answer.session_rows.more = self->matched > count;
+    vd_effects_reply(effects, input, &answer);
+}
+
+/* ---- the step ---- */
+
+void vd_reading_step(void *state, vd_now_t now, const vd_input_t *input, vd_effects_t *effects)
+{
+    vd_reading_t *self = state;
+    assert(self != NULL && input != NULL && effects != NULL);
+    if (input->kind == VD_INPUT_STOP) {
+        vd_effects_exit(effects, VD_OK, "%u subscribers",
+                        vd_publisher_subscribers(self->publisher));
+        return;
+    }
+    if (vd_publisher_step(self->publisher, now, input, effects))
+        return;
+    if (input->kind != VD_INPUT_MESSAGE)
+        return;
+    if (input->message->id == VD_MESSAGE_SESSIONS)
+        on_sessions(self, input, effects);
+    else
+        vd_effects_reply_error(
+            effects, input, VD_UNSUPPORTED,
+            "the port for reading takes START, CREDIT, STOP, FETCH and SESSIONS");
+}

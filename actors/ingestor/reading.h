@@ -1,0 +1,23 @@
+/* reading.h: the reading side of the ingestor as a core: commit streams, FETCH, and the list of sessions.
+ *
+ * 1. It reads from the store's contract alone and writes nothing. VD_INPUT_DONE with VD_STREAM_GROWN tells it
+ *    that a commit has become durable.
+ * 2. SESSIONS is answered newest id first, at most SESSION_ROWS_MAX rows in one answer.
+ */
+#ifndef VD_READING_H
+#define VD_READING_H
+
+#include "core/core.h"
+#include "store/store.h"
+
+enum { VD_READING_PORT = 1 };
+
+typedef struct vd_reading vd_reading_t;
+
+/* NULL without memory. The store stays the caller's. */
+vd_reading_t *vd_reading_new(vd_store_t *store);
+void vd_reading_destroy(vd_reading_t **self);
+/* The step function (vd_step_fn); `state` is a vd_reading_t. */
+void vd_reading_step(void *state, vd_now_t now, const vd_input_t *input, vd_effects_t *effects);
+
+#endif

@@ -1,0 +1,10 @@
+// client_header.cpp: vedette.h is C++ too, and needs nothing beside it.
+#include <vedette.h>
+
+extern "C" int client_header_in_cpp(void);
+
+extern "C" int client_header_in_cpp(void)
+{
+    vd_follow_options_t options = vd_follow_options_t();
+    return options.from == VD_FROM_NOW ? VD_OK : VD_FAILED;
+}

@@ -17,7 +17,8 @@ static vd_provider_row_t *find(vd_membership_t *self, vd_str_t name)
     return NULL;
 }
 
-/* A row for a provider that is new: a free one, or one whose provider has ended and holds nothing. */
+/* A row for a provider that is new: a free one, or one whose provider has ended and holds nothing.
+ */
 static vd_provider_row_t *take_row(vd_membership_t *self, vd_str_t name)
 {
     vd_provider_row_t *row = NULL;
@@ -77,8 +78,9 @@ static bool row_valid(const vd_source_record_t *record)
            (record->spec.size == 0 || vd_scan_exact(record->spec, VD_DEPTH_MAX) == VD_OK);
 }
 
-/* The incarnation of a source: the same for the same reason, so that a new broker does not turn every source
- * into another one; fresh when a name may have come back. A provider that knows better gives its own. */
+/* The incarnation of a source: the same for the same reason, so that a new broker does not turn
+ * every source into another one; fresh when a name may have come back. A provider that knows better
+ * gives its own. */
 static uint64_t incarnation(vd_membership_t *self, const vd_source_record_t *record)
 {
     uint64_t seed = record->inc;
@@ -92,7 +94,7 @@ static vd_status_t add_source(vd_membership_t *self, vd_provider_row_t *row,
                               const vd_source_record_t *record)
 {
     uint32_t at = 0;
-    uint16_t provider = (uint16_t) (row - self->providers);
+    uint16_t provider = (uint16_t)(row - self->providers);
     vd_status_t status =
         vd_source_table_add(&self->sources, record, provider, incarnation(self, record), &at);
     if (status != VD_OK)
@@ -118,7 +120,7 @@ static vd_status_t refresh_source(vd_membership_t *self, const vd_provider_row_t
         inc = incarnation(self, record);
     if (inc == source->inc && vd_source_same(source, record))
         return VD_OK;
-    uint32_t at = (uint32_t) (source - self->sources.slots);
+    uint32_t at = (uint32_t)(source - self->sources.slots);
     vd_status_t status = vd_source_table_update(&self->sources, at, record);
     if (status != VD_OK)
         return status;
@@ -134,7 +136,7 @@ static vd_status_t apply_row(vd_membership_t *self, vd_provider_row_t *row,
     if (at == VD_SOURCE_NONE)
         return add_source(self, row, record);
     vd_source_t *source = &self->sources.slots[at];
-    if (source->provider == (uint16_t) (row - self->providers))
+    if (source->provider == (uint16_t)(row - self->providers))
         return refresh_source(self, row, source, record);
     if (row->conflict[0] == 0)
         snprintf(row->conflict, sizeof row->conflict, "source %s is held by provider %s; rename it",
@@ -145,7 +147,7 @@ static vd_status_t apply_row(vd_membership_t *self, vd_provider_row_t *row,
 /* What the complete set did not name has left. */
 static void sweep(vd_membership_t *self, vd_provider_row_t *row)
 {
-    uint16_t provider = (uint16_t) (row - self->providers);
+    uint16_t provider = (uint16_t)(row - self->providers);
     for (uint32_t i = 0; i < self->sources.high; i++) {
         vd_source_t *source = &self->sources.slots[i];
         if (source->use != VD_SOURCE_LIVE || source->provider != provider ||
@@ -196,7 +198,7 @@ static void finish(vd_membership_t *self, vd_now_t now, vd_provider_row_t *row,
     assert(row->open);
     row->open = false;
     sweep(self, row);
-    int64_t age_ms = body->age_ms > INT32_MAX ? INT32_MAX : (int64_t) body->age_ms;
+    int64_t age_ms = body->age_ms > INT32_MAX ? INT32_MAX : (int64_t)body->age_ms;
     row->good_us = now.mono_us - age_ms * 1000;
     set_error(row, body->error.size > 0 ? body->error : vd_str(row->conflict));
 }
@@ -209,7 +211,8 @@ static vd_status_t apply(vd_membership_t *self, vd_now_t now, vd_provider_row_t 
         void_set(row, "part %" PRIu64 " of a set came out of order", body->part);
         return VD_OUT_OF_ORDER;
     }
-    if (body->error.size > 0 && body->part == 0 && body->last && vd_rows_count(body->sources) == 0) {
+    if (body->error.size > 0 && body->part == 0 && body->last &&
+        vd_rows_count(body->sources) == 0) {
         row->open = false;
         set_error(row, body->error);
         return VD_OK;
@@ -227,8 +230,8 @@ static vd_status_t apply(vd_membership_t *self, vd_now_t now, vd_provider_row_t 
         status = apply_row(self, row, &record);
         if (status == VD_OK)
             continue;
-        void_set(row, "no room for source %.*s: %u sources are known", (int) record.name.size,
-                 (const char *) record.name.data, self->sources.live);
+        void_set(row, "no room for source %.*s: %u sources are known", (int)record.name.size,
+                 (const char *)record.name.data, self->sources.live);
         return status;
     }
     row->part = body->part + 1;
@@ -237,7 +240,8 @@ static vd_status_t apply(vd_membership_t *self, vd_now_t now, vd_provider_row_t 
     return VD_OK;
 }
 
-void vd_announce(vd_membership_t *self, vd_now_t now, const vd_input_t *input, vd_effects_t *effects)
+void vd_announce(vd_membership_t *self, vd_now_t now, const vd_input_t *input,
+                 vd_effects_t *effects)
 {
     const vd_announce_body_t *body = &input->message->announce;
     assert(input->message->id == VD_MESSAGE_ANNOUNCE);
@@ -250,8 +254,8 @@ void vd_announce(vd_membership_t *self, vd_now_t now, const vd_input_t *input, v
     if (row == NULL)
         row = take_row(self, body->provider);
     if (row == NULL) {
-        vd_effects_reply_error(effects, input, VD_OVERLOADED, "%d providers are known and none has ended",
-                               VD_PROVIDERS_MAX);
+        vd_effects_reply_error(effects, input, VD_OVERLOADED,
+                               "%d providers are known and none has ended", VD_PROVIDERS_MAX);
         return;
     }
     vd_status_t status = apply(self, now, row, body);

@@ -100,7 +100,7 @@ static void place(vd_assign_source_t *source, vd_assign_poller_t *pollers, uint3
             continue;
         uint64_t s = score(source, &pollers[p]);
         if (best == VD_POLLER_NONE || s > best_score) {
-            best = (int32_t) p;
+            best = (int32_t)p;
             best_score = s;
         }
     }
@@ -116,7 +116,7 @@ uint32_t vd_assign(vd_assignment_t *self, vd_assign_source_t *sources, uint32_t 
     for (uint32_t p = 0; p < poller_count; p++)
         pollers[p].load = 0;
     for (uint32_t s = 0; s < source_count; s++) {
-        assert(sources[s].poller >= VD_POLLER_NONE && sources[s].poller < (int32_t) poller_count);
+        assert(sources[s].poller >= VD_POLLER_NONE && sources[s].poller < (int32_t)poller_count);
         if (sources[s].poller != VD_POLLER_NONE)
             pollers[sources[s].poller].load++;
     }
@@ -128,9 +128,10 @@ uint32_t vd_assign(vd_assignment_t *self, vd_assign_source_t *sources, uint32_t 
         homeless_before += sources[s].poller == VD_POLLER_NONE;
     for (uint32_t p = 0; moves && p < poller_count; p++)
         if (pollers[p].open && pollers[p].load > load_max)
-            shed(self, sources, source_count, &pollers[p], (int32_t) p, load_max);
+            shed(self, sources, source_count, &pollers[p], (int32_t)p, load_max);
 
-    /* Those without a place take it in the order of their hashes, which no listing order changes. */
+    /* Those without a place take it in the order of their hashes, which no listing order changes.
+     */
     uint32_t count = 0;
     for (uint32_t s = 0; s < source_count; s++)
         if (sources[s].poller == VD_POLLER_NONE)

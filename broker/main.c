@@ -33,7 +33,7 @@ int main(int argc, char **argv)
     vd_paths_endpoint(vd_actor_paths(actor), vd_actor_name(actor), "membership", feed);
     vd_membership_config_t config = {.name = vd_actor_name(actor),
                                      .inc = vd_actor_inc(actor),
-                                     .pid = (uint64_t) getpid(),
+                                     .pid = (uint64_t)getpid(),
                                      .control_endpoint = control,
                                      .membership_endpoint = feed,
                                      .seed = vd_actor_inc(actor)};

@@ -25,7 +25,8 @@ static bool is_poller(const vd_member_t *member)
     return strcmp(member->kind, "poller") == 0;
 }
 
-static void remember_dead(vd_membership_t *self, vd_str_t name, uint64_t inc, uint64_t pid, vd_now_t now)
+static void remember_dead(vd_membership_t *self, vd_str_t name, uint64_t inc, uint64_t pid,
+                          vd_now_t now)
 {
     vd_dead_t *dead = &self->dead[self->dead_at];
     self->dead_at = (self->dead_at + 1) % VD_DEAD_MAX;
@@ -45,7 +46,7 @@ static bool is_dead(const vd_membership_t *self, const vd_register_actor_body_t 
         if (dead->inc != 0 && dead->inc == body->inc)
             return true;
         /* Only its process id is known, which the system may give out again later. */
-        bool fresh = now.mono_us - dead->at_us < (int64_t) VD_LEASE_MS * 1000;
+        bool fresh = now.mono_us - dead->at_us < (int64_t)VD_LEASE_MS * 1000;
         if (dead->inc == 0 && dead->pid == body->pid && fresh)
             return true;
     }
@@ -66,7 +67,7 @@ static vd_status_t read_endpoints(vd_bytes_t rows, vd_member_t *member)
         if (!vd_str_copy(endpoint->port, sizeof endpoint->port, row.port) ||
             !vd_str_copy(endpoint->endpoint, sizeof endpoint->endpoint, row.endpoint))
             return VD_TOO_LARGE;
-        member->bytes += (uint32_t) (ENDPOINT_OVERHEAD_BYTES + row.port.size + row.endpoint.size);
+        member->bytes += (uint32_t)(ENDPOINT_OVERHEAD_BYTES + row.port.size + row.endpoint.size);
     }
     return status == VD_NOT_FOUND ? VD_OK : status;
 }
@@ -84,7 +85,7 @@ static bool same_endpoints(const vd_member_t *a, const vd_member_t *b)
 
 static void release_sources(vd_membership_t *self, const vd_member_t *member)
 {
-    int32_t place = (int32_t) (member - self->members);
+    int32_t place = (int32_t)(member - self->members);
     for (uint32_t i = 0; i < self->sources.high; i++) {
         vd_source_t *source = &self->sources.slots[i];
         if (source->use != VD_SOURCE_LIVE || source->poller != place)
@@ -148,7 +149,7 @@ static vd_status_t take(vd_membership_t *self, vd_member_t *member, const vd_mem
 {
     bool poller = is_poller(next);
     if (poller &&
-        vd_source_table_poller_name(&self->sources, (uint32_t) strlen(next->name)) != VD_OK)
+        vd_source_table_poller_name(&self->sources, (uint32_t)strlen(next->name)) != VD_OK)
         return VD_OVERLOADED;
     uint32_t before = member != NULL ? member->bytes : 0;
     if (self->member_bytes - before + next->bytes > VD_MEMBERS_BYTES_MAX)
@@ -185,14 +186,16 @@ static vd_status_t enter(vd_membership_t *self, vd_member_t *member, vd_member_t
     return take(self, member, next);
 }
 
-static void refuse(const vd_input_t *input, vd_effects_t *effects, vd_status_t status, const char *why)
+static void refuse(const vd_input_t *input, vd_effects_t *effects, vd_status_t status,
+                   const char *why)
 {
     vd_str_t name = input->message->register_actor.name;
-    vd_effects_reply_error(effects, input, status, "actor %.*s is not registered: %s", (int) name.size,
-                           (const char *) name.data, why);
+    vd_effects_reply_error(effects, input, status, "actor %.*s is not registered: %s",
+                           (int)name.size, (const char *)name.data, why);
 }
 
-void vd_members_register(vd_membership_t *self, vd_now_t now, const vd_input_t *input, vd_effects_t *effects)
+void vd_members_register(vd_membership_t *self, vd_now_t now, const vd_input_t *input,
+                         vd_effects_t *effects)
 {
     const vd_register_actor_body_t *body = &input->message->register_actor;
     assert(input->message->id == VD_MESSAGE_REGISTER);
@@ -213,15 +216,16 @@ void vd_members_register(vd_membership_t *self, vd_now_t now, const vd_input_t *
                         .dirty = true,
                         .inc = body->inc,
                         .pid = body->pid,
-                        .deadline_us = now.mono_us + (int64_t) VD_LEASE_MS * 1000};
+                        .deadline_us = now.mono_us + (int64_t)VD_LEASE_MS * 1000};
     vd_status_t status = read_endpoints(body->endpoints, &next);
     bool fits = vd_str_copy(next.name, sizeof next.name, body->name) &&
                 vd_str_copy(next.kind, sizeof next.kind, body->kind);
     if (status != VD_OK || !fits) {
-        refuse(input, effects, status != VD_OK ? status : VD_TOO_LARGE, "its endpoints are not valid");
+        refuse(input, effects, status != VD_OK ? status : VD_TOO_LARGE,
+               "its endpoints are not valid");
         return;
     }
-    next.bytes += (uint32_t) (body->name.size + body->kind.size);
+    next.bytes += (uint32_t)(body->name.size + body->kind.size);
     if (enter(self, member, &next) != VD_OK) {
         refuse(input, effects, VD_OVERLOADED, "the membership is full; stop other actors first");
         return;
@@ -231,7 +235,8 @@ void vd_members_register(vd_membership_t *self, vd_now_t now, const vd_input_t *
     vd_effects_reply(effects, input, &answer);
 }
 
-void vd_members_leave(vd_membership_t *self, vd_now_t now, const vd_input_t *input, vd_effects_t *effects)
+void vd_members_leave(vd_membership_t *self, vd_now_t now, const vd_input_t *input,
+                      vd_effects_t *effects)
 {
     const vd_leave_body_t *body = &input->message->leave;
     assert(input->message->id == VD_MESSAGE_LEAVE);
@@ -242,7 +247,8 @@ void vd_members_leave(vd_membership_t *self, vd_now_t now, const vd_input_t *inp
     remove_member(self, member, "left", effects);
 }
 
-void vd_members_died(vd_membership_t *self, vd_now_t now, const vd_input_t *input, vd_effects_t *effects)
+void vd_members_died(vd_membership_t *self, vd_now_t now, const vd_input_t *input,
+                     vd_effects_t *effects)
 {
     const vd_died_body_t *body = &input->message->died;
     assert(input->message->id == VD_MESSAGE_DIED);
@@ -268,8 +274,9 @@ int64_t vd_members_lapse(vd_membership_t *self, vd_now_t now, vd_effects_t *effe
         if (member->deadline_us <= now.mono_us && !member->suspect) {
             member->suspect = true;
             member->dirty = true;
-            member->deadline_us = now.mono_us + (int64_t) VD_MEMBERSHIP_SUSPECT_REMOVE_MS * 1000;
-            vd_effects_log(effects, VD_WARN, "%s (%s, pid %" PRIu64 ") is suspect: its lease has lapsed",
+            member->deadline_us = now.mono_us + (int64_t)VD_MEMBERSHIP_SUSPECT_REMOVE_MS * 1000;
+            vd_effects_log(effects, VD_WARN,
+                           "%s (%s, pid %" PRIu64 ") is suspect: its lease has lapsed",
                            member->name, member->kind, member->pid);
         } else if (member->deadline_us <= now.mono_us && removed < REMOVALS_PER_STEP_MAX) {
             remove_member(self, member, "silent", effects);
@@ -293,8 +300,8 @@ static uint32_t list_pollers(vd_membership_t *self, int32_t *places)
             continue;
         self->pollers[count] = (vd_assign_poller_t){.hash = vd_hash(1, vd_str(member->name)),
                                                     .open = !member->suspect};
-        self->poller_members[count] = (int32_t) i;
-        places[i] = (int32_t) count++;
+        self->poller_members[count] = (int32_t)i;
+        places[i] = (int32_t)count++;
     }
     return count;
 }

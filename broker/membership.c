@@ -92,9 +92,10 @@ static void take_message(vd_membership_t *self, vd_now_t now, const vd_input_t *
         break;
     default:
         if (!vd_feed_answer(&self->feed, input, effects, write_snapshot, &call, &self->scratch))
-            vd_effects_reply_error(effects, input, VD_UNSUPPORTED,
-                                   "the broker takes no such message, or has no such feed; its feed "
-                                   "is membership");
+            vd_effects_reply_error(
+                effects, input, VD_UNSUPPORTED,
+                "the broker takes no such message, or has no such feed; its feed "
+                "is membership");
         break;
     }
 }
@@ -102,7 +103,7 @@ static void take_message(vd_membership_t *self, vd_now_t now, const vd_input_t *
 /* When the first lease after the start is over, silence begins to count. */
 static void look_at_start(vd_membership_t *self, vd_now_t now, vd_effects_t *effects)
 {
-    if (self->complete || now.mono_us - self->started_us < (int64_t) VD_LEASE_MS * 1000)
+    if (self->complete || now.mono_us - self->started_us < (int64_t)VD_LEASE_MS * 1000)
         return;
     self->complete = true;
     self->feed.complete = true;
@@ -121,10 +122,10 @@ static void look(vd_membership_t *self, vd_now_t now, vd_effects_t *effects)
 {
     assert(self->started);
     int64_t next_us = INT64_MAX;
-    int64_t settled_us = self->started_us + (int64_t) VD_MEMBERSHIP_SETTLE_MS * 1000;
+    int64_t settled_us = self->started_us + (int64_t)VD_MEMBERSHIP_SETTLE_MS * 1000;
     look_at_start(self, now, effects);
     if (!self->complete)
-        next_us = self->started_us + (int64_t) VD_LEASE_MS * 1000;
+        next_us = self->started_us + (int64_t)VD_LEASE_MS * 1000;
     next_us = earlier(next_us, vd_members_lapse(self, now, effects));
     if (self->layout_due && now.mono_us < settled_us)
         next_us = earlier(next_us, settled_us);

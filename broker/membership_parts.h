@@ -1,7 +1,7 @@
 /* membership_parts.h: what the files of the membership core share; for them alone.
  *
- * 1. members.c knows actors and leases, announce.c providers and their sets, tell.c what the feed says of them,
- *    membership.c when each of them is called.
+ * 1. members.c knows actors and leases, announce.c providers and their sets, tell.c what the feed
+ * says of them, membership.c when each of them is called.
  * 2. A change marks its record dirty; nothing but tell.c publishes.
  */
 #ifndef VD_MEMBERSHIP_PARTS_H
@@ -89,16 +89,21 @@ struct vd_membership {
 
 /* members.c */
 bool vd_members_add_own(vd_membership_t *self, const vd_membership_config_t *config);
-void vd_members_register(vd_membership_t *self, vd_now_t now, const vd_input_t *input, vd_effects_t *effects);
-void vd_members_leave(vd_membership_t *self, vd_now_t now, const vd_input_t *input, vd_effects_t *effects);
-void vd_members_died(vd_membership_t *self, vd_now_t now, const vd_input_t *input, vd_effects_t *effects);
-/* Marks and removes what is overdue, a bounded number. Returns when to look again, INT64_MAX for never. */
+void vd_members_register(vd_membership_t *self, vd_now_t now, const vd_input_t *input,
+                         vd_effects_t *effects);
+void vd_members_leave(vd_membership_t *self, vd_now_t now, const vd_input_t *input,
+                      vd_effects_t *effects);
+void vd_members_died(vd_membership_t *self, vd_now_t now, const vd_input_t *input,
+                     vd_effects_t *effects);
+/* Marks and removes what is overdue, a bounded number. Returns when to look again, INT64_MAX for
+ * never. */
 int64_t vd_members_lapse(vd_membership_t *self, vd_now_t now, vd_effects_t *effects);
 /* Lays out sources over pollers. */
 void vd_members_layout(vd_membership_t *self);
 
 /* announce.c */
-void vd_announce(vd_membership_t *self, vd_now_t now, const vd_input_t *input, vd_effects_t *effects);
+void vd_announce(vd_membership_t *self, vd_now_t now, const vd_input_t *input,
+                 vd_effects_t *effects);
 /* The provider `name` has ended as `how` says. */
 void vd_announce_provider_ended(vd_membership_t *self, const char *name, const char *how);
 

@@ -12,13 +12,13 @@
 bool vd_source_table_init(vd_source_table_t *self, uint32_t count_max, uint32_t bytes_max)
 {
     assert(self != NULL && count_max > 0 && bytes_max > 0);
-    *self = (vd_source_table_t){
-        .count_max = count_max, .bytes_max = bytes_max, .free = VD_SOURCE_NONE};
+    *self =
+        (vd_source_table_t){.count_max = count_max, .bytes_max = bytes_max, .free = VD_SOURCE_NONE};
     self->index_size = 4;
     while (self->index_size < count_max * 2)
         self->index_size *= 2;
     /* Twice the count: traces of the gone take places too until they are told. */
-    self->slots = calloc((size_t) count_max * 2, sizeof *self->slots);
+    self->slots = calloc((size_t)count_max * 2, sizeof *self->slots);
     self->index = calloc(self->index_size, sizeof *self->index);
     if (self->slots != NULL && self->index != NULL)
         return true;
@@ -45,7 +45,7 @@ static uint64_t name_hash(vd_str_t name)
 static uint32_t index_find(const vd_source_table_t *self, vd_str_t name, uint64_t hash)
 {
     uint32_t mask = self->index_size - 1;
-    uint32_t i = (uint32_t) hash & mask;
+    uint32_t i = (uint32_t)hash & mask;
     while (self->index[i] != 0) {
         const vd_source_t *source = &self->slots[self->index[i] - 1];
         if (source->hash == hash && vd_str_is(name, source->name))
@@ -69,7 +69,7 @@ static void index_remove(vd_source_table_t *self, uint32_t hole)
     uint32_t mask = self->index_size - 1;
     self->index[hole] = 0;
     for (uint32_t i = (hole + 1) & mask; self->index[i] != 0; i = (i + 1) & mask) {
-        uint32_t home = (uint32_t) self->slots[self->index[i] - 1].hash & mask;
+        uint32_t home = (uint32_t)self->slots[self->index[i] - 1].hash & mask;
         if (((i - home) & mask) < ((i - hole) & mask))
             continue;
         self->index[hole] = self->index[i];
@@ -80,9 +80,9 @@ static void index_remove(vd_source_table_t *self, uint32_t hole)
 
 static uint32_t record_bytes(const vd_source_record_t *record)
 {
-    return (uint32_t) (RECORD_OVERHEAD_BYTES + record->name.size + record->adapter.size +
-                       record->address.size + record->labels.size + record->spec.size +
-                       VD_NAME_BYTES_MAX);
+    return (uint32_t)(RECORD_OVERHEAD_BYTES + record->name.size + record->adapter.size +
+                      record->address.size + record->labels.size + record->spec.size +
+                      VD_NAME_BYTES_MAX);
 }
 
 static bool fits(const vd_source_table_t *self, uint64_t bytes, uint64_t count)
@@ -95,7 +95,7 @@ vd_status_t vd_source_table_poller_name(vd_source_table_t *self, uint32_t size)
     assert(size <= VD_NAME_BYTES_MAX);
     if (size <= self->poller_name_bytes)
         return VD_OK;
-    if (self->bytes + (uint64_t) self->live * size > self->bytes_max)
+    if (self->bytes + (uint64_t)self->live * size > self->bytes_max)
         return VD_OVERLOADED;
     self->poller_name_bytes = size;
     return VD_OK;
@@ -117,17 +117,17 @@ static vd_status_t fill(vd_source_t *source, const vd_source_record_t *record)
     }
     free(source->blob);
     source->blob = blob;
-    source->address_size = (uint32_t) record->address.size;
-    source->labels_size = (uint32_t) record->labels.size;
-    source->spec_size = (uint32_t) record->spec.size;
+    source->address_size = (uint32_t)record->address.size;
+    source->labels_size = (uint32_t)record->labels.size;
+    source->spec_size = (uint32_t)record->spec.size;
     bool copied = vd_str_copy(source->adapter, sizeof source->adapter, record->adapter);
     assert(copied);
     source->bytes = record_bytes(record);
     return VD_OK;
 }
 
-vd_status_t vd_source_table_add(vd_source_table_t *self, const vd_source_record_t *record, uint16_t provider,
-                                uint64_t inc, uint32_t *at)
+vd_status_t vd_source_table_add(vd_source_table_t *self, const vd_source_record_t *record,
+                                uint16_t provider, uint64_t inc, uint32_t *at)
 {
     assert(vd_source_table_find(self, record->name) == VD_SOURCE_NONE);
     if (self->live == self->count_max || self->gone == self->count_max ||
@@ -159,7 +159,8 @@ vd_status_t vd_source_table_add(vd_source_table_t *self, const vd_source_record_
     return VD_OK;
 }
 
-vd_status_t vd_source_table_update(vd_source_table_t *self, uint32_t at, const vd_source_record_t *record)
+vd_status_t vd_source_table_update(vd_source_table_t *self, uint32_t at,
+                                   const vd_source_record_t *record)
 {
     vd_source_t *source = &self->slots[at];
     assert(at < self->high && source->use == VD_SOURCE_LIVE);

@@ -1,10 +1,12 @@
-/* source_table.h: the sources of the membership: unique names, a bound on count and bytes, stable places.
+/* source_table.h: the sources of the membership: unique names, a bound on count and bytes, stable
+ * places.
  *
- * 1. A name stands for at most one source at a time. A source keeps its place (an index) while it lives.
- * 2. A source that is removed leaves a trace in its place until its going has been told (forget). The trace is
- *    not found by name any more, so that the name can come back in another place at once.
- * 3. Count and bytes are bounded. The bytes are what all sources take at most in a snapshot, each with the
- *    longest poller's name that was announced (vd_source_table_poller_name).
+ * 1. A name stands for at most one source at a time. A source keeps its place (an index) while it
+ * lives.
+ * 2. A source that is removed leaves a trace in its place until its going has been told (forget).
+ * The trace is not found by name any more, so that the name can come back in another place at once.
+ * 3. Count and bytes are bounded. The bytes are what all sources take at most in a snapshot, each
+ * with the longest poller's name that was announced (vd_source_table_poller_name).
  */
 #ifndef VD_SOURCE_TABLE_H
 #define VD_SOURCE_TABLE_H
@@ -50,10 +52,12 @@ void vd_source_table_free(vd_source_table_t *self);
 /* The place of a live source, or VD_SOURCE_NONE. */
 uint32_t vd_source_table_find(const vd_source_table_t *self, vd_str_t name);
 /* Adds a source that is not there yet. VD_OK with its place, VD_OVERLOADED or VD_NO_MEMORY. */
-vd_status_t vd_source_table_add(vd_source_table_t *self, const vd_source_record_t *record, uint16_t provider,
-                                uint64_t inc, uint32_t *at);
-/* Gives a live source the adapter, address, labels and spec of `record`. VD_OK, VD_OVERLOADED, VD_NO_MEMORY. */
-vd_status_t vd_source_table_update(vd_source_table_t *self, uint32_t at, const vd_source_record_t *record);
+vd_status_t vd_source_table_add(vd_source_table_t *self, const vd_source_record_t *record,
+                                uint16_t provider, uint64_t inc, uint32_t *at);
+/* Gives a live source the adapter, address, labels and spec of `record`. VD_OK, VD_OVERLOADED,
+ * VD_NO_MEMORY. */
+vd_status_t vd_source_table_update(vd_source_table_t *self, uint32_t at,
+                                   const vd_source_record_t *record);
 /* Is the source still the same one (adapter and address)? And is it the same to the last byte? */
 bool vd_source_same_place(const vd_source_t *source, const vd_source_record_t *record);
 bool vd_source_same(const vd_source_t *source, const vd_source_record_t *record);

@@ -54,7 +54,7 @@ static void write_provider(const vd_provider_row_t *row, vd_now_t now, vd_buffer
     vd_write_map(out, 5);
     vd_write_pair_text(out, "name", row->name);
     vd_write_pair_u64(out, "inc", row->inc);
-    vd_write_pair_u64(out, "age_ms", age_us < 0 ? 0 : (uint64_t) age_us / 1000);
+    vd_write_pair_u64(out, "age_ms", age_us < 0 ? 0 : (uint64_t)age_us / 1000);
     vd_write_pair_text(out, "error", row->error);
     vd_write_pair_u64(out, "sources", row->sources);
 }
@@ -108,7 +108,8 @@ static void tell_source(vd_membership_t *self, uint32_t at, vd_effects_t *effect
     publish(self, effects);
 }
 
-/* Tells dirty sources of one use. The gone come first: a name that came back is told in that order. */
+/* Tells dirty sources of one use. The gone come first: a name that came back is told in that order.
+ */
 static uint32_t tell_sources(vd_membership_t *self, vd_source_use_t use, uint32_t room,
                              vd_effects_t *effects)
 {

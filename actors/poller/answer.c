@@ -26,7 +26,7 @@ static void write_row(const vd_standing_t *read, vd_now_t now, vd_buffer_t *out)
     vd_write_pair_i64(out, "error_at_ms", read->error_at_ms);
     vd_write_pair_u64(out, "failures", read->failures);
     vd_write_pair_u64(out, "reads", read->reads);
-    vd_write_pair_u64(out, "interval_ms", (uint64_t) (read->interval_us / 1000));
+    vd_write_pair_u64(out, "interval_ms", (uint64_t)(read->interval_us / 1000));
 }
 
 /* Writes the rows that fit. Returns whether all did. */
@@ -52,8 +52,8 @@ static bool write_readings(vd_poller_t *self, vd_now_t now, vd_buffer_t *out)
         }
         count++;
     }
-    const uint8_t bytes[5] = {0xdd, (uint8_t) (count >> 24), (uint8_t) (count >> 16),
-                              (uint8_t) (count >> 8), (uint8_t) count};
+    const uint8_t bytes[5] = {0xdd, (uint8_t)(count >> 24), (uint8_t)(count >> 16),
+                              (uint8_t)(count >> 8), (uint8_t)count};
     memcpy(out->data, bytes, sizeof bytes);
     return at == self->reads.high;
 }
@@ -68,8 +68,8 @@ static void send_snapshot(vd_poller_t *self, const vd_input_t *input, vd_str_t f
     vd_effects_reply(effects, input, &answer);
 }
 
-static void send_reset(vd_poller_t *self, const vd_input_t *input, vd_str_t feed, uint64_t n, bool complete,
-                       vd_bytes_t value, vd_status_t why, vd_effects_t *effects)
+static void send_reset(vd_poller_t *self, const vd_input_t *input, vd_str_t feed, uint64_t n,
+                       bool complete, vd_bytes_t value, vd_status_t why, vd_effects_t *effects)
 {
     vd_message_t answer = {.id = VD_MESSAGE_RESET,
                            .payload = value,
@@ -101,8 +101,8 @@ static uint64_t kept(const vd_standing_t *read)
 }
 
 /* Sends the samples after `after`: as many as one answer takes, the oldest first. */
-static void send_items(vd_poller_t *self, const vd_input_t *input, const vd_standing_t *read, uint64_t after,
-                       uint64_t items_max, vd_effects_t *effects)
+static void send_items(vd_poller_t *self, const vd_input_t *input, const vd_standing_t *read,
+                       uint64_t after, uint64_t items_max, vd_effects_t *effects)
 {
     uint64_t wanted = read->n - after;
     assert(wanted <= kept(read));
@@ -113,7 +113,7 @@ static void send_items(vd_poller_t *self, const vd_input_t *input, const vd_stan
         read->samples[0].size + read->samples[1].size > VD_ITEMS_BYTES_MAX)
         wanted = 1;
     vd_buffer_clear(&self->scratch);
-    vd_write_array(&self->scratch, (uint32_t) wanted);
+    vd_write_array(&self->scratch, (uint32_t)wanted);
     for (uint64_t i = 0; i < wanted; i++)
         vd_write_raw(&self->scratch, vd_buffer_view(first - i));
     assert(!self->scratch.full);
@@ -157,7 +157,8 @@ static void answer_readings(vd_poller_t *self, vd_now_t now, const vd_input_t *i
     send_reset(self, input, feed, self->readings_n, complete, value, why, effects);
 }
 
-void vd_poller_answer(vd_poller_t *self, vd_now_t now, const vd_input_t *input, vd_effects_t *effects)
+void vd_poller_answer(vd_poller_t *self, vd_now_t now, const vd_input_t *input,
+                      vd_effects_t *effects)
 {
     bool get = input->message->id == VD_MESSAGE_GET;
     assert(get || input->message->id == VD_MESSAGE_READ);
@@ -169,8 +170,8 @@ void vd_poller_answer(vd_poller_t *self, vd_now_t now, const vd_input_t *input, 
     uint32_t at = vd_reads_of_feed(&self->reads, feed);
     if (at == VD_STANDING_NONE) {
         vd_effects_reply_error(effects, input, VD_NOT_FOUND,
-                               "no read stands here for feed %.*s; send STAND first", (int) feed.size,
-                               (const char *) feed.data);
+                               "no read stands here for feed %.*s; send STAND first",
+                               (int)feed.size, (const char *)feed.data);
         return;
     }
     const vd_standing_t *read = &self->reads.slots[at];

@@ -1,4 +1,5 @@
-/* file_adapter.c: the adapter "file": files, file systems and links of this machine, read by a pool of threads. */
+/* file_adapter.c: the adapter "file": files, file systems and links of this machine, read by a pool
+ * of threads. */
 #include "adapter.h"
 #include "file_ops.h"
 #include "worker_pool.h"
@@ -35,12 +36,12 @@ static uint64_t clock_us(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000;
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
 static void run_work(vd_work_t *work)
 {
-    vd_file_work_t *self = (vd_file_work_t *) work;
+    vd_file_work_t *self = (vd_file_work_t *)work;
     uint64_t from_us = clock_us();
     vd_file_run(&self->job);
     self->took_us = clock_us() - from_us;
@@ -48,12 +49,12 @@ static void run_work(vd_work_t *work)
 
 static void give_up_work(vd_work_t *work)
 {
-    atomic_store(&((vd_file_work_t *) work)->job.stop, true);
+    atomic_store(&((vd_file_work_t *)work)->job.stop, true);
 }
 
 static void release_work(vd_work_t *work)
 {
-    vd_file_work_t *self = (vd_file_work_t *) work;
+    vd_file_work_t *self = (vd_file_work_t *)work;
     vd_buffer_free(&self->job.meta);
     vd_buffer_free(&self->job.content);
     free(self);
@@ -62,10 +63,10 @@ static void release_work(vd_work_t *work)
 /* Tells what is done. A flood of results leaves the loop a chance between batches. */
 static int take_done(zloop_t *loop, zmq_pollitem_t *item, void *arg)
 {
-    (void) loop, (void) item;
+    (void)loop, (void)item;
     vd_file_adapter_state_t *self = arg;
     for (int i = 0; i < 64; i++) {
-        vd_file_work_t *work = (vd_file_work_t *) vd_pool_take(self->pool);
+        vd_file_work_t *work = (vd_file_work_t *)vd_pool_take(self->pool);
         if (work == NULL)
             break;
         const vd_file_job_t *job = &work->job;
@@ -130,7 +131,7 @@ static vd_status_t read_args(vd_bytes_t args, char *prefix, size_t size)
 
 static bool is_same_path(const vd_work_t *work, const void *arg)
 {
-    return strcmp(((const vd_file_work_t *) work)->path, ((const vd_file_work_t *) arg)->path) == 0;
+    return strcmp(((const vd_file_work_t *)work)->path, ((const vd_file_work_t *)arg)->path) == 0;
 }
 
 /* Why the work is not even begun; VD_OK when it is. */
@@ -138,9 +139,11 @@ static vd_status_t prepare(vd_file_adapter_state_t *self, vd_file_work_t *work,
                            const vd_read_request_t *request)
 {
     const char *why = "";
-    vd_status_t status = vd_file_path(request->address, request->target, work->path, sizeof work->path);
+    vd_status_t status =
+        vd_file_path(request->address, request->target, work->path, sizeof work->path);
     if (status != VD_OK)
-        why = status == VD_DENIED ? "a target must not contain .." : "address and target are too long";
+        why = status == VD_DENIED ? "a target must not contain .."
+                                  : "address and target are too long";
     if (status == VD_OK) {
         status = read_args(request->args, work->prefix, sizeof work->prefix);
         why = "args must be a map with a text prefix";
@@ -150,8 +153,8 @@ static vd_status_t prepare(vd_file_adapter_state_t *self, vd_file_work_t *work,
         why = "an earlier read of it hangs still";
     }
     if (status != VD_OK)
-        snprintf(work->job.error, sizeof work->job.error, "%.*s: %s", (int) request->target.size,
-                 (const char *) request->target.data, why);
+        snprintf(work->job.error, sizeof work->job.error, "%.*s: %s", (int)request->target.size,
+                 (const char *)request->target.data, why);
     return status;
 }
 

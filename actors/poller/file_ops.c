@@ -51,7 +51,7 @@ static bool has_parent_component(vd_str_t path)
 {
     for (size_t at = 0; at < path.size;) {
         const uint8_t *slash = memchr(path.data + at, '/', path.size - at);
-        size_t end = slash == NULL ? path.size : (size_t) (slash - path.data);
+        size_t end = slash == NULL ? path.size : (size_t)(slash - path.data);
         if (end - at == 2 && memcmp(path.data + at, "..", 2) == 0)
             return true;
         at = end + 1;
@@ -67,9 +67,9 @@ vd_status_t vd_file_path(vd_str_t address, vd_str_t target, char *out, size_t si
     while (address.size > 0 && address.data[address.size - 1] == '/')
         address.size--;
     bool slash = target.size > 0 && target.data[0] != '/';
-    int written = snprintf(out, size, "%.*s%s%.*s", (int) address.size, (const char *) address.data,
-                           slash ? "/" : "", (int) target.size, (const char *) target.data);
-    return written >= 0 && (size_t) written < size ? VD_OK : VD_TOO_LARGE;
+    int written = snprintf(out, size, "%.*s%s%.*s", (int)address.size, (const char *)address.data,
+                           slash ? "/" : "", (int)target.size, (const char *)target.data);
+    return written >= 0 && (size_t)written < size ? VD_OK : VD_TOO_LARGE;
 }
 
 /* ---- read ---- */
@@ -95,7 +95,8 @@ static bool is_readable_kind(vd_file_job_t *job, const struct stat *stat)
 {
     if (S_ISREG(stat->st_mode))
         return true;
-    fail(job, VD_UNSUPPORTED, "%s is %s; only regular files are read", job->path, kind_of(stat->st_mode));
+    fail(job, VD_UNSUPPORTED, "%s is %s; only regular files are read", job->path,
+         kind_of(stat->st_mode));
     return false;
 }
 
@@ -109,9 +110,9 @@ static int open_regular(vd_file_job_t *job)
     }
     if (!is_readable_kind(job, &status))
         return -1;
-    if (status.st_size > 0 && (uint64_t) status.st_size > job->bytes_max) {
+    if (status.st_size > 0 && (uint64_t)status.st_size > job->bytes_max) {
         fail(job, VD_TOO_LARGE, "%s has %" PRIu64 " bytes, the limit is %" PRIu64, job->path,
-             (uint64_t) status.st_size, job->bytes_max);
+             (uint64_t)status.st_size, job->bytes_max);
         return -1;
     }
     int fd = open(job->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -142,10 +143,11 @@ static bool read_step(vd_file_job_t *job, int fd)
         fail_errno(job, "read", job->path);
         return false;
     }
-    job->content.size += (size_t) got;
+    job->content.size += (size_t)got;
     if (job->content.size <= job->bytes_max)
         return got > 0;
-    fail(job, VD_TOO_LARGE, "%s has more than %" PRIu64 " bytes, the limit", job->path, job->bytes_max);
+    fail(job, VD_TOO_LARGE, "%s has more than %" PRIu64 " bytes, the limit", job->path,
+         job->bytes_max);
     return false;
 }
 
@@ -196,11 +198,11 @@ static void take_link(vd_walk_t *walk)
         return; /* no link, or gone by now */
     }
     size_t prefix_size = strlen(job->prefix);
-    if ((size_t) size < prefix_size || memcmp(target, job->prefix, prefix_size) != 0)
+    if ((size_t)size < prefix_size || memcmp(target, job->prefix, prefix_size) != 0)
         return;
     vd_write_array(&job->content, 2);
     vd_write_text(&job->content, walk->path);
-    vd_write_str(&job->content, vd_bytes(target, (size_t) size));
+    vd_write_str(&job->content, vd_bytes(target, (size_t)size));
     walk->links++;
     if (job->content.full || job->content.size > job->bytes_max)
         fail(job, VD_TOO_LARGE, "the links of %s take more than %" PRIu64 " bytes: give a prefix",
@@ -215,8 +217,8 @@ static bool goes_on(const vd_walk_t *walk)
 static void walk_from(vd_walk_t *walk, size_t size, const char *pattern, int depth);
 
 /* Adds one component behind `size` and goes on with the rest of the pattern. */
-static void walk_into(vd_walk_t *walk, size_t size, const char *name, size_t name_size, const char *rest,
-                      int depth)
+static void walk_into(vd_walk_t *walk, size_t size, const char *name, size_t name_size,
+                      const char *rest, int depth)
 {
     if (size + 1 + name_size + 1 > sizeof walk->path)
         return;
@@ -230,7 +232,8 @@ static void walk_into(vd_walk_t *walk, size_t size, const char *name, size_t nam
 }
 
 /* Goes into each entry of the directory at `size` whose name matches. */
-static void walk_matches(vd_walk_t *walk, size_t size, const char *component, const char *rest, int depth)
+static void walk_matches(vd_walk_t *walk, size_t size, const char *component, const char *rest,
+                         int depth)
 {
     walk->path[size] = 0;
     DIR *directory = opendir(size == 0 ? "/" : walk->path);
@@ -250,7 +253,7 @@ static void walk_from(vd_walk_t *walk, size_t size, const char *pattern, int dep
     while (*pattern == '/')
         pattern++;
     const char *end = strchrnul(pattern, '/');
-    size_t component_size = (size_t) (end - pattern);
+    size_t component_size = (size_t)(end - pattern);
     if (component_size == 0 || component_size > NAME_MAX || depth > GLOB_DEPTH_MAX)
         return;
     char component[NAME_MAX + 1];
@@ -277,7 +280,7 @@ static void run_links(vd_file_job_t *job)
     walk_from(walk, 0, job->path, 0);
     if (job->status == VD_OK) {
         for (int i = 0; i < 4; i++)
-            job->content.data[1 + i] = (uint8_t) (walk->links >> (24 - 8 * i));
+            job->content.data[1 + i] = (uint8_t)(walk->links >> (24 - 8 * i));
         vd_write_map(&job->meta, 2);
         vd_write_pair_u64(&job->meta, "links", walk->links);
         vd_write_pair_u64(&job->meta, "denied", walk->denied);

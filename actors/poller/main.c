@@ -74,7 +74,8 @@ static int run(vd_process_t *self, vd_poller_t *poller)
 
 int main(int argc, char **argv)
 {
-    /* Large contents go back to the system at once, and threads share two arenas: the process stays small. */
+    /* Large contents go back to the system at once, and threads share two arenas: the process stays
+     * small. */
     mallopt(M_MMAP_THRESHOLD, 131072);
     mallopt(M_ARENA_MAX, 2);
     static const vd_actor_spec_t spec = {

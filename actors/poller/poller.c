@@ -57,7 +57,7 @@ static vd_out_t *take_out(vd_poller_t *self)
         i++;
     vd_out_t *out = &self->out[i];
     *out = (vd_out_t){.used = true, .age = out->age + 1};
-    out->job.request.token = (uint64_t) out->age << 32 | i;
+    out->job.request.token = (uint64_t)out->age << 32 | i;
     self->out_count++;
     return out;
 }
@@ -74,13 +74,14 @@ static void free_out(vd_poller_t *self, vd_out_t *out)
 
 static vd_out_t *find_out(vd_poller_t *self, uint64_t token)
 {
-    uint32_t i = (uint32_t) token;
+    uint32_t i = (uint32_t)token;
     if (i >= VD_POLLER_OUT_MAX || !self->out[i].used || self->out[i].age != token >> 32)
         return NULL;
     return &self->out[i];
 }
 
-static void leave(vd_poller_t *self, vd_now_t now, vd_out_t *out, int64_t deadline_us, vd_effects_t *effects)
+static void leave(vd_poller_t *self, vd_now_t now, vd_out_t *out, int64_t deadline_us,
+                  vd_effects_t *effects)
 {
     assert(self->adapters[out->job.adapter] != NULL);
     out->started_us = now.mono_us;
@@ -106,7 +107,8 @@ static void start_standing(vd_poller_t *self, vd_now_t now, uint32_t at, vd_effe
     leave(self, now, out, read->deadline_us, effects);
 }
 
-/* Starts what is due, in order, as far as there are places. Returns when to look again, INT64_MAX for never. */
+/* Starts what is due, in order, as far as there are places. Returns when to look again, INT64_MAX
+ * for never. */
 static int64_t start_due(vd_poller_t *self, vd_now_t now, vd_effects_t *effects)
 {
     int64_t due_us = INT64_MAX;
@@ -149,8 +151,8 @@ static vd_status_t copy_row(vd_out_t *out, const vd_read_record_t *read)
     return VD_OK;
 }
 
-static void start_once(vd_poller_t *self, vd_now_t now, const vd_input_t *input, const vd_read_record_t *read,
-                       int32_t adapter, vd_effects_t *effects)
+static void start_once(vd_poller_t *self, vd_now_t now, const vd_input_t *input,
+                       const vd_read_record_t *read, int32_t adapter, vd_effects_t *effects)
 {
     assert(self->once_count < VD_POLLER_ONCE_MAX);
     vd_out_t *out = take_out(self);
@@ -175,10 +177,11 @@ static void start_once(vd_poller_t *self, vd_now_t now, const vd_input_t *input,
     uint64_t deadline_ms = read->deadline_ms > 0 ? read->deadline_ms : VD_SAMPLE_DEADLINE_MS;
     if (deadline_ms > VD_READ_INTERVAL_MS_MAX)
         deadline_ms = VD_READ_INTERVAL_MS_MAX;
-    leave(self, now, out, (int64_t) deadline_ms * 1000, effects);
+    leave(self, now, out, (int64_t)deadline_ms * 1000, effects);
 }
 
-static void read_once(vd_poller_t *self, vd_now_t now, const vd_input_t *input, vd_effects_t *effects)
+static void read_once(vd_poller_t *self, vd_now_t now, const vd_input_t *input,
+                      vd_effects_t *effects)
 {
     assert(input->message->id == VD_MESSAGE_READ_ONCE);
     vd_bytes_t rows = input->message->read_once.reads;
@@ -188,12 +191,13 @@ static void read_once(vd_poller_t *self, vd_now_t now, const vd_input_t *input, 
     if (status == VD_OK)
         status = vd_poller_check(self, &read, &adapter);
     if (status != VD_OK)
-        vd_effects_reply_error(effects, input, status == VD_NOT_FOUND ? VD_MISSING_FIELD : status,
-                               "READ_ONCE needs one row: a read with a source, an adapter of this poller "
-                               "and one of its operations");
+        vd_effects_reply_error(
+            effects, input, status == VD_NOT_FOUND ? VD_MISSING_FIELD : status,
+            "READ_ONCE needs one row: a read with a source, an adapter of this poller "
+            "and one of its operations");
     else if (self->once_count == VD_POLLER_ONCE_MAX)
-        vd_effects_reply_error(effects, input, VD_OVERLOADED, "%d one-off reads are out; ask again later",
-                               VD_POLLER_ONCE_MAX);
+        vd_effects_reply_error(effects, input, VD_OVERLOADED,
+                               "%d one-off reads are out; ask again later", VD_POLLER_ONCE_MAX);
     else
         start_once(self, now, input, &read, adapter, effects);
 }
@@ -255,8 +259,8 @@ static void publish(vd_poller_t *self, const vd_standing_t *read, vd_effects_t *
 }
 
 /* Numbers, keeps and publishes what a standing read gave. */
-static void keep_sample(vd_poller_t *self, vd_now_t now, uint32_t at, const vd_read_result_t *result,
-                        vd_effects_t *effects)
+static void keep_sample(vd_poller_t *self, vd_now_t now, uint32_t at,
+                        const vd_read_result_t *result, vd_effects_t *effects)
 {
     vd_standing_t *read = &self->reads.slots[at];
     note_health(read, now, result);
@@ -271,8 +275,9 @@ static void keep_sample(vd_poller_t *self, vd_now_t now, uint32_t at, const vd_r
     vd_status_t status = vd_reads_keep(&self->reads, at, vd_buffer_view(&self->sample));
     if (status != VD_OK) {
         vd_read_result_t full = {.status = VD_OVERLOADED,
-                                 .error = vd_str("the samples of this poller have reached their bound: "
-                                                 "read less, or set pollers.max_processes higher"),
+                                 .error =
+                                     vd_str("the samples of this poller have reached their bound: "
+                                            "read less, or set pollers.max_processes higher"),
                                  .took_us = result->took_us};
         note_health(read, now, &full);
         vd_sample_record_t error = make_sample(&full, now);
@@ -286,8 +291,8 @@ static void keep_sample(vd_poller_t *self, vd_now_t now, uint32_t at, const vd_r
         publish(self, read, effects);
 }
 
-static void end_standing(vd_poller_t *self, vd_now_t now, const vd_out_t *out, const vd_read_result_t *result,
-                         vd_effects_t *effects)
+static void end_standing(vd_poller_t *self, vd_now_t now, const vd_out_t *out,
+                         const vd_read_result_t *result, vd_effects_t *effects)
 {
     vd_standing_t *read = &self->reads.slots[out->standing];
     assert(read->used && read->running);
@@ -302,8 +307,8 @@ static void end_standing(vd_poller_t *self, vd_now_t now, const vd_out_t *out, c
     vd_schedule_set(&self->schedule, out->standing, due_us);
 }
 
-static void end_once(vd_poller_t *self, vd_now_t now, const vd_out_t *out, const vd_read_result_t *result,
-                     vd_effects_t *effects)
+static void end_once(vd_poller_t *self, vd_now_t now, const vd_out_t *out,
+                     const vd_read_result_t *result, vd_effects_t *effects)
 {
     vd_sample_record_t record = make_sample(result, now);
     record.source = out->read.source;
@@ -338,10 +343,10 @@ static int64_t end_overdue(vd_poller_t *self, vd_now_t now, vd_effects_t *effect
         if (!out->used)
             continue;
         if (out->deadline_us <= now.mono_us && ended < TIMEOUTS_PER_STEP_MAX) {
-            uint64_t took_us = (uint64_t) (now.mono_us - out->started_us);
+            uint64_t took_us = (uint64_t)(now.mono_us - out->started_us);
             char text[96];
             snprintf(text, sizeof text, "no answer within %lld ms",
-                     (long long) (out->deadline_us - out->started_us) / 1000);
+                     (long long)(out->deadline_us - out->started_us) / 1000);
             vd_read_result_t result = {
                 .status = VD_TIMED_OUT, .error = vd_str(text), .took_us = took_us};
             vd_effects_do(effects, VD_POLLER_CANCEL, out->job.request.token, NULL);
@@ -362,7 +367,8 @@ static void set_timer(vd_effects_t *effects, uint32_t id, int64_t at_us)
         vd_effects_timer(effects, id, at_us);
 }
 
-static void take_message(vd_poller_t *self, vd_now_t now, const vd_input_t *input, vd_effects_t *effects)
+static void take_message(vd_poller_t *self, vd_now_t now, const vd_input_t *input,
+                         vd_effects_t *effects)
 {
     switch (input->message->id) {
     case VD_MESSAGE_STAND:

@@ -1,6 +1,7 @@
 /* poller_parts.h: what the files of the poller core share; for them alone.
  *
- * 1. stand.c takes requests for reads, answer.c requests for samples and readings, poller.c starts reads and ends them.
+ * 1. stand.c takes requests for reads, answer.c requests for samples and readings, poller.c starts
+ * reads and ends them.
  */
 #ifndef VD_POLLER_PARTS_H
 #define VD_POLLER_PARTS_H
@@ -12,8 +13,8 @@
 /* A read that is out. */
 typedef struct vd_out {
     bool used;
-    bool once;       /* answers a READ_ONCE, else a standing read */
-    uint32_t age;    /* counts the uses of this place; part of the token */
+    bool once;    /* answers a READ_ONCE, else a standing read */
+    uint32_t age; /* counts the uses of this place; part of the token */
     uint32_t standing;
     int64_t started_us, deadline_us;
     vd_poller_job_t job;
@@ -36,12 +37,15 @@ struct vd_poller {
 };
 
 /* stand.c */
-void vd_poller_stand(vd_poller_t *self, vd_now_t now, const vd_input_t *input, vd_effects_t *effects);
+void vd_poller_stand(vd_poller_t *self, vd_now_t now, const vd_input_t *input,
+                     vd_effects_t *effects);
 /* VD_OK with the adapter's place, or why the read is refused. */
-vd_status_t vd_poller_check(const vd_poller_t *self, const vd_read_record_t *read, int32_t *adapter);
+vd_status_t vd_poller_check(const vd_poller_t *self, const vd_read_record_t *read,
+                            int32_t *adapter);
 
 /* answer.c */
 /* Answers GET and READ. */
-void vd_poller_answer(vd_poller_t *self, vd_now_t now, const vd_input_t *input, vd_effects_t *effects);
+void vd_poller_answer(vd_poller_t *self, vd_now_t now, const vd_input_t *input,
+                      vd_effects_t *effects);
 
 #endif

@@ -67,7 +67,7 @@ vd_bytes_t vd_standing_part(const vd_standing_t *read, vd_read_part_t part)
 {
     assert(read->used && part < VD_PARTS);
     const uint8_t *at = read->parts;
-    for (int i = 0; i < (int) part; i++)
+    for (int i = 0; i < (int)part; i++)
         at += read->part_sizes[i];
     return vd_bytes(at, read->part_sizes[part]);
 }
@@ -77,7 +77,7 @@ static bool is_same(const vd_standing_t *standing, const vd_read_record_t *read)
     vd_bytes_t parts[VD_PARTS];
     list_parts(read, parts);
     for (int i = 0; i < VD_PARTS; i++)
-        if (!vd_bytes_equal(vd_standing_part(standing, (vd_read_part_t) i), parts[i]))
+        if (!vd_bytes_equal(vd_standing_part(standing, (vd_read_part_t)i), parts[i]))
             return false;
     return standing->source_inc == read->source_inc;
 }
@@ -85,7 +85,7 @@ static bool is_same(const vd_standing_t *standing, const vd_read_record_t *read)
 static uint32_t index_find(const vd_reads_t *self, uint64_t key)
 {
     uint32_t mask = self->index_size - 1;
-    uint32_t i = (uint32_t) key & mask;
+    uint32_t i = (uint32_t)key & mask;
     while (self->index[i] != 0 && self->slots[self->index[i] - 1].key != key)
         i = (i + 1) & mask;
     return i;
@@ -97,7 +97,7 @@ static void index_remove(vd_reads_t *self, uint32_t hole)
     uint32_t mask = self->index_size - 1;
     self->index[hole] = 0;
     for (uint32_t i = (hole + 1) & mask; self->index[i] != 0; i = (i + 1) & mask) {
-        uint32_t home = (uint32_t) self->slots[self->index[i] - 1].key & mask;
+        uint32_t home = (uint32_t)self->slots[self->index[i] - 1].key & mask;
         if (((i - home) & mask) < ((i - hole) & mask))
             continue;
         self->index[hole] = self->index[i];
@@ -125,7 +125,7 @@ static vd_status_t copy_parts(vd_standing_t *standing, const vd_read_record_t *r
         return VD_NO_MEMORY;
     uint8_t *to = standing->parts;
     for (int i = 0; i < VD_PARTS; i++) {
-        standing->part_sizes[i] = (uint32_t) parts[i].size;
+        standing->part_sizes[i] = (uint32_t)parts[i].size;
         if (parts[i].size > 0)
             memcpy(to, parts[i].data, parts[i].size);
         to += parts[i].size;
@@ -133,7 +133,8 @@ static vd_status_t copy_parts(vd_standing_t *standing, const vd_read_record_t *r
     return VD_OK;
 }
 
-vd_status_t vd_reads_take(vd_reads_t *self, const vd_read_record_t *read, int32_t adapter, uint32_t *at)
+vd_status_t vd_reads_take(vd_reads_t *self, const vd_read_record_t *read, int32_t adapter,
+                          uint32_t *at)
 {
     uint64_t key = vd_read_key(read);
     uint32_t place = vd_reads_find(self, key);
@@ -177,7 +178,7 @@ static void merge(vd_standing_t *read)
     read->deadline_us = 0;
     read->bytes_max = 0;
     for (uint32_t i = 0; i < read->lease_count; i++) {
-        const vd_lease_t *lease = &read->leases[i];
+        const vd_read_lease_t *lease = &read->leases[i];
         if (lease->interval_us < read->interval_us)
             read->interval_us = lease->interval_us;
         if (lease->deadline_us > read->deadline_us)
@@ -187,7 +188,8 @@ static void merge(vd_standing_t *read)
     }
 }
 
-vd_status_t vd_reads_lease(vd_reads_t *self, uint32_t at, int64_t now_us, const vd_lease_t *lease)
+vd_status_t vd_reads_lease(vd_reads_t *self, uint32_t at, int64_t now_us,
+                           const vd_read_lease_t *lease)
 {
     vd_standing_t *read = &self->slots[at];
     assert(at < self->high && read->used && lease->interval_us > 0);
@@ -199,7 +201,7 @@ vd_status_t vd_reads_lease(vd_reads_t *self, uint32_t at, int64_t now_us, const 
         return VD_OVERLOADED;
     if (i == read->lease_room) {
         uint32_t room = read->lease_room == 0 ? 1 : read->lease_room * 2;
-        vd_lease_t *leases = realloc(read->leases, room * sizeof *leases);
+        vd_read_lease_t *leases = realloc(read->leases, room * sizeof *leases);
         if (leases == NULL)
             return VD_OVERLOADED;
         read->leases = leases;
@@ -244,8 +246,8 @@ void vd_read_feed(vd_str_t source, uint64_t key, char *out)
 {
     static_assert(VD_NAME_BYTES_MAX + 24 < VD_FEED_BYTES_MAX, "a feed's name takes its source's");
     assert(source.size <= VD_NAME_BYTES_MAX);
-    snprintf(out, VD_FEED_BYTES_MAX + 1, "sample/%.*s/%016" PRIx64, (int) source.size,
-             (const char *) source.data, key);
+    snprintf(out, VD_FEED_BYTES_MAX + 1, "sample/%.*s/%016" PRIx64, (int)source.size,
+             (const char *)source.data, key);
 }
 
 uint32_t vd_reads_of_feed(const vd_reads_t *self, vd_str_t feed)

@@ -90,13 +90,14 @@ int64_t vd_schedule_soon(int64_t now_us, int64_t interval_us, uint64_t source_ha
 {
     assert(interval_us > 0);
     int64_t spread_us = interval_us < SOON_US ? interval_us : SOON_US;
-    return now_us + (int64_t) (source_hash % (uint64_t) spread_us);
+    return now_us + (int64_t)(source_hash % (uint64_t)spread_us);
 }
 
-int64_t vd_schedule_next(int64_t now_us, int64_t started_us, int64_t interval_us, uint64_t source_hash)
+int64_t vd_schedule_next(int64_t now_us, int64_t started_us, int64_t interval_us,
+                         uint64_t source_hash)
 {
     assert(interval_us > 0 && now_us >= 0);
-    int64_t offset_us = (int64_t) (source_hash % (uint64_t) interval_us);
+    int64_t offset_us = (int64_t)(source_hash % (uint64_t)interval_us);
     int64_t after_us = now_us;
     if (started_us + interval_us / 2 > after_us)
         after_us = started_us + interval_us / 2;

@@ -1,9 +1,9 @@
 /* schedule.h: when the next standing read is due: a heap of moments, and the grid that they lie on.
  *
- * 1. Reads of one interval lie on a grid of that interval, shifted by a hash of their source: reads of one source
- *    come together, sources spread over the interval.
- * 2. Ticks that pass while a read is out or the process stands still are missed: the next one is in the future,
- *    at least half an interval after the last start. Nothing is made up for.
+ * 1. Reads of one interval lie on a grid of that interval, shifted by a hash of their source: reads
+ * of one source come together, sources spread over the interval.
+ * 2. Ticks that pass while a read is out or the process stands still are missed: the next one is in
+ * the future, at least half an interval after the last start. Nothing is made up for.
  */
 #ifndef VD_SCHEDULE_H
 #define VD_SCHEDULE_H
@@ -36,6 +36,7 @@ uint32_t vd_schedule_first(const vd_schedule_t *self, int64_t *due_us);
 /* The first read of a source that is new: soon, spread over a tenth of a second. */
 int64_t vd_schedule_soon(int64_t now_us, int64_t interval_us, uint64_t source_hash);
 /* The next point of the grid after `now_us`, for a read that was last started at `started_us`. */
-int64_t vd_schedule_next(int64_t now_us, int64_t started_us, int64_t interval_us, uint64_t source_hash);
+int64_t vd_schedule_next(int64_t now_us, int64_t started_us, int64_t interval_us,
+                         uint64_t source_hash);
 
 #endif

@@ -26,20 +26,22 @@ static uint64_t at_most(uint64_t value, uint64_t fallback, uint64_t max)
 }
 
 /* The lease that one row of STAND asks for. VD_OK, or VD_USAGE when the interval is none. */
-static vd_status_t make_lease(const vd_stand_body_t *body, const vd_read_record_t *read, int64_t now_us,
-                              vd_lease_t *lease)
+static vd_status_t make_lease(const vd_stand_body_t *body, const vd_read_record_t *read,
+                              int64_t now_us, vd_read_lease_t *lease)
 {
     if (read->interval_ms < VD_READ_INTERVAL_MS_MIN || read->interval_ms > VD_READ_INTERVAL_MS_MAX)
         return VD_USAGE;
-    *lease = (vd_lease_t){
+    *lease = (vd_read_lease_t){
         .inc = body->inc,
-        .until_us = now_us + (int64_t) at_most(body->lease_ms, 0, VD_READ_LEASE_MS_MAX) * 1000,
-        .interval_us = (int64_t) read->interval_ms * 1000,
+        .until_us = now_us + (int64_t)at_most(body->lease_ms, 0, VD_READ_LEASE_MS_MAX) * 1000,
+        .interval_us = (int64_t)read->interval_ms * 1000,
         .deadline_us =
-            (int64_t) at_most(read->deadline_ms, VD_SAMPLE_DEADLINE_MS, VD_READ_INTERVAL_MS_MAX) * 1000,
+            (int64_t)at_most(read->deadline_ms, VD_SAMPLE_DEADLINE_MS, VD_READ_INTERVAL_MS_MAX) *
+            1000,
         .bytes_max = at_most(read->bytes_max, VD_SAMPLE_BYTES_MAX, VD_SAMPLE_BYTES_MAX),
     };
-    return vd_str_copy(lease->observer, sizeof lease->observer, body->observer) ? VD_OK : VD_MALFORMED;
+    return vd_str_copy(lease->observer, sizeof lease->observer, body->observer) ? VD_OK
+                                                                                : VD_MALFORMED;
 }
 
 /* Sets when a read that is not out is due: at once for a new one, never later than it was. */
@@ -48,9 +50,9 @@ static void set_due(vd_poller_t *self, uint32_t at, int64_t now_us, bool fresh)
     vd_standing_t *read = &self->reads.slots[at];
     if (read->running)
         return;
-    int64_t due_us = fresh ? vd_schedule_soon(now_us, read->interval_us, read->source_hash)
-                           : vd_schedule_next(now_us, read->started_us, read->interval_us,
-                                              read->source_hash);
+    int64_t due_us =
+        fresh ? vd_schedule_soon(now_us, read->interval_us, read->source_hash)
+              : vd_schedule_next(now_us, read->started_us, read->interval_us, read->source_hash);
     vd_schedule_set(&self->schedule, at, due_us);
 }
 
@@ -58,7 +60,7 @@ static vd_status_t stand_one(vd_poller_t *self, int64_t now_us, const vd_stand_b
                              const vd_read_record_t *read, uint64_t *n)
 {
     int32_t adapter = 0;
-    vd_lease_t lease;
+    vd_read_lease_t lease;
     uint32_t at = 0;
     *n = 0;
     vd_status_t status = vd_poller_check(self, read, &adapter);
@@ -86,7 +88,8 @@ static vd_status_t stand_one(vd_poller_t *self, int64_t now_us, const vd_stand_b
 }
 
 /* Appends the row that answers `read`. */
-static void write_reading(vd_poller_t *self, const vd_read_record_t *read, uint64_t n, vd_status_t status)
+static void write_reading(vd_poller_t *self, const vd_read_record_t *read, uint64_t n,
+                          vd_status_t status)
 {
     char feed[VD_FEED_BYTES_MAX + 1] = "";
     if (read->source.size <= VD_NAME_BYTES_MAX)
@@ -107,7 +110,8 @@ static vd_status_t check_rows(vd_bytes_t rows)
     return status == VD_NOT_FOUND ? VD_OK : status;
 }
 
-void vd_poller_stand(vd_poller_t *self, vd_now_t now, const vd_input_t *input, vd_effects_t *effects)
+void vd_poller_stand(vd_poller_t *self, vd_now_t now, const vd_input_t *input,
+                     vd_effects_t *effects)
 {
     const vd_stand_body_t *body = &input->message->stand;
     assert(input->message->id == VD_MESSAGE_STAND);
@@ -128,9 +132,10 @@ void vd_poller_stand(vd_poller_t *self, vd_now_t now, const vd_input_t *input, v
         write_reading(self, &read, n, status);
     }
     if (self->rows.full) {
-        vd_effects_reply_error(effects, input, VD_TOO_LARGE,
-                               "the reads stand, but their answer is over a body's size: ask for fewer "
-                               "reads in one STAND");
+        vd_effects_reply_error(
+            effects, input, VD_TOO_LARGE,
+            "the reads stand, but their answer is over a body's size: ask for fewer "
+            "reads in one STAND");
         return;
     }
     vd_message_t answer = {.id = VD_MESSAGE_STANDING,

@@ -10,8 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define STACK_BYTES   131072
-#define CLOSE_WAIT_S  1
+#define STACK_BYTES  131072
+#define CLOSE_WAIT_S 1
 
 typedef struct vd_queue {
     vd_work_t *first, *last;
@@ -104,7 +104,7 @@ static void tell(const vd_pool_t *self)
 {
     uint64_t one = 1;
     ssize_t written = write(self->fd, &one, sizeof one);
-    assert(written == (ssize_t) sizeof one || errno == EAGAIN);
+    assert(written == (ssize_t)sizeof one || errno == EAGAIN);
 }
 
 static void put_done(vd_pool_t *self, vd_work_t *work)
@@ -239,7 +239,7 @@ vd_work_t *vd_pool_take(vd_pool_t *self)
     } else {
         uint64_t count;
         ssize_t got = read(self->fd, &count, sizeof count);
-        assert(got == (ssize_t) sizeof count || errno == EAGAIN);
+        assert(got == (ssize_t)sizeof count || errno == EAGAIN);
     }
     pthread_mutex_unlock(&self->lock);
     return work;

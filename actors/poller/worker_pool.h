@@ -1,11 +1,15 @@
 /* worker_pool.h: a bounded pool of threads for work that may block, or hang.
  *
  * 1. Work is taken in order by at most `workers` threads, which start when there is work and stay.
- * 2. What is done is told through a descriptor (an eventfd) and taken with vd_pool_take on the owner's thread.
- * 3. Cancelled work that waits is given back at once; cancelled work that runs is given up: its thread is stuck, another
- *    one takes its place (at most `stuck_max` times at once), and what it gives in the end is freed unseen.
- * 4. While as much work is done and not taken as there are workers, no more is begun: results are bounded.
- * 5. Threads that hang in the kernel are left behind when the pool is destroyed; the last one frees what is shared.
+ * 2. What is done is told through a descriptor (an eventfd) and taken with vd_pool_take on the
+ * owner's thread.
+ * 3. Cancelled work that waits is given back at once; cancelled work that runs is given up: its
+ * thread is stuck, another one takes its place (at most `stuck_max` times at once), and what it
+ * gives in the end is freed unseen.
+ * 4. While as much work is done and not taken as there are workers, no more is begun: results are
+ * bounded.
+ * 5. Threads that hang in the kernel are left behind when the pool is destroyed; the last one frees
+ * what is shared.
  */
 #ifndef VD_WORKER_POOL_H
 #define VD_WORKER_POOL_H
@@ -45,7 +49,8 @@ int vd_pool_fd(const vd_pool_t *self);
 void vd_pool_start(vd_pool_t *self, vd_work_t *work);
 /* Puts `work` straight among what is done: its result is known without running. */
 void vd_pool_finish(vd_pool_t *self, vd_work_t *work);
-/* Gives back one piece of work that is done, NULL when there is none (the descriptor is then quiet). */
+/* Gives back one piece of work that is done, NULL when there is none (the descriptor is then
+ * quiet). */
 vd_work_t *vd_pool_take(vd_pool_t *self);
 vd_pool_cancelled_t vd_pool_cancel(vd_pool_t *self, uint64_t token);
 /* Threads that are stuck now. */

@@ -1,6 +1,8 @@
-/* hash.h: one fast hash for tables, placement and offsets; the same on every machine and in every build.
+/* hash.h: one fast hash for tables, placement and offsets; the same on every machine and in every
+ * build.
  *
- * 1. Not for secrets, and not against an enemy who chooses keys to collide: whoever keeps a table bounds it.
+ * 1. Not for secrets, and not against an enemy who chooses keys to collide: whoever keeps a table
+ * bounds it.
  */
 #ifndef VD_HASH_H
 #define VD_HASH_H
@@ -15,7 +17,8 @@ static inline uint64_t vd_hash_mix(uint64_t x)
     return x ^ (x >> 31);
 }
 
-/* Hash of `bytes`, continued from `seed`; their size counts, so that "ab","c" differs from "a","bc". */
+/* Hash of `bytes`, continued from `seed`; their size counts, so that "ab","c" differs from
+ * "a","bc". */
 static inline uint64_t vd_hash(uint64_t seed, vd_bytes_t bytes)
 {
     uint64_t hash = seed ^ UINT64_C(0xcbf29ce484222325);

@@ -1,0 +1,4 @@
+/* kinds.c: the table of kinds of providers. */
+#include "kind.h"
+
+const vd_provider_kind_t *const vd_provider_kinds[] = {&vd_static_kind, NULL};

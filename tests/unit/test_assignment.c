@@ -98,7 +98,8 @@ static uint32_t open_count(const world_t *world)
     return open;
 }
 
-/* The sources that must move, whatever the method: those over the bound, and those without a place. */
+/* The sources that must move, whatever the method: those over the bound, and those without a place.
+ */
 static uint32_t must_move(const world_t *world, uint32_t bound)
 {
     uint32_t moves = count_at(world, VD_POLLER_NONE);
@@ -172,8 +173,8 @@ static void change(world_t *world)
     }
 }
 
-/* At every moment of a random history: everything is placed, no open poller is over the bound, and nothing moved that
- * did not have to. */
+/* At every moment of a random history: everything is placed, no open poller is over the bound, and
+ * nothing moved that did not have to. */
 static void random_histories(void **state)
 {
     (void)state;
@@ -198,8 +199,8 @@ static void random_histories(void **state)
     }
 }
 
-/* With an equal share for each, a poller's end moves what it read and nothing else; its return brings back no more
- * than its share. */
+/* With an equal share for each, a poller's end moves what it read and nothing else; its return
+ * brings back no more than its share. */
 static void little_moves(void **state)
 {
     (void)state;

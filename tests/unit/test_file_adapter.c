@@ -1,4 +1,5 @@
-/* test_file_adapter.c: the file adapter on real files: what is read, what is refused, and what hangs. */
+/* test_file_adapter.c: the file adapter on real files: what is read, what is refused, and what
+ * hangs. */
 #include "actors/poller/adapter.h"
 #include "actors/poller/file_ops.h"
 #include "actors/poller/worker_pool.h"
@@ -64,8 +65,8 @@ static void run_loop(fixture_t *self)
     zloop_timer_end(self->loop, check);
 }
 
-static void start(fixture_t *self, uint64_t token, const char *op, const char *target, vd_bytes_t args,
-                  uint64_t bytes_max)
+static void start(fixture_t *self, uint64_t token, const char *op, const char *target,
+                  vd_bytes_t args, uint64_t bytes_max)
 {
     vd_read_request_t request = {.token = token,
                                  .address = vd_str("/"),
@@ -262,7 +263,8 @@ static void links(void **state)
     vd_buffer_init(&args, 256);
     vd_write_map(&args, 1);
     vd_write_pair_text(&args, "prefix", "anon_inode:");
-    assert_int_equal(ask(self, "links", "/proc/self/fd/*", vd_buffer_view(&args), BYTES_MAX), VD_OK);
+    assert_int_equal(ask(self, "links", "/proc/self/fd/*", vd_buffer_view(&args), BYTES_MAX),
+                     VD_OK);
     find_link(self, target, path, sizeof path);
     assert_string_equal(path, "");
     find_link(self, "anon_inode:[eventfd]", path, sizeof path);

@@ -193,13 +193,33 @@ static bool is_among(const char *key, const char *const *known, size_t count)
     return false;
 }
 
+static void check_keys(const vd_config_t *self, const char *path, const vd_toml_node_t *node,
+                       vd_complaints_t *complaints)
+{
+    const char *known[KNOWN_MAX];
+    size_t count = known_keys(self, path, known, KNOWN_MAX);
+    char where[PATH_SIZE];
+    snprintf(where, sizeof where, "[%s]", path);
+    for (size_t at = 0; at < vd_toml_count(node); at++) {
+        const char *key = "";
+        const vd_toml_node_t *entry = vd_toml_at(node, at, &key);
+        /* A table below may be another process's. */
+        if (vd_toml_kind(entry) != VD_TOML_TABLE && !is_among(key, known, count))
+            vd_complain_unknown(complaints, vd_toml_line(entry), "key", key, where, known, count);
+    }
+}
+
 static void check_table(vd_config_t *self, size_t at, vd_complaints_t *complaints)
 {
     const vd_config_table_t *table = &self->tables[at];
+    bool again = false; /* a table may come in parts: what concerns it as a whole is told once */
+    for (size_t before = 0; before < at && !again; before++)
+        again = strcmp(self->tables[before].path, table->path) == 0;
     const vd_toml_node_t *node = find_node(self->toml, table->path);
     if (node != NULL && vd_toml_kind(node) != VD_TOML_TABLE) {
-        vd_complain(complaints, vd_toml_line(node), "%s must be a table: [%s]", table->path,
-                    table->path);
+        if (!again)
+            vd_complain(complaints, vd_toml_line(node), "%s must be a table: [%s]", table->path,
+                        table->path);
         node = NULL;
     }
     for (size_t i = 0; table->rows[i].key != NULL; i++) {
@@ -212,20 +232,8 @@ static void check_table(vd_config_t *self, size_t at, vd_complaints_t *complaint
         else
             vd_setting_read(&self->settings[at][i], row, entry, path, false, complaints);
     }
-    for (size_t before = 0; before < at; before++)
-        if (strcmp(self->tables[before].path, table->path) == 0)
-            return; /* the same table in two parts: unknown keys were told with the first */
-    const char *known[KNOWN_MAX];
-    size_t count = known_keys(self, table->path, known, KNOWN_MAX);
-    char where[PATH_SIZE];
-    snprintf(where, sizeof where, "[%s]", table->path);
-    for (size_t i = 0; node != NULL && i < vd_toml_count(node); i++) {
-        const char *key = "";
-        const vd_toml_node_t *entry = vd_toml_at(node, i, &key);
-        /* A table below may be another process's. */
-        if (vd_toml_kind(entry) != VD_TOML_TABLE && !is_among(key, known, count))
-            vd_complain_unknown(complaints, vd_toml_line(entry), "key", key, where, known, count);
-    }
+    if (!again && node != NULL)
+        check_keys(self, table->path, node, complaints);
 }
 
 static vd_config_t *new_config(const char *name, const vd_config_table_t *tables, size_t count)

@@ -197,9 +197,7 @@ static void tells_every_error_with_its_line(void **state)
             "factor, enabled, interval, list, sources, extra\n"
             "t.toml:12: observers.host.max_processes must be a whole number\n"
             "t.toml:11: observers.host.interval is \"0s\": it must be 1 ms to 86400000 ms\n");
-    refused(self, "pollers = 3\n",
-            "t.toml:1: pollers must be a table: [pollers]\n"
-            "t.toml:1: pollers must be a table: [pollers]\n");
+    refused(self, "pollers = 3\n", "t.toml:1: pollers must be a table: [pollers]\n");
 }
 
 static void tells_where_it_is_no_toml(void **state)

@@ -27,17 +27,33 @@
 /* What to ask of a source. Written by `reads` for every source of the membership that it wants to
  * observe. */
 typedef struct vd_reads vd_reads_t;
-/* A standing read of the source at hand: operation and target in the adapter's terms. interval_ms
- * 0: the observer's configured interval. */
+typedef struct vd_read_spec {
+    const char *op;      /* in the adapter's terms */
+    const char *target;  /* likewise */
+    vd_bytes_t args;     /* one MessagePack map, or empty */
+    int64_t interval_ms; /* 0: the observer's configured interval */
+    uint32_t keep;       /* how many of its newest samples are held, 1 to VD_KEEP_MAX; 0: 1 */
+    bool optional;       /* its failure is no failure of the source */
+} vd_read_spec_t;
+#define VD_KEEP_MAX 32
+/* A standing read of the source at hand. */
 void vd_reads_add(vd_reads_t *reads, const char *op, const char *target, int64_t interval_ms);
+void vd_reads_add_spec(vd_reads_t *reads, const vd_read_spec_t *spec);
 
-/* The newest sample of each standing read, and the answers to one-off reads of the last turn. */
+/* The newest samples of each standing read, and the answers to one-off reads. Every one-off read
+ * that a turn asked for is answered, if need be by a sample with status timed_out; an answer stays
+ * for VD_ANSWER_TURNS turns. */
 typedef struct vd_samples vd_samples_t;
+#define VD_ANSWER_TURNS 8
 size_t vd_samples_count(const vd_samples_t *samples);
+/* The newest sample of each read, in the order of sources and reads. */
 const vd_sample_record_t *vd_samples_at(const vd_samples_t *samples, size_t at);
 /* The newest sample of (source, op, target); NULL when there is none yet. */
 const vd_sample_record_t *vd_samples_find(const vd_samples_t *samples, vd_str_t source,
                                           const char *op, const char *target);
+/* The sample of the same read that came before `sample`; NULL when it is not held (see keep). */
+const vd_sample_record_t *vd_samples_before(const vd_samples_t *samples,
+                                            const vd_sample_record_t *sample);
 /* Did it arrive since the last turn that succeeded? */
 bool vd_samples_is_new(const vd_samples_t *samples, const vd_sample_record_t *sample);
 /* The sources of the membership that this observer reads. */
@@ -53,6 +69,9 @@ bool vd_turn_event(vd_turn_t *turn, const char *type, vd_bytes_t data,
 /* Asks for a one-off read of `source`; the answer is among the samples of a later turn. False when
  * full. */
 bool vd_turn_read(vd_turn_t *turn, vd_str_t source, const char *op, const char *target);
+/* The same with further arguments, one MessagePack map. */
+bool vd_turn_read_args(vd_turn_t *turn, vd_str_t source, const char *op, const char *target,
+                       vd_bytes_t args);
 /* A buffer for building `data`, cleared by each call. */
 vd_buffer_t *vd_turn_scratch(vd_turn_t *turn);
 /* The turn's time, UTC. */
@@ -72,8 +91,11 @@ typedef struct vd_observer {
     /* Makes a fresh state from the configuration. Not VD_OK is fatal, with text in `error`. */
     vd_status_t (*init)(void **state, const vd_config_t *config, char *error, size_t error_size);
     void (*destroy)(void **state);
-    /* The standing reads of one source; none: the source is not observed. */
-    void (*reads)(const void *state, const vd_source_record_t *source, vd_reads_t *reads);
+    /* The standing reads of one source; none: the source is not observed. Asked when the source
+     * comes or changes and after each turn in which it had new samples, so that what was read may
+     * lead to further reads. */
+    void (*reads)(const void *state, const vd_samples_t *samples, const vd_source_record_t *source,
+                  vd_reads_t *reads);
     vd_status_t (*turn)(const void *state, const vd_samples_t *samples, vd_turn_t *turn);
     void (*apply)(void *state, const vd_event_t *event);
     /* Writes the snapshot: one MessagePack map. */

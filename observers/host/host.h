@@ -1,0 +1,70 @@
+/* host.h: the observer host as a pure core: membership, reads, turns, commits, the feed "state".
+ *
+ * 1. Life: OPEN at the ingestor fences the life before; then the session's committed events are
+ * replayed up to the head, and those of this observer are applied; then turns run. So no event of
+ * an older life is missed or repeated.
+ * 2. A turn runs when new samples have come (VD_COALESCE_MS after the first of them) or when the
+ * interval has passed by a quarter without any. One turn is outstanding: its events are one emit
+ * frame, applied when it is committed. Until then samples coalesce: of each read the newest ones
+ * are held.
+ * 3. A turn that was late delays the next one; turns are never bunched. A turn that was full is
+ * followed at once.
+ * 4. A cycle is a turn that succeeded. Its number is the turn's; it goes on behind the highest
+ * stored one after a restart. Each cycle, and each change of an error, is an item of the feed
+ * "state".
+ * 5. A turn that fails or is rejected changes nothing: state and snapshot stay, the error is told
+ * with its stage.
+ * 6. It ends when a newer life has fenced it, or when the store is another one than its state came
+ * from.
+ */
+#ifndef VD_HOST_H
+#define VD_HOST_H
+
+#include "emit/emit.h"
+#include "readings.h"
+#include "stream/stream.h"
+#include "turn.h"
+
+#define VD_COALESCE_MS 5
+
+enum {
+    VD_HOST_PORT_BROKER = 1, /* DEALER */
+    VD_HOST_PORT_MEMBERSHIP, /* SUB */
+    VD_HOST_PORT_EMIT,       /* DEALER */
+    VD_HOST_PORT_READ,       /* DEALER */
+    VD_HOST_PORT_POLLER,     /* DEALER */
+    VD_HOST_PORT_SAMPLES,    /* SUB */
+    VD_HOST_PORT_REQUESTS,   /* ROUTER */
+    VD_HOST_PORT_CHANGES,    /* PUB */
+};
+
+/* The operation of its DO: the state is restored, the observer is ready. No answer is expected. */
+#define VD_HOST_READY 1u
+
+typedef struct vd_host_options {
+    const vd_observer_t *observer;
+    const vd_config_t *config; /* for the observer's init */
+    const char *name;          /* of the actor; also the producer */
+    const char *session;
+    uint64_t inc;
+    int64_t interval_ms;
+    uint32_t history; /* cycles */
+    const char *broker_control;
+    const char *broker_membership;
+    const char *ingestor_emit;
+    const char *ingestor_read;
+} vd_host_options_t;
+
+typedef struct vd_host vd_host_t;
+
+/* Makes the core; options are copied, observer and config stay the caller's. NULL with text in
+ * `error` when the observer's init fails or there is no memory. */
+vd_host_t *vd_host_new(const vd_host_options_t *options, char *error, size_t error_size);
+void vd_host_destroy(vd_host_t **self);
+vd_step_fn vd_host_step;
+
+/* For tests: the state, and the number of the last cycle. */
+const void *vd_host_state(const vd_host_t *self);
+uint64_t vd_host_cycle(const vd_host_t *self);
+
+#endif

@@ -1,0 +1,121 @@
+/* main.c: the process of an observer: options, configuration, sockets around the host core. */
+#include "host.h"
+#include "kit/actor.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { ROWS_MAX = 64 };
+
+static const vd_config_row_t host_rows[] = {
+    {"enabled", VD_CONFIG_BOOL, "true", 0, 0, "whether the supervisor runs this observer", NULL},
+    {"interval", VD_CONFIG_DURATION, "1s", 10, 86400000, "between reads, and between turns", NULL},
+    {"history", VD_CONFIG_INT, "64", 1, VD_FEED_HISTORY_ITEMS_MAX,
+     "cycles that are held for readers of its changes", NULL},
+    {0}};
+
+/* The host's rows and the observer's own, as one table. */
+static void join_rows(const vd_observer_t *observer, vd_config_row_t rows[ROWS_MAX + 1])
+{
+    size_t count = 0;
+    for (const vd_config_row_t *row = host_rows; row->key; row++)
+        rows[count++] = *row;
+    for (const vd_config_row_t *row = observer->config; row && row->key; row++) {
+        assert(count < ROWS_MAX);
+        rows[count++] = *row;
+    }
+    rows[count] = (vd_config_row_t){0};
+}
+
+static void perform(void *arg, vd_actor_t *actor, const vd_effect_t *effect)
+{
+    (void)arg;
+    assert(effect->kind == VD_EFFECT_DO && effect->id == VD_HOST_READY);
+    vd_actor_ready(actor);
+}
+
+static int run(vd_actor_t *actor, vd_host_t *host)
+{
+    static const vd_port_t ports[] = {
+        {VD_HOST_PORT_BROKER, VD_PORT_DEALER, "broker"},
+        {VD_HOST_PORT_MEMBERSHIP, VD_PORT_SUB, "membership"},
+        {VD_HOST_PORT_EMIT, VD_PORT_DEALER, "emit"},
+        {VD_HOST_PORT_READ, VD_PORT_DEALER, "read"},
+        {VD_HOST_PORT_POLLER, VD_PORT_DEALER, "poller"},
+        {VD_HOST_PORT_SAMPLES, VD_PORT_SUB, "samples"},
+        {VD_HOST_PORT_REQUESTS, VD_PORT_ROUTER, "requests"},
+        {VD_HOST_PORT_CHANGES, VD_PORT_PUB, "changes"},
+    };
+    vd_core_spec_t core = {.name = "observer",
+                           .step = vd_host_step,
+                           .state = host,
+                           .ports = ports,
+                           .port_count = sizeof ports / sizeof ports[0],
+                           .perform = perform};
+    vd_actor_hold_ready(actor);
+    if (vd_actor_add_core(actor, &core) < 0)
+        return vd_status_exit_code(VD_FAILED);
+    return vd_actor_run(actor);
+}
+
+static vd_host_t *make_host(vd_actor_t *actor, const vd_observer_t *observer, const char *table,
+                            char *error, size_t error_size)
+{
+    char endpoints[4][VD_ENDPOINT_BYTES_MAX + 1];
+    const vd_paths_t *paths = vd_actor_paths(actor);
+    const vd_config_t *config = vd_actor_config(actor);
+    vd_paths_endpoint(paths, "broker", "control", endpoints[0]);
+    vd_paths_endpoint(paths, "broker", "membership", endpoints[1]);
+    vd_paths_endpoint(paths, "ingestor", "emit", endpoints[2]);
+    vd_paths_endpoint(paths, "ingestor", "read", endpoints[3]);
+    vd_host_options_t options = {
+        .observer = observer,
+        .config = config,
+        .name = vd_actor_name(actor),
+        .session = vd_actor_session(actor),
+        .inc = vd_actor_inc(actor),
+        .interval_ms = vd_config_duration_ms(config, table, "interval"),
+        .history = (uint32_t)vd_config_int(config, table, "history"),
+        .broker_control = endpoints[0],
+        .broker_membership = endpoints[1],
+        .ingestor_emit = endpoints[2],
+        .ingestor_read = endpoints[3],
+    };
+    return vd_host_new(&options, error, error_size);
+}
+
+int vd_observer_main(int argc, char **argv, const vd_observer_t *observer)
+{
+    assert(observer && observer->name && observer->init && observer->turn && observer->apply);
+    char path[VD_NAME_BYTES_MAX + 16], error[VD_TEXT_BYTES_MAX + 1] = "";
+    vd_config_row_t rows[ROWS_MAX + 1];
+    int exit_code = 0;
+    snprintf(path, sizeof path, "observers.%s", observer->name);
+    join_rows(observer, rows);
+    vd_config_table_t table = {path, observer->summary, rows};
+    vd_actor_spec_t spec = {.kind = "observer",
+                            .default_name = observer->name,
+                            .registers = true,
+                            .config = &table,
+                            .config_count = 1};
+    vd_actor_t *actor = vd_actor_new(argc, argv, &spec, &exit_code);
+    if (!actor)
+        return exit_code;
+    if (vd_actor_session(actor)[0] == 0) {
+        fprintf(stderr, "vedette-observer-%s: no session to write to: give --session ID\n",
+                observer->name);
+        vd_actor_destroy(&actor);
+        return vd_status_exit_code(VD_USAGE);
+    }
+    vd_host_t *host = make_host(actor, observer, path, error, sizeof error);
+    if (host) {
+        exit_code = run(actor, host);
+    } else {
+        fprintf(stderr, "vedette-observer-%s: cannot begin: %s\n", observer->name, error);
+        exit_code = vd_status_exit_code(VD_CONFIG);
+    }
+    vd_actor_destroy(&actor);
+    vd_host_destroy(&host);
+    return exit_code;
+}

@@ -1,0 +1,183 @@
+/* report.c: what the observer tells: its snapshot and the items of its feed "state". */
+#include "host_state.h"
+
+#include <assert.h>
+
+enum {
+    SOURCES_TOLD_MAX = 512, /* in a snapshot */
+    ERROR_TOLD_MAX = 200,   /* bytes of a source's error */
+};
+
+static void write_time(vd_buffer_t *out, const char *key, int64_t wall_ms)
+{
+    char text[VD_TS_SIZE];
+    vd_write_text(out, key);
+    if (wall_ms <= 0) {
+        vd_write_nil(out);
+        return;
+    }
+    vd_ts_format(wall_ms, text);
+    vd_write_text(out, text);
+}
+
+static void write_position(vd_buffer_t *out, const vd_position_t *position)
+{
+    vd_write_text(out, "position");
+    vd_write_map(out, 4);
+    vd_write_pair_text(out, "store", position->store);
+    vd_write_pair_u64(out, "index", position->index);
+    vd_write_pair_u64(out, "offset", position->offset);
+    vd_write_pair_u64(out, "chain", position->chain);
+}
+
+static void write_fault(vd_buffer_t *out, const vd_faults_t *faults, vd_stage_t stage)
+{
+    const vd_fault_t *fault = &faults->stages[stage];
+    vd_write_map(out, 5);
+    vd_write_pair_text(out, "stage", vd_stage_name(stage));
+    vd_write_pair_text(out, "text", fault->text);
+    write_time(out, "at", fault->at_ms);
+    write_time(out, "recovered_at", fault->recovered_ms);
+    vd_write_pair_u64(out, "count", fault->count);
+}
+
+static void write_faults(vd_buffer_t *out, const vd_faults_t *faults)
+{
+    uint32_t count = 0;
+    int newest = vd_faults_newest(faults);
+    vd_write_text(out, "error");
+    if (newest < 0)
+        vd_write_nil(out);
+    else
+        write_fault(out, faults, (vd_stage_t)newest);
+    for (int stage = 0; stage < VD_STAGE_COUNT; stage++)
+        count += faults->stages[stage].text[0] != 0;
+    vd_write_text(out, "errors");
+    vd_write_array(out, count);
+    for (int stage = 0; stage < VD_STAGE_COUNT; stage++)
+        if (faults->stages[stage].text[0])
+            write_fault(out, faults, (vd_stage_t)stage);
+}
+
+/* A source is as well as the worst of its reads that are not optional, and as old as its newest
+ * good sample. */
+static void write_source(vd_buffer_t *out, const vd_observed_t *source, int64_t now_ms)
+{
+    const vd_sample_record_t *bad = NULL;
+    vd_status_t refused = VD_OK;
+    int64_t good_ms = -1;
+    bool waits = true;
+    for (uint32_t at = 0; at < source->slot_count; at++) {
+        const vd_slot_t *slot = source->slots[at];
+        if (!slot->standing)
+            continue;
+        if (slot->status != VD_OK && refused == VD_OK)
+            refused = slot->status;
+        if (slot->count == 0)
+            continue;
+        waits = false;
+        const vd_sample_record_t *sample = &slot->kept[0]->record;
+        if (vd_str_is(sample->status, "ok"))
+            good_ms = sample->at_ms > good_ms ? sample->at_ms : good_ms;
+        else if (!slot->wish.optional && !bad)
+            bad = sample;
+    }
+    vd_write_map(out, 4);
+    vd_write_pair_str(out, "name", source->record.name);
+    vd_write_text(out, "age_ms");
+    if (good_ms < 0)
+        vd_write_nil(out);
+    else
+        vd_write_u64(out, now_ms > good_ms ? (uint64_t)(now_ms - good_ms) : 0);
+    vd_write_text(out, "status");
+    if (refused != VD_OK)
+        vd_write_text(out, vd_status_name(refused));
+    else if (bad)
+        vd_write_str(out, bad->status);
+    else
+        vd_write_text(out, waits ? "waiting" : "ok");
+    vd_str_t error = bad ? bad->error : vd_str("");
+    if (error.size > ERROR_TOLD_MAX)
+        error.size = ERROR_TOLD_MAX;
+    vd_write_pair_str(out, "error", error);
+}
+
+static void write_sources(vd_buffer_t *out, const vd_samples_t *samples, int64_t now_ms)
+{
+    size_t count = vd_samples_source_count(samples);
+    if (count > SOURCES_TOLD_MAX)
+        count = SOURCES_TOLD_MAX;
+    vd_write_text(out, "sources");
+    vd_write_array(out, (uint32_t)count);
+    for (size_t at = 0; at < count; at++)
+        write_source(out, vd_samples_source(samples, vd_samples_source_at(samples, at)->name),
+                     now_ms);
+}
+
+static const char *phase_name(vd_host_phase_t phase)
+{
+    return phase == VD_HOST_OPENING     ? "opening"
+           : phase == VD_HOST_RESTORING ? "restoring"
+                                        : "running";
+}
+
+void vd_host_write_snapshot(void *arg, vd_buffer_t *out)
+{
+    vd_host_t *self = arg;
+    assert(self && out);
+    vd_write_map(out, 11);
+    vd_write_pair_text(out, "observer", self->name);
+    vd_write_pair_text(out, "session", self->session);
+    vd_write_pair_text(out, "phase", phase_name(self->phase));
+    vd_write_pair_u64(out, "cycle", self->cycle);
+    write_time(out, "at", self->cycle_ms);
+    write_position(out, &self->position);
+    vd_write_pair_i64(out, "turn_ms", self->turn_ms);
+    write_sources(out, self->samples, self->wall_ms);
+    write_faults(out, &self->faults);
+    vd_write_text(out, "state");
+    if (self->view.size > 0)
+        vd_write_raw(out, vd_buffer_view(&self->view));
+    else
+        vd_write_nil(out);
+}
+
+static void write_events(vd_buffer_t *out, vd_bytes_t run, uint32_t count, uint64_t last_seq)
+{
+    vd_entry_t entry;
+    vd_event_t event;
+    uint64_t at = 0;
+    vd_write_text(out, "events");
+    vd_write_array(out, count);
+    while (at < count && vd_run_next(&run, &entry) == VD_OK) {
+        vd_status_t status = vd_event_read(entry.event, &event);
+        assert(status == VD_OK); /* turn.c wrote it */
+        at++;
+        vd_write_map(out, 3);
+        vd_write_pair_u64(out, "seq", last_seq ? last_seq - count + at : 0);
+        vd_write_pair_str(out, "type", event.type);
+        vd_write_text(out, "data");
+        vd_write_raw(out, event.data);
+    }
+    assert(at == count);
+}
+
+void vd_host_publish(vd_host_t *self, vd_now_t now, uint64_t seq, vd_bytes_t run, uint32_t count,
+                     vd_effects_t *effects)
+{
+    int newest = vd_faults_newest(&self->faults);
+    vd_buffer_t *out = &self->scratch;
+    vd_buffer_clear(out);
+    vd_write_map(out, newest < 0 ? 4 : 5);
+    vd_write_pair_u64(out, "cycle", self->cycle);
+    write_time(out, "at", now.wall_ms);
+    write_position(out, &self->position);
+    write_events(out, run, count, seq);
+    if (newest >= 0) {
+        vd_write_text(out, "error");
+        write_fault(out, &self->faults, (vd_stage_t)newest);
+    }
+    assert(!out->full && out->size <= self->publisher.bytes_max / 2);
+    self->published_faults = self->faults.changes;
+    vd_feed_publish(&self->publisher, effects, vd_buffer_view(out));
+}

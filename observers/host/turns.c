@@ -1,0 +1,174 @@
+/* turns.c: when a turn runs, and what becomes of it. */
+#include "host_state.h"
+
+#include <assert.h>
+
+static int64_t interval_us(const vd_host_t *self)
+{
+    return self->options.interval_ms * 1000;
+}
+
+/* When the next turn is due; -1: not before something happens. */
+static int64_t due_us(const vd_host_t *self)
+{
+    if (self->phase != VD_HOST_RUNNING || self->outstanding)
+        return -1;
+    if (self->turn_us == 0 && self->new_us == 0)
+        return -1;
+    int64_t rest_us = self->turn_us ? self->turn_us + interval_us(self) : self->new_us;
+    if (self->failed)
+        return rest_us;
+    if (self->again)
+        return self->turn_us;
+    if (self->new_us == 0)
+        return rest_us + interval_us(self) / 4;
+    int64_t coalesced_us = self->new_us + VD_COALESCE_MS * 1000;
+    int64_t spaced_us = self->turn_us ? self->turn_us + interval_us(self) / 10 : 0;
+    return self->urgent || coalesced_us > spaced_us ? coalesced_us : spaced_us;
+}
+
+bool vd_host_is_turn_due(const vd_host_t *self, vd_now_t now)
+{
+    int64_t at_us = due_us(self);
+    return at_us >= 0 && now.mono_us >= at_us;
+}
+
+void vd_host_schedule(vd_host_t *self, vd_now_t now, vd_effects_t *effects)
+{
+    int64_t at_us = due_us(self);
+    if (at_us < 0)
+        vd_effects_timer_clear(effects, VD_HOST_TIMER_TURN);
+    else
+        vd_effects_timer(effects, VD_HOST_TIMER_TURN, at_us > now.mono_us ? at_us : now.mono_us);
+}
+
+/* Draws the view; what does not fit leaves the last good one in place. */
+static void draw(vd_host_t *self, vd_now_t now)
+{
+    vd_buffer_clear(&self->drawing);
+    self->observer->view(self->state, self->samples, &self->drawing);
+    if (self->drawing.full || vd_scan_exact(vd_buffer_view(&self->drawing), VD_DEPTH_MAX - 2)) {
+        vd_faults_set(
+            &self->faults, VD_STAGE_TURN, now.wall_ms,
+            "the snapshot of observer %s is over %d bytes or not one value; the last good "
+            "one is kept",
+            self->name, VD_VIEW_BYTES_MAX);
+        return;
+    }
+    vd_buffer_t good = self->drawing;
+    self->drawing = self->view;
+    self->view = good;
+}
+
+static void complete(vd_host_t *self, vd_now_t now, uint64_t seq, vd_effects_t *effects)
+{
+    uint64_t seen = self->samples->seen;
+    self->cycle = self->turn.number;
+    self->cycle_ms = self->turn.now_ms;
+    self->turn_ms = (now.mono_us - self->turn_us) / 1000;
+    self->again = self->turn.full;
+    self->failed = false;
+    vd_faults_clear(&self->faults, VD_STAGE_TURN, now.wall_ms);
+    vd_samples_turned(self->samples, self->turn_serial);
+    for (uint32_t at = 0; at < self->samples->source_count; at++)
+        if (self->samples->sources[at]->touched > seen)
+            self->samples->sources[at]->declared = false;
+    draw(self, now);
+    vd_host_publish(self, now, seq, vd_buffer_view(&self->turn.run), self->turn.count, effects);
+    if (vd_samples_have_new(self->samples) && self->new_us == 0)
+        self->new_us = now.mono_us;
+}
+
+static void fail(vd_host_t *self, vd_now_t now, vd_stage_t stage, const char *what,
+                 const char *text, vd_effects_t *effects)
+{
+    self->failed = true;
+    self->again = false;
+    if (vd_faults_set(&self->faults, stage, now.wall_ms, "%s%s%s", what, text[0] ? ": " : "", text))
+        vd_effects_log(effects, VD_WARN, "turn %llu: %s", (unsigned long long)self->turn.number,
+                       self->faults.stages[stage].text);
+}
+
+static void ask_reads(vd_host_t *self, vd_now_t now)
+{
+    vd_bytes_t rest = vd_buffer_view(&self->turn.reads);
+    vd_value_t value;
+    vd_read_record_t read;
+    while (vd_value_next(&rest, &value)) {
+        vd_status_t status = vd_record_decode(value.raw, VD_RECORD_read, &read);
+        assert(status == VD_OK); /* turn.c wrote it */
+        vd_readings_once(&self->readings, now, &read);
+    }
+}
+
+void vd_host_run_turn(vd_host_t *self, vd_now_t now, vd_effects_t *effects)
+{
+    assert(self->phase == VD_HOST_RUNNING && !self->outstanding);
+    self->turn_us = now.mono_us > 0 ? now.mono_us : 1;
+    self->new_us = 0;
+    self->urgent = false;
+    self->turn_serial = self->samples->serial;
+    vd_turn_begin(&self->turn, self->cycle + 1, now.wall_ms);
+    vd_status_t status = self->observer->turn(self->state, self->samples, &self->turn);
+    if (status != VD_OK || self->turn.bad) {
+        fail(self, now, VD_STAGE_TURN, vd_status_text(status != VD_OK ? status : VD_BAD_EVENT),
+             self->turn.text, effects);
+        return;
+    }
+    ask_reads(self, now);
+    if (self->turn.count == 0) {
+        complete(self, now, 0, effects);
+        return;
+    }
+    status = vd_emit_offer(self->emit, now, vd_str(self->session), vd_buffer_view(&self->turn.run),
+                           self->turn.count, self->turn.number, effects);
+    if (status == VD_OK)
+        self->outstanding = true;
+    else
+        fail(self, now, VD_STAGE_COMMIT, "the events cannot be sent", vd_status_text(status),
+             effects);
+}
+
+/* Applies the events of the turn, which are on disk. */
+static void apply_events(vd_host_t *self, uint64_t last_seq)
+{
+    vd_bytes_t run = vd_buffer_view(&self->turn.run);
+    vd_entry_t entry;
+    uint64_t at = 0;
+    while (vd_run_next(&run, &entry) == VD_OK) {
+        vd_event_t event = {0};
+        vd_status_t status = vd_event_read(entry.event, &event);
+        assert(status == VD_OK); /* turn.c wrote it */
+        at++;
+        event.session = vd_str(self->session);
+        event.seq = last_seq ? last_seq - self->turn.count + at : 0;
+        self->observer->apply(self->state, &event);
+    }
+    assert(at == self->turn.count);
+}
+
+void vd_host_outcome(void *arg, vd_now_t now, const vd_outcome_t *outcome, vd_effects_t *effects)
+{
+    vd_host_t *self = arg;
+    assert(self->outstanding && outcome->token == self->turn.number);
+    assert(outcome->count == self->turn.count);
+    self->outstanding = false;
+    if (outcome->status != VD_OK) {
+        fail(self, now, VD_STAGE_COMMIT, vd_status_text(outcome->status), outcome->text, effects);
+        return;
+    }
+    if (self->position.store[0] && strcmp(self->position.store, outcome->position.store) != 0) {
+        self->ended = true;
+        vd_effects_exit(effects, VD_WENT_BACK,
+                        "the store is now %s, the state came from %s: start again from the store",
+                        outcome->position.store, self->position.store);
+        return;
+    }
+    bool known = outcome->mark == outcome->first + outcome->count - 1 &&
+                 strcmp(outcome->session, self->session) == 0 && outcome->seq >= self->turn.count;
+    uint64_t seq = known ? outcome->seq : 0;
+    vd_faults_clear(&self->faults, VD_STAGE_COMMIT, now.wall_ms);
+    self->position = outcome->position;
+    apply_events(self, seq);
+    complete(self, now, seq, effects);
+}

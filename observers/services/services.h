@@ -1,0 +1,9 @@
+/* services.h: the observer of listening TCP services. */
+#ifndef VD_SERVICES_H
+#define VD_SERVICES_H
+
+#include "observer.h"
+
+extern const vd_observer_t vd_services_observer;
+
+#endif

@@ -88,6 +88,18 @@ bool vd_turn_event(vd_turn_t *self, const char *type, vd_bytes_t data,
     return true;
 }
 
+/* Is the read that was written at `place` there already? */
+static bool is_asked(const vd_turn_t *self, size_t place)
+{
+    vd_bytes_t rest = vd_bytes(self->reads.data, place);
+    vd_bytes_t last = vd_bytes(self->reads.data + place, self->reads.size - place);
+    vd_value_t value;
+    while (vd_value_next(&rest, &value))
+        if (vd_bytes_equal(value.raw, last))
+            return true;
+    return false;
+}
+
 bool vd_turn_read_args(vd_turn_t *self, vd_str_t source, const char *op, const char *target,
                        vd_bytes_t args)
 {
@@ -96,14 +108,16 @@ bool vd_turn_read_args(vd_turn_t *self, vd_str_t source, const char *op, const c
     vd_read_record_t read = {
         .source = source, .op = vd_str(op), .target = vd_str(target), .args = args};
     size_t before = self->reads.size;
-    if (self->read_count == VD_TURN_READS_MAX)
-        return false;
     if (vd_record_encode(VD_RECORD_read, &read, &self->reads) != VD_OK || self->reads.full) {
         vd_buffer_cut(&self->reads, before);
         return false;
     }
-    self->read_count++;
-    return true;
+    bool asked = is_asked(self, before);
+    if (asked || self->read_count == VD_TURN_READS_MAX)
+        vd_buffer_cut(&self->reads, before);
+    else
+        self->read_count++;
+    return asked || self->reads.size > before;
 }
 
 bool vd_turn_read(vd_turn_t *self, vd_str_t source, const char *op, const char *target)

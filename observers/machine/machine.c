@@ -24,7 +24,7 @@ static const vd_config_row_t rows[] = {
      NULL},
     {"disk_filling_percent", VD_CONFIG_FLOAT, "90", 0, 100, "disk_filling: used space", NULL},
     {"disk_normal_percent", VD_CONFIG_FLOAT, "85", 0, 100, "disk_normal: back to this", NULL},
-    {"disk_interval", VD_CONFIG_DURATION, "5s", 10, 86400000, "between looks at a disk", NULL},
+    {"disk_interval", VD_CONFIG_DURATION, "\"5s\"", 10, 86400000, "between looks at a disk", NULL},
     {"interfaces_ignored", VD_CONFIG_LIST, "[\"veth*\"]", 0, 0,
      "patterns of network interfaces that are left out", NULL},
     {0}};

@@ -12,7 +12,7 @@ static int compare_names(const char *a, vd_str_t b)
 }
 
 uint32_t vd_services_place(const vd_services_t *self, vd_str_t source, const vd_listener_t *at,
-                        bool *found)
+                           bool *found)
 {
     assert(self && at && found);
     uint32_t low = 0, high = self->count;

@@ -32,7 +32,7 @@ typedef struct vd_services {
 
 /* The place of (source, at), or where it would go. */
 uint32_t vd_services_place(const vd_services_t *self, vd_str_t source, const vd_listener_t *at,
-                        bool *found);
+                           bool *found);
 /* Adds or replaces. False without memory. */
 bool vd_services_put(vd_services_t *self, const vd_service_t *service);
 void vd_services_remove(vd_services_t *self, vd_str_t source, const vd_listener_t *at);

@@ -1,0 +1,184 @@
+/* observer_fixture.c: an observer without its host. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "laws/observer_fixture.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+void vd_bench_open(vd_bench_t *self, const vd_observer_t *observer, const char *toml)
+{
+    char error[VD_TEXT_BYTES_MAX + 1];
+    *self = (vd_bench_t){.observer = observer, .wall_ms = 1700000000000};
+    snprintf(self->path, sizeof self->path, "observers.%s", observer->name);
+    vd_config_table_t table = {self->path, "", observer->config};
+    vd_buffer_t errors;
+    vd_buffer_init(&errors, 4096);
+    assert_int_equal(vd_config_parse("test", vd_str(toml), &table, 1, &self->config, &errors),
+                     VD_OK);
+    vd_buffer_free(&errors);
+    assert_int_equal(observer->init(&self->state, self->config, error, sizeof error), VD_OK);
+    self->samples = vd_samples_new();
+    vd_turn_init(&self->turn, observer->name);
+    vd_buffer_init(&self->log, 1 << 26);
+    vd_source_record_t source = {
+        .name = vd_str("local"), .adapter = vd_str("file"), .address = vd_str("/"), .inc = 1};
+    assert_non_null(vd_samples_set_source(self->samples, &source));
+    vd_bench_declare(self);
+}
+
+void vd_bench_close(vd_bench_t *self)
+{
+    self->observer->destroy(&self->state);
+    vd_samples_destroy(&self->samples);
+    vd_turn_free(&self->turn);
+    vd_buffer_free(&self->log);
+    vd_config_destroy(&self->config);
+}
+
+void *vd_bench_fresh(const vd_bench_t *self)
+{
+    void *state = NULL;
+    char error[VD_TEXT_BYTES_MAX + 1];
+    assert_int_equal(self->observer->init(&state, self->config, error, sizeof error), VD_OK);
+    return state;
+}
+
+static vd_observed_t *source_of(const vd_bench_t *self)
+{
+    return vd_samples_source(self->samples, vd_str("local"));
+}
+
+void vd_bench_declare(vd_bench_t *self)
+{
+    vd_reads_t reads;
+    vd_observed_t *source = source_of(self);
+    vd_reads_open(&reads);
+    self->observer->reads(self->state, self->samples, &source->record, &reads);
+    vd_samples_declare(self->samples, source, &reads);
+    vd_reads_close(&reads);
+}
+
+static void put(vd_bench_t *self, vd_slot_t *slot, const char *status, vd_bytes_t meta,
+                vd_bytes_t content)
+{
+    vd_buffer_t bytes;
+    vd_buffer_init(&bytes, 4 << 20);
+    self->wall_ms += 7;
+    vd_sample_record_t record = {.source = vd_str("local"),
+                                 .source_inc = 1,
+                                 .op = vd_str(slot->wish.op),
+                                 .target = vd_str(slot->wish.target),
+                                 .n = ++self->n,
+                                 .at_ms = self->wall_ms,
+                                 .status = vd_str(status),
+                                 .meta = meta,
+                                 .content = content};
+    assert_int_equal(vd_record_encode(VD_RECORD_sample, &record, &bytes), VD_OK);
+    assert_true(vd_samples_put(self->samples, slot, vd_buffer_view(&bytes)));
+    vd_buffer_free(&bytes);
+}
+
+static vd_slot_t *slot_of(const vd_bench_t *self, const char *op, const char *target)
+{
+    const vd_observed_t *source = source_of(self);
+    for (uint32_t at = 0; at < source->slot_count; at++) {
+        vd_slot_t *slot = source->slots[at];
+        if (slot->standing && strcmp(slot->wish.op, op) == 0 &&
+            strcmp(slot->wish.target, target) == 0)
+            return slot;
+    }
+    return NULL;
+}
+
+void vd_bench_put_bytes(vd_bench_t *self, const char *op, const char *target, vd_bytes_t meta,
+                        vd_bytes_t content)
+{
+    vd_slot_t *slot = slot_of(self, op, target);
+    if (slot)
+        put(self, slot, "ok", meta, content);
+}
+
+void vd_bench_put(vd_bench_t *self, const char *op, const char *target, const char *text)
+{
+    vd_slot_t *slot = slot_of(self, op, target);
+    if (slot)
+        put(self, slot, text ? "ok" : "io", vd_bytes(NULL, 0), vd_str(text));
+}
+
+void vd_bench_answer(vd_bench_t *self, const vd_read_record_t *read, const char *status,
+                     vd_bytes_t content)
+{
+    vd_slot_t *slot = vd_samples_answer(self->samples, source_of(self), read);
+    assert_non_null(slot);
+    put(self, slot, status, vd_bytes(NULL, 0), content);
+}
+
+vd_status_t vd_bench_turn(vd_bench_t *self)
+{
+    vd_turn_begin(&self->turn, ++self->number, self->wall_ms);
+    vd_status_t status = self->observer->turn(self->state, self->samples, &self->turn);
+    assert_false(self->turn.bad);
+    return status;
+}
+
+void vd_bench_apply(const vd_observer_t *observer, void *state, vd_bytes_t run)
+{
+    vd_entry_t entry;
+    vd_event_t event;
+    while (vd_run_next(&run, &entry) == VD_OK) {
+        assert_int_equal(vd_event_read(entry.event, &event), VD_OK);
+        observer->apply(state, &event);
+    }
+    assert_int_equal(run.size, 0);
+}
+
+void vd_bench_commit(vd_bench_t *self)
+{
+    vd_bytes_t run = vd_buffer_view(&self->turn.run);
+    vd_bench_apply(self->observer, self->state, run);
+    if (run.size > 0)
+        assert_true(vd_buffer_add(&self->log, run.data, run.size));
+    vd_samples_turned(self->samples, self->samples->serial);
+    vd_bench_declare(self);
+}
+
+bool vd_bench_next_read(vd_bytes_t *rest, vd_read_record_t *read)
+{
+    vd_value_t value;
+    if (!vd_value_next(rest, &value))
+        return false;
+    assert_int_equal(vd_record_decode(value.raw, VD_RECORD_read, read), VD_OK);
+    return true;
+}
+
+vd_event_t vd_bench_event(const vd_bench_t *self, uint32_t at)
+{
+    vd_bytes_t run = vd_buffer_view(&self->turn.run);
+    vd_entry_t entry;
+    vd_event_t event = {0};
+    assert_true(at < self->turn.count);
+    for (uint32_t skip = 0; skip <= at; skip++)
+        assert_int_equal(vd_run_next(&run, &entry), VD_OK);
+    assert_int_equal(vd_event_read(entry.event, &event), VD_OK);
+    return event;
+}
+
+const char *vd_bench_text(vd_bench_t *self, vd_buffer_t *out)
+{
+    vd_buffer_clear(out);
+    for (uint32_t at = 0; at < self->turn.count; at++) {
+        vd_event_t event = vd_bench_event(self, at);
+        vd_buffer_add(out, event.type.data, event.type.size);
+        vd_buffer_add(out, " ", 1);
+        vd_value_json(out, event.data);
+        vd_buffer_add(out, "\n", 1);
+    }
+    vd_buffer_add(out, "", 1);
+    assert_false(out->full);
+    return (const char *)out->data;
+}

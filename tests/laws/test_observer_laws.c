@@ -1,0 +1,390 @@
+/* test_observer_laws.c: the laws of the observer contract, on random worlds, for every observer.
+ *
+ * 1. A turn is pure: the same state and samples give the same bytes.
+ * 2. A turn is quiet once its events are applied: the same samples give no event again.
+ * 3. load(save(s)) + apply(later) is s, wherever the cut is.
+ * 4. A fresh state with every event applied is s, and its turn on the same samples is quiet: a restart
+ *    neither repeats nor omits.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "core/core.h"
+#include "laws/observer_fixture.h"
+#include "machine/machine.h"
+#include "services/services.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { WORLDS = 150, STEPS = 60, PORTS = 12, INTERFACES = 5, DISKS = 4 };
+
+typedef struct world {
+    uint64_t seed;
+    /* services */
+    uint64_t inodes[PORTS]; /* 0: does not listen */
+    uint64_t next_inode;
+    /* machine */
+    bool interfaces[INTERFACES];
+    bool disks[DISKS];
+} world_t;
+
+static uint32_t below(world_t *world, uint32_t limit)
+{
+    return (uint32_t)(vd_random_next(&world->seed) % limit);
+}
+
+static void add_text(vd_buffer_t *out, const char *format, ...)
+{
+    char text[512];
+    va_list args;
+    va_start(args, format);
+    int size = vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    assert_true(size >= 0 && (size_t)size < sizeof text);
+    assert_true(vd_buffer_add(out, text, (size_t)size));
+}
+
+/* ---- a world of services ---- */
+
+static void show_table(vd_bench_t *bench, world_t *world, bool six)
+{
+    vd_buffer_t text;
+    vd_buffer_init(&text, 1 << 20);
+    add_text(&text, "  sl  local_address rem_address   st\n");
+    for (uint32_t at = 0; at < PORTS; at++) {
+        if (world->inodes[at] == 0 || (at % 3 == 2) != six)
+            continue;
+        add_text(&text,
+                 " %3u: %s:%04X %s:0000 0A 00000000:00000000 00:00000000 00000000 0 0 %llu 1\n", at,
+                 six ? "00000000000000000000000001000000" : "0100007F", 8000 + at / 2,
+                 six ? "00000000000000000000000000000000" : "00000000",
+                 (unsigned long long)world->inodes[at]);
+    }
+    vd_bench_put_bytes(bench, "read", six ? "/proc/net/tcp6" : "/proc/net/tcp", vd_bytes(NULL, 0),
+                       vd_buffer_view(&text));
+    vd_buffer_free(&text);
+}
+
+static void move_services(vd_bench_t *bench, world_t *world)
+{
+    for (uint32_t moves = below(world, 4); moves > 0; moves--) {
+        uint32_t at = below(world, PORTS);
+        world->inodes[at] = world->inodes[at] && below(world, 2) ? 0 : ++world->next_inode;
+    }
+    for (int six = 0; six <= 1; six++) {
+        uint32_t fate = below(world, 8);
+        if (fate == 0)
+            vd_bench_put(bench, "read", six ? "/proc/net/tcp6" : "/proc/net/tcp", NULL);
+        else if (fate > 1)
+            show_table(bench, world, six);
+    }
+}
+
+static void answer_services(vd_bench_t *bench, world_t *world, const vd_read_record_t *read)
+{
+    vd_buffer_t out;
+    uint32_t count = 0;
+    vd_buffer_init(&out, 1 << 20);
+    if (below(world, 10) == 0) {
+        vd_bench_answer(bench, read, "timed_out", vd_bytes(NULL, 0));
+        return;
+    }
+    if (!vd_str_is(read->op, "links")) {
+        vd_bench_answer(bench, read, "ok", vd_str("server\n"));
+        return;
+    }
+    for (uint32_t at = 0; at < PORTS; at++)
+        count += world->inodes[at] % 4 != 0;
+    vd_write_array(&out, count);
+    for (uint32_t at = 0; at < PORTS; at++) {
+        char path[64], target[64];
+        if (world->inodes[at] % 4 == 0)
+            continue; /* of another user */
+        snprintf(path, sizeof path, "/proc/%llu/fd/3", (unsigned long long)world->inodes[at] + 7);
+        snprintf(target, sizeof target, "socket:[%llu]", (unsigned long long)world->inodes[at]);
+        vd_write_array(&out, 2);
+        vd_write_text(&out, path);
+        vd_write_text(&out, target);
+    }
+    vd_bench_answer(bench, read, "ok", vd_buffer_view(&out));
+    vd_buffer_free(&out);
+}
+
+/* ---- a world of a machine ---- */
+
+static void show_network(vd_bench_t *bench, world_t *world)
+{
+    vd_buffer_t text;
+    vd_buffer_init(&text, 1 << 16);
+    add_text(&text, "Inter-|   Receive\n face |bytes\n");
+    for (uint32_t at = 0; at < INTERFACES; at++) {
+        char target[64];
+        if (below(world, 6) == 0)
+            world->interfaces[at] = !world->interfaces[at];
+        if (world->interfaces[at])
+            add_text(&text, "%s%u: %u 1 0 0 0 0 0 0 %u 1 0 0 0 0 0 0\n", at == 4 ? "veth" : "eth",
+                     at, below(world, 100000), below(world, 100000));
+        snprintf(target, sizeof target, "/sys/class/net/eth%u/operstate", at);
+        if (below(world, 3) == 0)
+            vd_bench_put(bench, "read", target, below(world, 2) ? "up\n" : "down\n");
+    }
+    vd_bench_put_bytes(bench, "read", "/proc/net/dev", vd_bytes(NULL, 0), vd_buffer_view(&text));
+    vd_buffer_free(&text);
+}
+
+static void show_disks(vd_bench_t *bench, world_t *world)
+{
+    vd_buffer_t text, meta;
+    vd_buffer_init(&text, 1 << 16);
+    vd_buffer_init(&meta, 1 << 16);
+    add_text(&text, "proc /proc proc rw 0 0\n");
+    for (uint32_t at = 0; at < DISKS; at++) {
+        char path[32];
+        if (below(world, 10) == 0)
+            world->disks[at] = !world->disks[at];
+        snprintf(path, sizeof path, "/disk%u", at);
+        if (world->disks[at])
+            add_text(&text, "/dev/sd%u %s ext4 rw 0 0\n", at, path);
+        vd_buffer_clear(&meta);
+        vd_write_map(&meta, 3);
+        vd_write_pair_u64(&meta, "total", 100);
+        vd_write_pair_u64(&meta, "free", below(world, 3) * 8 + 2);
+        vd_write_pair_u64(&meta, "avail", 2);
+        vd_bench_put_bytes(bench, "space", path, vd_buffer_view(&meta), vd_bytes(NULL, 0));
+    }
+    vd_bench_put_bytes(bench, "read", "/proc/mounts", vd_bytes(NULL, 0), vd_buffer_view(&text));
+    vd_buffer_free(&text);
+    vd_buffer_free(&meta);
+}
+
+static void move_machine(vd_bench_t *bench, world_t *world)
+{
+    char text[256];
+    snprintf(text, sizeof text, "%u.50 1.00 0.50 1/100 1234\n", below(world, 2) * 6);
+    vd_bench_put(bench, "read", "/proc/loadavg", below(world, 12) ? text : NULL);
+    snprintf(text, sizeof text, "MemTotal: 1000 kB\nMemFree: 1 kB\nMemAvailable: %u kB\n",
+             below(world, 2) ? 50 : 500);
+    vd_bench_put(bench, "read", "/proc/meminfo", below(world, 12) ? text : "nonsense\n");
+    vd_bench_put(bench, "read", "/proc/stat", "cpu  1 2 3 4 5 6 7 8\ncpu0 1 2 3 4\ncpu1 1 2 3 4\n");
+    snprintf(text, sizeof text, "some avg10=%u.00 avg60=0.00 avg300=0.00 total=1\n",
+             below(world, 2) * 80);
+    vd_bench_put(bench, "read", "/proc/pressure/io", text);
+    show_network(bench, world);
+    show_disks(bench, world);
+}
+
+static void answer_machine(vd_bench_t *bench, world_t *world, const vd_read_record_t *read)
+{
+    (void)bench, (void)world, (void)read;
+    fail_msg("this observer asks for no one-off reads");
+}
+
+/* ---- the laws ---- */
+
+typedef struct subject {
+    const vd_observer_t *observer;
+    const char *toml;
+    void (*move)(vd_bench_t *, world_t *);
+    void (*answer)(vd_bench_t *, world_t *, const vd_read_record_t *);
+} subject_t;
+
+static void copy(vd_buffer_t *to, const vd_buffer_t *from)
+{
+    vd_buffer_clear(to);
+    assert_true(from->size == 0 || vd_buffer_add(to, from->data, from->size));
+}
+
+static void assert_same(vd_bytes_t a, vd_bytes_t b)
+{
+    assert_int_equal(a.size, b.size);
+    assert_true(vd_bytes_equal(a, b));
+}
+
+static void assert_same_state(const vd_observer_t *observer, const void *a, const void *b)
+{
+    vd_buffer_t left, right;
+    vd_buffer_init(&left, 1 << 22);
+    vd_buffer_init(&right, 1 << 22);
+    observer->save(a, &left);
+    observer->save(b, &right);
+    assert_int_equal(vd_scan_exact(vd_buffer_view(&left), VD_DEPTH_MAX), VD_OK);
+    assert_same(vd_buffer_view(&left), vd_buffer_view(&right));
+    vd_buffer_free(&left);
+    vd_buffer_free(&right);
+}
+
+static void assert_pure(vd_bench_t *bench)
+{
+    vd_buffer_t run, reads;
+    vd_buffer_init(&run, 1 << 22);
+    vd_buffer_init(&reads, 1 << 22);
+    assert_int_equal(vd_bench_turn(bench), VD_OK);
+    copy(&run, &bench->turn.run);
+    copy(&reads, &bench->turn.reads);
+    bench->number--;
+    assert_int_equal(vd_bench_turn(bench), VD_OK);
+    assert_same(vd_buffer_view(&run), vd_buffer_view(&bench->turn.run));
+    assert_same(vd_buffer_view(&reads), vd_buffer_view(&bench->turn.reads));
+    vd_buffer_free(&run);
+    vd_buffer_free(&reads);
+}
+
+/* Is every event of a type that the observer declares? */
+static void assert_declared(const vd_bench_t *bench)
+{
+    for (uint32_t at = 0; at < bench->turn.count; at++) {
+        char type[VD_NAME_BYTES_MAX + 1];
+        vd_event_t event = vd_bench_event(bench, at);
+        vd_str_copy(type, sizeof type, event.type);
+        assert_non_null(strstr(bench->observer->kinds, type));
+    }
+}
+
+static void assert_view(const vd_bench_t *bench)
+{
+    vd_buffer_t view, again;
+    vd_buffer_init(&view, VD_SNAPSHOT_BYTES_MAX);
+    vd_buffer_init(&again, VD_SNAPSHOT_BYTES_MAX);
+    bench->observer->view(bench->state, bench->samples, &view);
+    bench->observer->view(bench->state, bench->samples, &again);
+    assert_int_equal(vd_scan_exact(vd_buffer_view(&view), VD_DEPTH_MAX), VD_OK);
+    assert_same(vd_buffer_view(&view), vd_buffer_view(&again));
+    vd_buffer_free(&view);
+    vd_buffer_free(&again);
+}
+
+static void answer_reads(const subject_t *subject, vd_bench_t *bench, world_t *world)
+{
+    vd_bytes_t rest = vd_buffer_view(&bench->turn.reads);
+    vd_read_record_t read;
+    while (vd_bench_next_read(&rest, &read))
+        subject->answer(bench, world, &read);
+}
+
+/* A state from the store: everything that was committed, applied to a fresh one. */
+static void assert_restart(vd_bench_t *bench)
+{
+    void *running = bench->state;
+    bench->state = vd_bench_fresh(bench);
+    vd_bench_apply(bench->observer, bench->state, vd_buffer_view(&bench->log));
+    assert_same_state(bench->observer, running, bench->state);
+    assert_int_equal(vd_bench_turn(bench), VD_OK);
+    assert_int_equal(bench->turn.count, 0);
+    bench->observer->destroy(&running);
+}
+
+static uint64_t run_world(const subject_t *subject, uint64_t seed)
+{
+    vd_bench_t bench;
+    world_t world = {.seed = seed};
+    const vd_observer_t *observer = subject->observer;
+    vd_buffer_t saved;
+    uint64_t events = 0;
+    vd_bench_open(&bench, observer, subject->toml);
+    vd_buffer_init(&saved, 1 << 22);
+    void *second = vd_bench_fresh(&bench); /* loaded from a save somewhere on the way */
+    size_t second_at = 0;
+    for (uint32_t step = 0; step < STEPS; step++) {
+        if (below(&world, 4) > 0)
+            subject->move(&bench, &world);
+        assert_pure(&bench);
+        assert_declared(&bench);
+        events += bench.turn.count;
+        if (below(&world, 8) == 0)
+            continue; /* never committed: it is found again */
+        answer_reads(subject, &bench, &world);
+        /* The answers are for the next turn: this one's events stand. */
+        vd_bench_commit(&bench);
+        if (below(&world, 10) == 0) {
+            vd_buffer_clear(&saved);
+            observer->save(bench.state, &saved);
+            observer->destroy(&second);
+            second = vd_bench_fresh(&bench);
+            assert_int_equal(observer->load(second, vd_buffer_view(&saved)), VD_OK);
+            second_at = bench.log.size;
+        }
+        assert_view(&bench);
+    }
+    /* Whatever waits for an answer gets it, then all is quiet. */
+    for (int turns = 0; turns < 2 * VD_ANSWER_TURNS; turns++) {
+        assert_int_equal(vd_bench_turn(&bench), VD_OK);
+        answer_reads(subject, &bench, &world);
+        vd_bench_commit(&bench);
+    }
+    assert_int_equal(vd_bench_turn(&bench), VD_OK);
+    assert_int_equal(bench.turn.count, 0);
+    assert_int_equal(bench.turn.read_count, 0);
+    vd_bytes_t log = vd_buffer_view(&bench.log);
+    vd_bench_apply(observer, second, vd_bytes(log.data + second_at, log.size - second_at));
+    assert_same_state(observer, bench.state, second);
+    assert_restart(&bench);
+    observer->destroy(&second);
+    vd_buffer_free(&saved);
+    vd_bench_close(&bench);
+    return events;
+}
+
+/* Quiet after each commit, with no new sample between. */
+static void run_quiet(const subject_t *subject, uint64_t seed)
+{
+    vd_bench_t bench;
+    world_t world = {.seed = seed};
+    vd_bench_open(&bench, subject->observer, subject->toml);
+    for (uint32_t step = 0; step < STEPS; step++) {
+        subject->move(&bench, &world);
+        assert_int_equal(vd_bench_turn(&bench), VD_OK);
+        vd_bench_apply(subject->observer, bench.state, vd_buffer_view(&bench.turn.run));
+        assert_int_equal(vd_bench_turn(&bench), VD_OK);
+        assert_int_equal(bench.turn.count, 0);
+        answer_reads(subject, &bench, &world);
+        vd_bench_declare(&bench);
+    }
+    vd_bench_close(&bench);
+}
+
+static void test_laws(void **state)
+{
+    const subject_t *subject = *state;
+    uint64_t events = 0;
+    for (uint64_t seed = 1; seed <= WORLDS; seed++) {
+        print_message("%s seed %llu\n", subject->observer->name, (unsigned long long)seed);
+        events += run_world(subject, seed);
+        run_quiet(subject, seed);
+    }
+    assert_true(events > WORLDS * 5); /* the worlds move */
+}
+
+static void test_hostile_saves(void **state)
+{
+    const subject_t *subject = *state;
+    vd_bench_t bench;
+    uint64_t seed = 7;
+    vd_bench_open(&bench, subject->observer, subject->toml);
+    for (int round = 0; round < 2000; round++) {
+        uint8_t bytes[24];
+        for (size_t at = 0; at < sizeof bytes; at++)
+            bytes[at] = (uint8_t)vd_random_next(&seed);
+        void *loaded = vd_bench_fresh(&bench);
+        subject->observer->load(loaded, vd_bytes(bytes, round % sizeof bytes));
+        subject->observer->destroy(&loaded);
+    }
+    vd_bench_close(&bench);
+}
+
+int main(void)
+{
+    static subject_t services = {&vd_services_observer, "", move_services, answer_services};
+    static subject_t machine = {&vd_machine_observer, "[observers.host]\nhold = 2\n", move_machine,
+                                answer_machine};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_prestate(test_laws, &services),
+        cmocka_unit_test_prestate(test_laws, &machine),
+        cmocka_unit_test_prestate(test_hostile_saves, &services),
+        cmocka_unit_test_prestate(test_hostile_saves, &machine),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -10,7 +10,8 @@ enum { ROWS_MAX = 64 };
 
 static const vd_config_row_t host_rows[] = {
     {"enabled", VD_CONFIG_BOOL, "true", 0, 0, "whether the supervisor runs this observer", NULL},
-    {"interval", VD_CONFIG_DURATION, "\"1s\"", 10, 86400000, "between reads, and between turns", NULL},
+    {"interval", VD_CONFIG_DURATION, "\"1s\"", 10, 86400000, "between reads, and between turns",
+     NULL},
     {"history", VD_CONFIG_INT, "64", 1, VD_FEED_HISTORY_ITEMS_MAX,
      "cycles that are held for readers of its changes", NULL},
     {0}};

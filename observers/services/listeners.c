@@ -1,8 +1,8 @@
 /* listeners.c: parses the tables of sockets and of open files. */
 #include "listeners.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { STATE_LISTEN = 0x0A };
@@ -81,6 +81,52 @@ static bool parse_number(const uint8_t *text, size_t size, uint64_t *value)
     return true;
 }
 
+static size_t write_ipv4(const uint8_t bytes[4], char *out)
+{
+    return (size_t)sprintf(out, "%u.%u.%u.%u", bytes[0], bytes[1], bytes[2], bytes[3]);
+}
+
+/* The first of the longest runs of at least two groups of zero; 8: there is none. */
+static int longest_zeros(const uint16_t groups[8], int *length)
+{
+    int best = 8;
+    *length = 1;
+    for (int at = 0; at < 8; at++) {
+        int end = at;
+        while (end < 8 && groups[end] == 0)
+            end++;
+        if (end - at > *length) {
+            best = at;
+            *length = end - at;
+        }
+    }
+    return best;
+}
+
+/* The text form of RFC 5952. */
+static void write_ipv6(const uint8_t bytes[16], char *out)
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    uint16_t groups[8];
+    int length;
+    if (memcmp(bytes, mapped, sizeof mapped) == 0) {
+        size_t size = (size_t)sprintf(out, "::ffff:");
+        write_ipv4(bytes + 12, out + size);
+        return;
+    }
+    for (int at = 0; at < 8; at++)
+        groups[at] = (uint16_t)(bytes[2 * at] << 8 | bytes[2 * at + 1]);
+    int zeros = longest_zeros(groups, &length);
+    for (int at = 0; at < 8; at++) {
+        if (at == zeros) {
+            out += sprintf(out, "::");
+            at += length - 1;
+        } else {
+            out += sprintf(out, "%s%x", at == 0 || at == zeros + length ? "" : ":", groups[at]);
+        }
+    }
+}
+
 /* Reads ADDRESS:PORT. */
 static bool parse_address(vd_str_t field, vd_listener_t *listener)
 {
@@ -94,8 +140,13 @@ static bool parse_address(vd_str_t field, vd_listener_t *listener)
     if (!parse_hex(field.data + words * 8 + 1, 4, &port))
         return false;
     listener->port = (uint16_t)port;
-    int family = listener->protocol == VD_TCP ? AF_INET : AF_INET6;
-    return inet_ntop(family, address, listener->address, sizeof listener->address) != NULL;
+    uint8_t bytes[16];
+    memcpy(bytes, address, words * 4);
+    if (listener->protocol == VD_TCP)
+        write_ipv4(bytes, listener->address);
+    else
+        write_ipv6(bytes, listener->address);
+    return true;
 }
 
 /* Fields of a line: number, local, remote, state, queues, timer, retransmits, user, timeout, inode.

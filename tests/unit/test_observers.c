@@ -54,6 +54,31 @@ static void test_tables_are_parsed(void **state)
     vd_listeners_free(&listeners);
 }
 
+static void test_addresses_are_written_as_people_do(void **state)
+{
+    static const struct {
+        const char *words, *text;
+    } rows[] = {
+        {"00000000000000000000000000000000", "::"},
+        {"00000000000000000000000001000000", "::1"},
+        {"000080FE00000000FFD2A802C4E1A1FE", "fe80::2a8:d2ff:fea1:e1c4"},
+        {"B80D0120010000000000000001000000", "2001:db8:0:1::1"},
+        {"B80D0120000001000100010001000100", "2001:db8:1:0:1:1:1:1"},
+        {"B80D0120000000000000000000000100", "2001:db8::1:0"},
+    };
+    (void)state;
+    for (size_t at = 0; at < sizeof rows / sizeof rows[0]; at++) {
+        char text[1024];
+        vd_listeners_t listeners = {0};
+        snprintf(text, sizeof text, "%s 0: %s:0050 %032d:0000 0A 0:0 0:0 0 0 0 9 1\n", tcp_heading,
+                 rows[at].words, 0);
+        assert_true(vd_listeners_add(&listeners, VD_TCP6, vd_str(text)));
+        assert_int_equal(listeners.count, 1);
+        assert_string_equal(listeners.list[0].address, rows[at].text);
+        vd_listeners_free(&listeners);
+    }
+}
+
 static void test_cut_tables_and_garbage_are_harmless(void **state)
 {
     char text[2048];
@@ -494,6 +519,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tables_are_parsed),
+        cmocka_unit_test(test_addresses_are_written_as_people_do),
         cmocka_unit_test(test_cut_tables_and_garbage_are_harmless),
         cmocka_unit_test(test_a_server_is_named),
         cmocka_unit_test(test_a_server_of_someone_else_is_told_without_name),

@@ -71,7 +71,7 @@ int vd_bench_sync(int argc, char **argv)
         vd_bench_fail("sync wants DIR COUNT");
     size_t count = vd_bench_count(argv[1]);
     double *figures = calloc(count, sizeof *figures);
-    char path[512], block[4096] = {1};
+    char path[512], block[256] = {1};
     snprintf(path, sizeof path, "%s/bench.%d.sync", argv[0], (int)getpid());
     int file = open(path, O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
     if (file < 0)

@@ -29,6 +29,7 @@ struct vd_actor {
     const vd_actor_spec_t *spec;
     char name[VD_NAME_BYTES_MAX + 1];
     char session[VD_NAME_BYTES_MAX + 1];
+    const char *config_file; /* in argv */
     uint64_t inc;
     vd_paths_t paths;
     vd_config_t *config;
@@ -44,34 +45,6 @@ struct vd_actor {
     bool bound; /* the configured further endpoints are bound */
     bool running, hold_ready, ready, stopping, late;
     vd_status_t fatal; /* of what went wrong outside the cores */
-};
-
-static const vd_config_row_t runtime_rows[] = {
-    {.key = "session_name",
-     .type = VD_CONFIG_STR,
-     .fallback = "\"\"",
-     .help = "a name for the sessions of this runtime, for people"},
-    {.key = "log_level",
-     .type = VD_CONFIG_STR,
-     .fallback = "\"info\"",
-     .help = "lowest level that is logged: debug, info, warn or error"},
-    {.key = NULL},
-};
-
-static const vd_config_row_t network_rows[] = {
-    {.key = "bind",
-     .type = VD_CONFIG_LIST,
-     .fallback = "[]",
-     .help =
-         "further endpoints, \"ACTOR.PORT=tcp://127.0.0.1:7000\"; loopback only, not for control"},
-    {.key = NULL},
-};
-
-const vd_config_table_t vd_actor_tables[VD_ACTOR_TABLES] = {
-    {.path = "runtime", .help = "The runtime as a whole", .rows = runtime_rows},
-    {.path = "network",
-     .help = "Sockets beside those in the runtime's directory",
-     .rows = network_rows},
 };
 
 /* ---- start ---- */
@@ -151,6 +124,7 @@ static vd_status_t take_names(vd_actor_t *self, const vd_options_t *options)
     }
     vd_str_copy(self->name, sizeof self->name, vd_str(name));
     vd_str_copy(self->session, sizeof self->session, vd_str(options->session));
+    self->config_file = options->config != NULL ? options->config : "";
     return VD_OK;
 }
 
@@ -205,7 +179,7 @@ static vd_status_t make_loop(vd_actor_t *self)
     if (zloop_poller(self->loop, &signals, on_signal, self) != 0 ||
         zloop_timer(self->loop, ALIVE_MS, 0, on_tick, self) < 0)
         return VD_NO_MEMORY;
-    if (self->life.notify_fd >= 0) {
+    if (self->life.notify_fd >= 0 && !self->spec->supervises) {
         if (zloop_poller(self->loop, &notify, on_orphan, self) != 0)
             return VD_NO_MEMORY;
         zloop_poller_set_tolerant(self->loop, &notify);
@@ -311,6 +285,11 @@ const char *vd_actor_session(const vd_actor_t *self)
     return self->session;
 }
 
+const char *vd_actor_config_file(const vd_actor_t *self)
+{
+    return self->config_file;
+}
+
 const vd_config_t *vd_actor_config(const vd_actor_t *self)
 {
     return self->config;
@@ -406,7 +385,7 @@ void vd_actor_ready(vd_actor_t *self)
         return;
     }
     self->ready = true;
-    if (self->spec->registers)
+    if (self->spec->registers && self->lease_handle < 0)
         begin_lease(self);
     vd_life_tell(&self->life, "ready");
     vd_log(VD_INFO, "ready, pid %ld", (long)getpid());
@@ -437,17 +416,23 @@ static int on_late(zloop_t *loop, int timer, void *arg)
 }
 
 /* Asks every core but the lease to end; the lease goes last, so that who has left is gone. */
-static void begin_stop(vd_actor_t *self, size_t limit_ms)
+static void ask_to_stop(vd_actor_t *self)
 {
-    if (self->stopping)
-        return;
-    self->stopping = true;
-    zloop_timer(self->loop, limit_ms, 1, on_late, self);
     vd_input_t stop = {.kind = VD_INPUT_STOP};
     for (int at = 0; at < vd_shell_core_count(self->shell); at++)
         if (at != self->lease_handle)
             vd_shell_input(self->shell, at, &stop);
     vd_shell_wake(self->shell);
+}
+
+static void begin_stop(vd_actor_t *self, size_t limit_ms)
+{
+    if (self->stopping)
+        return;
+    self->stopping = true;
+    if (!self->spec->supervises)
+        zloop_timer(self->loop, limit_ms, 1, on_late, self);
+    ask_to_stop(self);
 }
 
 static int on_settle(void *arg)
@@ -469,6 +454,10 @@ static int on_signal(zloop_t *loop, zmq_pollitem_t *item, void *arg)
     vd_actor_t *self = arg;
     int number;
     while ((number = vd_life_signal(&self->life)) != 0) {
+        if (self->stopping && self->spec->supervises) {
+            ask_to_stop(self);
+            continue;
+        }
         if (self->stopping) {
             vd_log(VD_WARN, "a second signal (%s): ending at once", strsignal(number));
             self->late = true;
@@ -503,7 +492,7 @@ static int on_tick(zloop_t *loop, int timer, void *arg)
     (void)timer;
     vd_actor_t *self = arg;
     vd_log_flush(false);
-    if (!vd_life_tell(&self->life, "alive"))
+    if (!vd_life_tell(&self->life, "alive") && !self->spec->supervises)
         return end_orphan(self);
     return 0;
 }
@@ -574,6 +563,8 @@ int vd_actor_run(vd_actor_t *self)
     int count = vd_shell_core_count(self->shell);
     for (int at = 0; at < count; at++)
         vd_shell_input(self->shell, at, &start);
+    if (self->spec->registers && self->spec->supervises)
+        begin_lease(self);
     if (!self->hold_ready)
         vd_actor_ready(self);
     zloop_start(self->loop);

@@ -14,9 +14,13 @@
  *    where there is someone to answer, and answers unknown messages with ERROR unsupported. Garbage
  *    never reaches a core.
  * 5. SIGTERM and SIGINT become VD_INPUT_STOP for every core; the actor ends when each has answered
- *    with EXIT, or after 5 s. A core's own EXIT stops the others likewise.
+ *    with EXIT, or after 5 s. A core's own EXIT stops the others likewise. The end of the reader of
+ *    the notify pipe is a STOP too.
  * 6. With `registers`, the actor keeps a lease at the broker with all its bound endpoints, through
  *    broker deaths, and leaves it in good order.
+ * 7. With `supervises`, the actor is on its own: it outlives the reader of its notify pipe, its
+ *    cores bound the time of their end themselves, each further signal is one more STOP, and its
+ *    lease begins before it is ready.
  */
 #ifndef VD_ACTOR_H
 #define VD_ACTOR_H
@@ -64,6 +68,7 @@ typedef struct vd_actor_spec {
     bool registers;
     const vd_config_table_t *config; /* tables this actor reads, see config.h */
     size_t config_count;
+    bool supervises; /* law 7 */
 } vd_actor_spec_t;
 
 /* The configuration tables of every actor: runtime, network. Read besides those of its spec. */
@@ -79,7 +84,8 @@ void vd_actor_destroy(vd_actor_t **self);
 const char *vd_actor_name(const vd_actor_t *self);
 uint64_t vd_actor_inc(const vd_actor_t *self); /* random, fresh in each life */
 const vd_paths_t *vd_actor_paths(const vd_actor_t *self);
-const char *vd_actor_session(const vd_actor_t *self); /* --session; empty if none */
+const char *vd_actor_session(const vd_actor_t *self);     /* --session; empty if none */
+const char *vd_actor_config_file(const vd_actor_t *self); /* --config; empty if none */
 const vd_config_t *vd_actor_config(const vd_actor_t *self);
 zloop_t *vd_actor_loop(vd_actor_t *self);
 vd_now_t vd_actor_now(const vd_actor_t *self);

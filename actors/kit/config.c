@@ -171,6 +171,18 @@ size_t vd_config_children(const vd_config_t *self, const char *path, const char 
     return count;
 }
 
+bool vd_config_foreign_bool(const vd_config_t *self, const char *table, const char *key,
+                            bool fallback)
+{
+    const vd_toml_node_t *node = find_node(self->toml, table);
+    if (node == NULL || vd_toml_kind(node) != VD_TOML_TABLE)
+        return fallback;
+    const vd_toml_node_t *entry = vd_toml_get(node, key);
+    if (entry == NULL || vd_toml_kind(entry) != VD_TOML_BOOL)
+        return fallback;
+    return vd_toml_bool(entry);
+}
+
 /* ---- reading ---- */
 
 /* Collects the keys that the given tables have under `path`. */

@@ -82,6 +82,9 @@ const char *vd_config_env(const char *text);
  * covers. Returns how many. Only for a process that knows the tables of all (vedette config check).
  */
 size_t vd_config_unknown_tables(const vd_config_t *self, vd_buffer_t *errors);
+/* A boolean in a table that another process reads and checks: `fallback` when the file has none. */
+bool vd_config_foreign_bool(const vd_config_t *self, const char *table, const char *key,
+                            bool fallback);
 /* Names of the tables directly below `path` in the file ("observers" -> "host", "services"). */
 size_t vd_config_children(const vd_config_t *self, const char *path, const char **names,
                           size_t room);

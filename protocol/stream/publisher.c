@@ -22,6 +22,7 @@ typedef struct subscriber {
     uint64_t spent_items, spent_bytes;
     int64_t heard_us;
     int64_t told_us; /* the last frame that carried the head */
+    bool caught_up;  /* it has been told that it was at the head, once */
 } subscriber_t;
 
 struct vd_publisher {
@@ -172,8 +173,12 @@ static bool serve(vd_publisher_t *self, vd_now_t now, subscriber_t *subscriber,
     vd_status_t status = vd_frame_fill(&self->frame, self->source, self->arg, &self->tail, &want,
                                        &subscriber->place);
     if (status == VD_OK) {
-        if (self->frame.events > 0)
+        bool at_head = subscriber->place.index >= self->tail.head;
+        /* The first arrival at the head is told even when the filter left all of the rest out:
+         * whoever replays up to the head need not wait for it. */
+        if (self->frame.events > 0 || (at_head && !subscriber->caught_up))
             send_commits(self, now, subscriber, effects);
+        subscriber->caught_up = subscriber->caught_up || at_head;
         return true;
     }
     if (status == VD_CORRUPT || status == VD_PRUNED) {

@@ -1,0 +1,266 @@
+#!/usr/bin/python3
+"""test_observers.py BUILD: the observers as processes: a service is seen, named and gone; the observer, and everything
+that it stands on, is killed while services come and go, and no event is repeated or left out."""
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BIN = os.path.join(sys.argv[1] if len(sys.argv) > 1 else os.path.join(TOP, "build", "release"), "bin")
+sys.path.insert(0, os.path.join(TOP, "protocol", "python"))
+from vedette.client import Client, Error, Position  # noqa: E402
+
+SESSION = "observers-under-test"
+DEADLINE_S = 30
+CONFIG = '[observers.host]\ninterval = "200ms"\n[observers.services]\ninterval = "100ms"\n'
+KINDS = {"static": "provider", "poller-1": "poller", "services": "observer-services", "host": "observer-host"}
+
+
+def until(what, condition, deadline_s=DEADLINE_S):
+    """Polls; returns the first true value."""
+    end = time.monotonic() + deadline_s
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < end, f"not within {deadline_s} s: {what}"
+        time.sleep(0.02)
+
+
+class Runtime:
+    """The processes of a runtime, one directory, restarted by hand."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.config = os.path.join(directory, "vedette.toml")
+        with open(self.config, "w", encoding="utf-8") as file:
+            file.write(CONFIG)
+        self.processes = {}
+        self.log = open(os.path.join(directory, "log"), "w+b")
+
+    def start(self, name):
+        self.processes[name] = subprocess.Popen(
+            [os.path.join(BIN, f"vedette-{KINDS.get(name, name)}"), "--dir", self.directory, "--name", name,
+             "--config", self.config, "--session", SESSION], stdout=self.log, stderr=self.log)
+
+    def kill(self, name):
+        self.processes[name].kill()
+        self.processes[name].wait()
+
+    def restart(self, name):
+        self.kill(name)
+        self.start(name)
+
+    def stop(self):
+        for process in self.processes.values():
+            process.send_signal(signal.SIGCONT)
+            process.terminate()
+        for process in self.processes.values():
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def tell(self):
+        self.log.flush()
+        self.log.seek(0)
+        sys.stderr.write(self.log.read().decode(errors="replace")[-20000:])
+
+
+class Events:
+    """Everything that was committed to the session, kept up to date."""
+
+    def __init__(self, client):
+        self.follower = client.follow(SESSION, start="start", position=Position())
+        self.all = []
+
+    def pull(self):
+        while (event := self.follower.next(0.01)) is not None:
+            self.all.append(event)
+        return self.all
+
+    def of_port(self, port):
+        return [event for event in self.pull() if event.type in ("service_appeared", "service_gone")
+                and event.data["port"] == port]
+
+
+def check_story(events):
+    """No event twice, none missing: sequences without a gap, each service appears, goes, appears ... ; returns what is there."""
+    there, listed, turns = {}, set(), {}
+    assert [event.seq for event in events] == list(range(1, len(events) + 1))
+    for event in events:
+        data = event.data
+        if event.type == "service_appeared":
+            key = (data["protocol"], data["address"], data["port"])
+            assert key not in there, f"{key} appears again at {event.seq}"
+            there[key] = data["inode"]
+        elif event.type == "service_gone":
+            key = (data["protocol"], data["address"], data["port"])
+            assert there.pop(key, None) == data["inode"], f"{key} goes without having come at {event.seq}"
+        elif event.type in ("services_listed", "host_described"):
+            assert event.type not in listed, f"{event.type} again at {event.seq}"
+            listed.add(event.type)
+        cause = event.cause
+        if cause:
+            assert cause["turn"] >= turns.get(cause["observer"], 0), f"the turn went back at {event.seq}"
+            turns[cause["observer"]] = cause["turn"]
+    return there
+
+
+def listen():
+    server = socket.socket()
+    server.bind(("127.0.0.1", 0))
+    server.listen(1)
+    return server
+
+
+def begin(runtime):
+    for name in ("broker", "ingestor"):
+        runtime.start(name)
+    client = Client(runtime.directory)
+
+    def open_session():
+        try:
+            with client.producer("supervisor") as producer:
+                return producer.emit("session_started", {"name": "test", "owner": False}, SESSION)
+        except Error:
+            return None
+
+    until("a session", open_session)
+    for name in KINDS:
+        runtime.start(name)
+    return client
+
+
+def running(client, observer):
+    try:
+        snapshot = client.snapshot(observer)
+    except Error:
+        return None
+    return snapshot if snapshot["phase"] == "running" and snapshot["state"] is not None else None
+
+
+def check_named(events):
+    """A listener of this very process is seen, named, and gone."""
+    begun = time.monotonic()
+    server = listen()
+    port = server.getsockname()[1]
+    appeared = until("the service appears", lambda: events.of_port(port))[0]
+    took = time.monotonic() - begun
+    with open("/proc/self/comm", encoding="utf-8") as file:
+        comm = file.read().strip()
+    assert appeared.type == "service_appeared", appeared
+    assert (appeared.data["pid"], appeared.data["process"]) == (os.getpid(), comm), appeared
+    assert (appeared.data["address"], appeared.data["protocol"]) == ("127.0.0.1", "tcp"), appeared
+    assert "initial" not in appeared.data, appeared
+    server.close()
+    until("the service goes", lambda: len(events.of_port(port)) == 2)
+    assert events.of_port(port)[1].type == "service_gone"
+    print(f"a service was seen and named after {took * 1000:.0f} ms")
+
+
+def check_kills(runtime, client, events, victims, rounds, random_):
+    """Services come and go while the victims are killed; then story, truth and snapshot agree."""
+    servers = []
+    ports = {}
+    for _ in range(rounds):
+        for _ in range(random_.randrange(4)):
+            if servers and random_.random() < 0.5:
+                server = servers.pop(random_.randrange(len(servers)))
+                server.close()
+            else:
+                servers.append(listen())
+                ports[servers[-1].getsockname()[1]] = servers[-1]
+        time.sleep(random_.random() * 0.25)  # the moment of the kill is the input here
+        runtime.restart(random_.choice(victims))
+    wanted = {server.getsockname()[1] for server in servers}
+
+    def agrees():
+        there = check_story(events.pull())
+        return {port for _, _, port in there if port in ports} == wanted
+
+    until(f"the events tell the services that are there, {victims} killed", agrees)
+    snapshot = until("a snapshot", lambda: running(client, "services"))
+    shown = {row["port"] for row in snapshot["state"]["services"]}
+    assert wanted <= shown and not (set(ports) - wanted) & shown, (wanted, shown)
+    for server in servers:
+        server.close()
+    until("all are gone", lambda: not any(port in ports for _, _, port in check_story(events.pull())))
+
+
+def check_store_away(runtime, events, client):
+    """While the ingestor stands still turns wait; the error is told with its stage, and nothing is lost."""
+    ingestor = runtime.processes["ingestor"]
+    ingestor.send_signal(signal.SIGSTOP)
+    server = listen()
+    port = server.getsockname()[1]
+
+    def told():
+        snapshot = client.snapshot("services")
+        return snapshot["error"] and snapshot["error"]["stage"] == "commit" and snapshot["error"]["recovered_at"] is None
+
+    until("the error is told", told)
+    ingestor.send_signal(signal.SIGCONT)
+    until("the service is told", lambda: events.of_port(port))
+    until("the error is over", lambda: client.snapshot("services")["error"]["recovered_at"])
+    server.close()
+    until("the service goes", lambda: len(events.of_port(port)) == 2)
+
+
+def check_host(client):
+    snapshot = until("the host is seen", lambda: running(client, "host"))
+    host, = until("figures", lambda: client.snapshot("host")["state"]["hosts"])
+    assert host["memory"]["total_bytes"] > 0 and host["load"]["load_1m"] >= 0, host
+    assert any(row["interface"] == "lo" for row in host["interfaces"]), host
+    assert snapshot["sources"][0]["name"] == "local", snapshot
+    cycle = client.snapshot("host")["cycle"]
+    until("cycles go on", lambda: client.snapshot("host")["cycle"] > cycle + 2)
+
+
+def check_refused(directory):
+    """A bad configuration is one clear line and exit code 2."""
+    bad = os.path.join(directory, "bad.toml")
+    for table, line in (("services", 'interval = "0s"'), ("host", "disk_normal_percent = 99")):
+        with open(bad, "w", encoding="utf-8") as file:
+            file.write(f"[observers.{table}]\n{line}\n")
+        done = subprocess.run([os.path.join(BIN, f"vedette-observer-{table}"), "--dir", directory, "--config", bad,
+                               "--name", f"bad-{table}", "--session", SESSION], capture_output=True, timeout=20, check=False)
+        assert done.returncode == 2, (table, done)
+        assert line.split()[0].encode() in done.stderr, (table, done)
+
+
+def main():
+    seed = int(os.environ.get("VD_SEED", random.randrange(1 << 32)))
+    print(f"seed {seed}")
+    with tempfile.TemporaryDirectory(prefix="vd-obs-", dir="/tmp") as directory:
+        runtime = Runtime(directory)
+        try:
+            client = begin(runtime)
+            until("the observer runs", lambda: running(client, "services"))
+            events = Events(client)
+            until("the first look is told", lambda: any(event.type == "services_listed" for event in events.pull()))
+            check_named(events)
+            check_host(client)
+            check_refused(directory)
+            check_kills(runtime, client, events, ["services"], 25, random.Random(seed))
+            check_kills(runtime, client, events, ["services", "poller-1", "broker", "ingestor"], 15,
+                        random.Random(seed + 1))
+            check_store_away(runtime, events, client)
+            check_named(events)
+            story = check_story(events.pull())
+            print(f"{len(events.all)} events, {len(story)} services")
+        except BaseException:
+            runtime.stop()
+            runtime.tell()
+            raise
+        runtime.stop()
+
+
+if __name__ == "__main__":
+    main()

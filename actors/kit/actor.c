@@ -492,8 +492,11 @@ static int on_tick(zloop_t *loop, int timer, void *arg)
     (void)timer;
     vd_actor_t *self = arg;
     vd_log_flush(false);
-    if (!vd_life_tell(&self->life, "alive") && !self->spec->supervises)
+    if (vd_life_tell(&self->life, "alive"))
+        return 0;
+    if (!self->spec->supervises)
         return end_orphan(self);
+    vd_life_tell_nobody(&self->life);
     return 0;
 }
 

@@ -87,6 +87,13 @@ bool vd_life_tell(vd_life_t *self, const char *word)
     return write(self->notify_fd, line, (size_t)size) >= 0 || errno != EPIPE;
 }
 
+void vd_life_tell_nobody(vd_life_t *self)
+{
+    if (self->notify_fd >= 0)
+        close(self->notify_fd);
+    self->notify_fd = -1;
+}
+
 int vd_life_signal(vd_life_t *self)
 {
     struct signalfd_siginfo info;

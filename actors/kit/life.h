@@ -26,6 +26,8 @@ void vd_life_end(vd_life_t *self);
 /* Writes a word ("ready", "alive") and a newline to the notify pipe. False when its reader is gone.
  */
 bool vd_life_tell(vd_life_t *self, const char *word);
+/* Closes the notify pipe: who lives on without its reader has nobody to tell. */
+void vd_life_tell_nobody(vd_life_t *self);
 /* Reads one signal number; 0 when there is none. */
 int vd_life_signal(vd_life_t *self);
 

@@ -304,6 +304,13 @@ def test_observers_are_those_of_the_configuration(run):
     assert sorted(run.children()) == sorted(UP + ["host", "mine"]), sorted(run.children())
 
 
+def is_pipe(pid, fd, pipe):
+    try:
+        return os.readlink(f"/proc/{pid}/fd/{fd}") == pipe
+    except OSError:
+        return False
+
+
 def test_the_starter_may_go(run):
     """As with --detach: the one who waits for readiness goes, and the runtime stays."""
     read_end, write_end = os.pipe()
@@ -312,11 +319,12 @@ def test_the_starter_may_go(run):
                                    stderr=subprocess.PIPE, text=True)
     os.close(write_end)
     assert os.read(read_end, 6) == b"alive\n"
+    pipe = os.readlink(f"/proc/self/fd/{read_end}")
     os.close(read_end)
     run.client = vedette.Client(run.dir)
-    started = time.monotonic()
-    wait_for("two more seconds have been lived through",
-             lambda: run.child("broker")["state"] == "ready" and time.monotonic() - started > 2.5)
+    wait_for("it has noticed", lambda: not [fd for fd in os.listdir(f"/proc/{run.process.pid}/fd")
+                                            if is_pipe(run.process.pid, fd, pipe)])
+    wait_for("its actors live on", lambda: run.child("broker")["state"] == "ready")
     assert run.process.poll() is None
 
 

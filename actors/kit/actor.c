@@ -1,7 +1,7 @@
 /* actor.c: the life of an actor: start, loop, readiness, stop. */
 #include "kit/actor.h"
 
-#include "kit/endpoint.h"
+#include "kit/actor_config.h"
 #include "kit/lease.h"
 #include "kit/life.h"
 #include "kit/lock.h"
@@ -48,52 +48,6 @@ struct vd_actor {
 };
 
 /* ---- start ---- */
-
-static const vd_config_table_t *all_tables(const vd_actor_spec_t *spec, size_t *count)
-{
-    *count = VD_ACTOR_TABLES + spec->config_count;
-    vd_config_table_t *tables = calloc(*count, sizeof *tables);
-    if (tables == NULL)
-        return NULL;
-    memcpy(tables, vd_actor_tables, sizeof vd_actor_tables);
-    if (spec->config_count > 0)
-        memcpy(tables + VD_ACTOR_TABLES, spec->config, spec->config_count * sizeof *tables);
-    return tables;
-}
-
-static void print_buffer(FILE *stream, const vd_buffer_t *buffer)
-{
-    if (buffer->size > 0)
-        fwrite(buffer->data, 1, buffer->size, stream);
-}
-
-static vd_status_t load_config(vd_actor_t *self, const vd_options_t *options)
-{
-    size_t count;
-    const vd_config_table_t *tables = all_tables(self->spec, &count);
-    if (tables == NULL)
-        return VD_NO_MEMORY;
-    vd_buffer_t errors;
-    vd_buffer_init(&errors, 65536);
-    vd_status_t status = vd_config_load(options->config, tables, count, &self->config, &errors);
-    print_buffer(stderr, &errors);
-    vd_buffer_free(&errors);
-    free((void *)tables);
-    return status;
-}
-
-static void print_config(const vd_actor_spec_t *spec)
-{
-    size_t count;
-    const vd_config_table_t *tables = all_tables(spec, &count);
-    vd_buffer_t out;
-    vd_buffer_init(&out, 1048576);
-    if (tables != NULL)
-        vd_config_print(tables, count, &out);
-    print_buffer(stdout, &out);
-    vd_buffer_free(&out);
-    free((void *)tables);
-}
 
 static vd_status_t open_log(vd_actor_t *self, const vd_options_t *options)
 {
@@ -200,14 +154,14 @@ static vd_status_t prepare(vd_actor_t *self, int argc, char **argv, vd_options_t
     else if (options->version)
         printf("vedette %s\n", VD_VERSION);
     else if (options->print_config)
-        print_config(self->spec);
+        vd_actor_config_print(self->spec);
     else
         *done = false;
     if (*done)
         return VD_OK;
     status = take_names(self, options);
     if (status == VD_OK)
-        status = load_config(self, options);
+        status = vd_actor_config_load(self->spec, options->config, &self->config);
     if (status == VD_OK)
         status = open_log(self, options);
     *done = options->check_config;
@@ -514,43 +468,13 @@ static int exit_code_of(const vd_actor_t *self)
     return worst;
 }
 
-/* Binds the further endpoints that the configuration has for this actor. */
-static vd_status_t bind_network(vd_actor_t *self)
-{
-    size_t name_size = strlen(self->name);
-    for (size_t at = 0; at < vd_config_list_count(self->config, "network", "bind"); at++) {
-        const char *text = vd_config_list_at(self->config, "network", "bind", at);
-        const char *equals = strchr(text, '=');
-        if (strncmp(text, self->name, name_size) != 0 || text[name_size] != '.' || equals == NULL)
-            continue;
-        char port[VD_NAME_BYTES_MAX + 1];
-        char error[512] = "";
-        const char *from = text + name_size + 1;
-        vd_status_t status = VD_CONFIG;
-        if (!vd_str_copy(port, sizeof port, vd_bytes(from, (size_t)(equals - from))))
-            snprintf(error, sizeof error, "network.bind: %.200s names no port", text);
-        else if (strcmp(port, "control") == 0)
-            snprintf(error, sizeof error,
-                     "network.bind: %.200s is refused: control stays in the runtime's directory "
-                     "until there are keys",
-                     text);
-        else
-            status = vd_shell_bind_also(self->shell, port, equals + 1, error, sizeof error);
-        if (status != VD_OK) {
-            vd_log(VD_ERROR, "%s", error);
-            return status == VD_BUSY ? status : VD_CONFIG;
-        }
-    }
-    return VD_OK;
-}
-
 vd_status_t vd_actor_add_shell(vd_actor_t *self, struct vd_shell *shell)
 {
     assert(shell != NULL && !self->running && !self->bound);
     vd_shell_join(self->shell, shell);
     self->bound = true;
     if (self->fatal == VD_OK)
-        self->fatal = bind_network(self);
+        self->fatal = vd_actor_config_bind(self->config, self->name, self->shell);
     return self->fatal;
 }
 
@@ -558,7 +482,7 @@ int vd_actor_run(vd_actor_t *self)
 {
     assert(self->shell != NULL && !self->running);
     if (self->fatal == VD_OK && !self->bound)
-        self->fatal = bind_network(self);
+        self->fatal = vd_actor_config_bind(self->config, self->name, self->shell);
     if (self->fatal != VD_OK)
         return vd_status_exit_code(self->fatal);
     self->running = true;

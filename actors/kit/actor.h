@@ -95,9 +95,10 @@ const char *vd_actor_endpoint(const vd_actor_t *self, const char *name);
 /* Adds a core and binds its ports. Returns its handle (>= 0) or -1 with the error logged. The state
  * stays the caller's. */
 int vd_actor_add_core(vd_actor_t *self, const vd_core_spec_t *spec);
-/* Adds a shell (kit/shell.h) of this actor's name that another thread is going to run, with its cores:
- * its bound ports are registered with the actor's own, and all ports are bound to further endpoints now. So
- * add the cores of the actor before, and start the thread after. VD_OK, or why not, with the error logged. */
+/* Adds a shell (kit/shell.h) of this actor's name that another thread is going to run, with its
+ * cores: its bound ports are registered with the actor's own, and all ports are bound to further
+ * endpoints now. So add the cores of the actor before, and start the thread after. VD_OK, or why
+ * not, with the error logged. */
 vd_status_t vd_actor_add_shell(vd_actor_t *self, struct vd_shell *shell);
 /* Gives core `handle` the input DONE. Only on the loop's thread, not from inside a step. */
 void vd_actor_complete(vd_actor_t *self, int handle, uint32_t operation, uint64_t token,

@@ -4,6 +4,8 @@
 #include "wire/run.h"
 
 #include <assert.h>
+#include <limits.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -35,7 +37,7 @@ static struct {
     size_t next;
     int64_t budget_at_ms;
     int64_t budget;
-    uint64_t over_budget;
+    uint64_t left_out;
 } log_state = {.lock = PTHREAD_MUTEX_INITIALIZER, .level = VD_INFO, .actor = "vedette"};
 
 static int64_t clock_ms(clockid_t clock)
@@ -74,9 +76,8 @@ static void write_line(vd_level_t level, const char *text)
     char ts[VD_TS_SIZE];
     vd_ts_format(clock_ms(CLOCK_REALTIME), ts);
     char line[VD_TEXT_BYTES_MAX * 2];
-    int size;
-    vd_buffer_t json;
-    vd_buffer_init(&json, 16384);
+    vd_buffer_t out;
+    vd_buffer_init(&out, 16384);
     if (log_state.json) {
         vd_buffer_t map;
         vd_buffer_init(&map, 8192);
@@ -85,19 +86,22 @@ static void write_line(vd_level_t level, const char *text)
         vd_write_pair_text(&map, "level", level_names[level]);
         vd_write_pair_text(&map, "actor", log_state.actor);
         vd_write_pair_text(&map, "text", text);
-        vd_value_json(&json, vd_buffer_view(&map));
-        vd_buffer_add(&json, "\n", 1);
+        vd_value_json(&out, vd_buffer_view(&map));
+        vd_buffer_add(&out, "\n", 1);
         vd_buffer_free(&map);
     } else {
-        size = snprintf(line, sizeof line, "%s %s %s: %s\n", ts, level_labels[level],
-                        log_state.actor, text);
+        int size = snprintf(line, sizeof line, "%s %s %s: %s\n", ts, level_labels[level],
+                            log_state.actor, text);
         assert(size > 0 && (size_t)size < sizeof line);
-        vd_buffer_add(&json, line, (size_t)size);
+        vd_buffer_add(&out, line, (size_t)size);
     }
-    /* A log that nobody takes must not stop the process: what does not go out is lost. */
-    if (json.size > 0 && write(STDERR_FILENO, json.data, json.size) < 0) {
-    }
-    vd_buffer_free(&json);
+    /* A log that nobody takes must not stop the process. A pipe that is ready takes PIPE_BUF bytes.
+     */
+    struct pollfd ready = {.fd = STDERR_FILENO, .events = POLLOUT};
+    assert(out.size <= PIPE_BUF); /* a text at its limit, every byte of it three in JSON */
+    if (poll(&ready, 1, 0) != 1 || write(STDERR_FILENO, out.data, out.size) < 0)
+        log_state.left_out++;
+    vd_buffer_free(&out);
 }
 
 static void write_repeat(vd_repeat_t *repeat)
@@ -158,7 +162,7 @@ static bool within_budget(vd_level_t level, int64_t now_ms)
         log_state.budget -= log_state.budget > 0;
         return true;
     }
-    log_state.over_budget++;
+    log_state.left_out++;
     return false;
 }
 
@@ -192,11 +196,12 @@ void vd_log_flush(bool end)
         if (repeat->left_out > 0 && due)
             write_repeat(repeat);
     }
-    if (log_state.over_budget > 0 && (end || log_state.budget > 0)) {
-        char text[96];
-        snprintf(text, sizeof text, "%llu lines were left out of this log: too many at once",
-                 (unsigned long long)log_state.over_budget);
-        log_state.over_budget = 0;
+    if (log_state.left_out > 0 && (end || log_state.budget > 0)) {
+        char text[128];
+        snprintf(text, sizeof text,
+                 "%llu lines were left out of this log: too many at once, or nobody took them",
+                 (unsigned long long)log_state.left_out);
+        log_state.left_out = 0;
         write_line(VD_WARN, text);
     }
     if (end) {

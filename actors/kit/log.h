@@ -3,7 +3,8 @@
  * 1. One line is one write, so that lines of several processes on one pipe stay whole.
  * 2. A text that repeats is written once and then counted: the count follows when LOG_REPEAT_MS
  *    have passed.
- * 3. Beyond a burst, lines below VD_ERROR are left out and counted.
+ * 3. Beyond a burst, lines below VD_ERROR are left out and counted. So is what cannot be written at
+ *    once: logging never waits.
  * 4. Any thread may log. Before vd_log_open lines go out as text at level INFO.
  */
 #ifndef VD_LOG_H

@@ -2,59 +2,13 @@
 #include "kit/shell.h"
 
 #include "kit/frames.h"
-#include "kit/links.h"
 #include "kit/log.h"
+#include "kit/shell_parts.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/timerfd.h>
 #include <time.h>
-#include <unistd.h>
-
-enum {
-    SHELL_BURST = 256,
-    SHELL_CORES_MAX = 8,
-    SHELL_PORTS_MAX = 16, /* of one core */
-};
-
-#define NEVER_US INT64_MAX
-
-typedef struct vd_shell_core {
-    vd_shell_t *shell;
-    int handle;
-    vd_core_spec_t spec;
-    vd_port_t ports[SHELL_PORTS_MAX];
-    vd_links_t links;
-    int64_t due_us[VD_TIMERS_MAX]; /* NEVER_US: not set */
-    int64_t next_us;               /* not after the earliest of them */
-    bool exited;
-    vd_status_t status;
-} vd_shell_core_t;
-
-/* An operation that waits until the other effects of its step are carried out. */
-typedef struct vd_operation {
-    int handle;
-    uint32_t id;
-    uint64_t token;
-    void *object;
-} vd_operation_t;
-
-struct vd_shell {
-    vd_shell_spec_t spec;
-    vd_effects_t *effects;
-    vd_shell_core_t *cores[SHELL_CORES_MAX];
-    int core_count;
-    bool stepping;   /* a step runs or its effects are being carried out */
-    bool performing; /* operations are being begun, further up the stack */
-    bool wake;
-    vd_operation_t *operations;
-    size_t operation_at, operation_count, operation_room;
-    int timer_fd;
-    int64_t armed_us;
-    vd_metrics_t metrics;
-    vd_shell_t *joined; /* run by another thread; only its ports are looked at */
-};
 
 vd_now_t vd_shell_now(void)
 {
@@ -65,89 +19,6 @@ vd_now_t vd_shell_now(void)
         .mono_us = (int64_t)mono.tv_sec * 1000000 + mono.tv_nsec / 1000,
         .wall_ms = (int64_t)wall.tv_sec * 1000 + wall.tv_nsec / 1000000,
     };
-}
-
-/* ---- timers ---- */
-
-static void arm(vd_shell_t *self, int64_t at_us)
-{
-    if (at_us == self->armed_us)
-        return;
-    self->armed_us = at_us;
-    struct itimerspec spec = {0};
-    if (at_us != NEVER_US) {
-        int64_t us = at_us > 0 ? at_us : 1; /* zero would disarm */
-        spec.it_value.tv_sec = us / 1000000;
-        spec.it_value.tv_nsec = us % 1000000 * 1000;
-    }
-    int rc = timerfd_settime(self->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL);
-    assert(rc == 0);
-}
-
-static void set_timer(vd_shell_core_t *core, uint32_t id, int64_t at_us)
-{
-    assert(id < VD_TIMERS_MAX);
-    core->due_us[id] = at_us < 0 ? NEVER_US : at_us;
-    if (core->due_us[id] >= core->next_us)
-        return;
-    core->next_us = at_us;
-    if (at_us < core->shell->armed_us)
-        arm(core->shell, at_us);
-}
-
-/* Fires what is due at `now_us`, earliest first, each timer once. */
-static void fire_timers(vd_shell_t *self, vd_shell_core_t *core, int64_t now_us)
-{
-    uint64_t fired = 0;
-    while (!core->exited) {
-        uint32_t first = VD_TIMERS_MAX;
-        for (uint32_t id = 0; id < VD_TIMERS_MAX; id++)
-            if (core->due_us[id] <= now_us && !(fired >> id & 1) &&
-                (first == VD_TIMERS_MAX || core->due_us[id] < core->due_us[first]))
-                first = id;
-        if (first == VD_TIMERS_MAX)
-            break;
-        fired |= UINT64_C(1) << first;
-        core->due_us[first] = NEVER_US;
-        vd_input_t input = {.kind = VD_INPUT_TIMER, .id = first};
-        vd_shell_input(self, core->handle, &input);
-    }
-    core->next_us = NEVER_US;
-    for (uint32_t id = 0; id < VD_TIMERS_MAX && !core->exited; id++)
-        if (core->due_us[id] < core->next_us)
-            core->next_us = core->due_us[id];
-}
-
-static int on_timer(zloop_t *loop, zmq_pollitem_t *item, void *arg)
-{
-    (void)loop;
-    vd_shell_t *self = arg;
-    uint64_t expirations;
-    if (read(item->fd, &expirations, sizeof expirations) < 0) {
-        /* Re-armed since it became readable: the new time will come. */
-    }
-    int64_t now_us = vd_shell_now().mono_us;
-    for (int at = 0; at < self->core_count; at++)
-        if (self->cores[at]->next_us <= now_us)
-            fire_timers(self, self->cores[at], now_us);
-    int rc = 0;
-    if (self->wake) {
-        self->wake = false;
-        rc = self->spec.settle(self->spec.settle_arg);
-    }
-    int64_t next_us = self->wake ? 0 : NEVER_US;
-    for (int at = 0; at < self->core_count; at++)
-        if (self->cores[at]->next_us < next_us)
-            next_us = self->cores[at]->next_us;
-    self->armed_us = -1; /* it has fired: arm in any case */
-    arm(self, next_us);
-    return rc;
-}
-
-void vd_shell_wake(vd_shell_t *self)
-{
-    self->wake = true;
-    arm(self, 0);
 }
 
 /* ---- effects ---- */
@@ -253,7 +124,7 @@ static void carry_out(vd_shell_t *self, vd_shell_core_t *core)
             change_connection(self, core, effect);
             break;
         case VD_EFFECT_TIMER:
-            set_timer(core, effect->id, effect->at_us);
+            vd_shell_timer_set(core, effect->id, effect->at_us);
             break;
         case VD_EFFECT_LOG:
             vd_log(effect->level, "%s", vd_effect_text(effects, effect));
@@ -288,7 +159,7 @@ static void begin_operations(vd_shell_t *self)
     self->performing = false;
 }
 
-static void step(vd_shell_t *self, int handle, vd_now_t now, const vd_input_t *input)
+void vd_shell_step(vd_shell_t *self, int handle, vd_now_t now, const vd_input_t *input)
 {
     assert(handle >= 0 && handle < self->core_count);
     assert(!self->stepping);
@@ -311,119 +182,7 @@ static void step(vd_shell_t *self, int handle, vd_now_t now, const vd_input_t *i
 
 void vd_shell_input(vd_shell_t *self, int handle, const vd_input_t *input)
 {
-    step(self, handle, vd_shell_now(), input);
-}
-
-/* ---- messages ---- */
-
-static void answer(vd_shell_t *self, const vd_link_t *link, const vd_peer_t *peer,
-                   const vd_message_t *message)
-{
-    if (link->closed)
-        return;
-    vd_buffer_t out;
-    vd_buffer_init(&out, VD_HEADER_BYTES_MAX + VD_BODY_BYTES_MAX);
-    size_t header_size = 0;
-    vd_bytes_t first = vd_bytes(peer->bytes, peer->size);
-    bool sent = false;
-    if (vd_message_encode(message, &out, &header_size) == VD_OK)
-        sent = vd_frames_send(link->handle, &first, vd_bytes(out.data, header_size),
-                              vd_bytes(out.data + header_size, out.size - header_size),
-                              vd_bytes(NULL, 0));
-    if (sent)
-        self->metrics.frames_out++;
-    else
-        self->metrics.drops++;
-    vd_buffer_free(&out);
-}
-
-static void answer_pong(vd_shell_t *self, const vd_link_t *link, const vd_peer_t *peer,
-                        uint64_t correlation)
-{
-    vd_message_t pong = {.id = VD_MESSAGE_PONG, .correlation = correlation};
-    pong.pong.name = vd_str(self->spec.name);
-    pong.pong.inc = self->spec.inc;
-    pong.pong.pid = (uint64_t)getpid();
-    pong.pong.version = vd_str(VD_VERSION);
-    pong.pong.garbage = self->metrics.garbage;
-    answer(self, link, peer, &pong);
-}
-
-/* Counts a message that was not understood and, on a ROUTER, says so. Answers are never answered.
- */
-static void refuse(vd_shell_t *self, const vd_link_t *link, const vd_peer_t *peer,
-                   vd_status_t status, const vd_message_t *message)
-{
-    self->metrics.garbage++;
-    if (link->port.kind != VD_PORT_ROUTER)
-        return;
-    char text[256];
-    if (status == VD_UNSUPPORTED)
-        snprintf(text, sizeof text,
-                 "%s.%s speaks protocol version %d and does not know this message (id %u)",
-                 self->spec.name, link->port.name, VD_PROTOCOL_VERSION, (unsigned)message->id);
-    else
-        snprintf(text, sizeof text,
-                 "%s.%s did not understand the message (%s): send header, body and, where the "
-                 "catalogue has one, payload",
-                 self->spec.name, link->port.name, vd_status_text(status));
-    vd_message_t error = {.id = VD_MESSAGE_ERROR, .correlation = message->correlation};
-    error.error.status = vd_str(vd_status_name(status));
-    error.error.text = vd_str(text);
-    answer(self, link, peer, &error);
-}
-
-static void take_message(vd_shell_t *self, vd_shell_core_t *core, vd_link_t *link, vd_now_t now,
-                         vd_frames_t *frames)
-{
-    self->metrics.frames_in++;
-    bool router = link->port.kind == VD_PORT_ROUTER;
-    bool named = router || link->port.kind == VD_PORT_SUB;
-    vd_bytes_t first = named ? vd_frames_part(frames, 0) : vd_bytes(NULL, 0);
-    uint32_t at = named ? 1 : 0;
-    vd_input_t input = {.kind = VD_INPUT_MESSAGE, .port = link->port.port, .peer = link->peer};
-    vd_message_t message = {.id = 0};
-    if (router && first.size > VD_PEER_BYTES_MAX) {
-        self->metrics.garbage++; /* an identity over the limit cannot be answered */
-        return;
-    }
-    if (router)
-        input.peer = vd_peer_of(first.data, first.size);
-    vd_status_t status = VD_MALFORMED;
-    if (frames->count >= at + 2 && frames->count <= at + 3 && !frames->excess)
-        status = vd_message_decode(vd_frames_part(frames, at), vd_frames_part(frames, at + 1),
-                                   vd_frames_part(frames, at + 2), &message);
-    if (status != VD_OK) {
-        refuse(self, link, &input.peer, status, &message);
-        return;
-    }
-    if (router && message.id == VD_MESSAGE_PING) {
-        answer_pong(self, link, &input.peer, message.correlation);
-        return;
-    }
-    input.message = &message;
-    step(self, core->handle, now, &input);
-}
-
-static int on_readable(zloop_t *loop, zsock_t *socket, void *arg)
-{
-    (void)loop;
-    (void)socket;
-    vd_link_t *link = arg;
-    vd_shell_core_t *core = link->owner;
-    vd_shell_t *self = core->shell;
-    vd_frames_t frames;
-    vd_now_t now = vd_shell_now();
-    for (int count = 0; count < SHELL_BURST && !link->closed; count++) {
-        if (!vd_frames_receive(link->handle, &frames))
-            break;
-        if (count > 0 && count % 16 == 0)
-            now = vd_shell_now();
-        take_message(self, core, link, now, &frames);
-        vd_frames_close(&frames);
-    }
-    vd_links_reap(&core->links);
-    return 0;
+    vd_shell_step(self, handle, vd_shell_now(), input);
 }
 
 /* ---- making ---- */
@@ -435,12 +194,9 @@ vd_shell_t *vd_shell_new(const vd_shell_spec_t *spec)
     if (self == NULL)
         return NULL;
     self->spec = *spec;
-    self->armed_us = NEVER_US;
+    self->timer_fd = -1;
     self->effects = vd_effects_new();
-    self->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    zmq_pollitem_t item = {.fd = self->timer_fd, .events = ZMQ_POLLIN};
-    if (self->effects == NULL || self->timer_fd < 0 ||
-        zloop_poller(spec->loop, &item, on_timer, self) != 0)
+    if (self->effects == NULL || !vd_shell_timers_begin(self))
         vd_shell_destroy(&self);
     return self;
 }
@@ -456,11 +212,7 @@ void vd_shell_destroy(vd_shell_t **self_p)
         vd_links_free(&self->cores[at]->links);
         free(self->cores[at]);
     }
-    if (self->timer_fd >= 0) {
-        zmq_pollitem_t item = {.fd = self->timer_fd, .events = ZMQ_POLLIN};
-        zloop_poller_end(self->spec.loop, &item);
-        close(self->timer_fd);
-    }
+    vd_shell_timers_end(self);
     vd_effects_destroy(&self->effects);
     free(self->operations);
     free(self);
@@ -506,7 +258,7 @@ int vd_shell_add(vd_shell_t *self, const vd_core_spec_t *spec, vd_status_t *stat
     core->next_us = NEVER_US;
     for (uint32_t id = 0; id < VD_TIMERS_MAX; id++)
         core->due_us[id] = NEVER_US;
-    vd_links_init(&core->links, self->spec.loop, on_readable, core, self->spec.name,
+    vd_links_init(&core->links, self->spec.loop, vd_shell_on_readable, core, self->spec.name,
                   self->spec.inc);
     *status = open_ports(self, core);
     if (*status != VD_OK) {

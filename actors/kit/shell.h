@@ -41,8 +41,9 @@ int vd_shell_add(vd_shell_t *self, const vd_core_spec_t *spec, vd_status_t *stat
  * port. */
 vd_status_t vd_shell_bind_also(vd_shell_t *self, const char *name, const char *endpoint,
                                char *error, size_t error_size);
-/* Joins a shell of the same actor that another thread is going to run: from now on its bound ports are
- * among this one's for vd_shell_bind_also and vd_shell_endpoints. It must outlive this one's use of them. */
+/* Joins a shell of the same actor that another thread is going to run: from now on its bound ports
+ * are among this one's for vd_shell_bind_also and vd_shell_endpoints. It must outlive this one's
+ * use of them. */
 void vd_shell_join(vd_shell_t *self, vd_shell_t *other);
 /* Runs one step. Not from inside a step. Ignored when the core has exited. */
 void vd_shell_input(vd_shell_t *self, int handle, const vd_input_t *input);

@@ -1,19 +1,19 @@
 /* core.h: the one interface between a pure core and the shell that runs it.
  *
  * 1. A core is a state and a step function. It knows no socket, clock, file, thread or random
- * device: what it needs to know arrives as an input, what it wants done leaves as an effect.
+ *    device: what it needs to know arrives as an input, what it wants done leaves as an effect.
  * 2. Inputs are the start, messages, timers that are due, and completions of effects.
  * 3. Effects go into an array of fixed capacity that the shell clears before each step and carries
- * out, in order, after it. A core that has more to say than fits keeps the rest and sets a timer of
- * 0.
+ *    out, in order, after it; operations (DO) begin when the others are done. A core that has more
+ *    to say than fits keeps the rest and sets a timer of 0.
  * 4. Bytes in an input live until the step returns; bytes in an effect live in the effects' own
- * arena until the next step (vd_effects_* copy what they are given), except for DO, whose pointer
- * the core owns.
+ *    arena until the next step (vd_effects_* copy what they are given), except for DO, whose pointer
+ *    the core owns.
  * 5. The same inputs give the same effects, byte for byte. Random numbers come from a seed in the
- * state.
+ *    state.
  * 6. Ports are small numbers that a core declares; the shell maps them to sockets. On a port of a
  *    connecting kind each connection has a name, which is the peer of what is sent and received
- * there.
+ *    there.
  */
 #ifndef VD_CORE_H
 #define VD_CORE_H

@@ -5,9 +5,11 @@
 #include "unit/actor_under_test.h"
 #include "wire/run.h"
 
+#include <arpa/inet.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <setjmp.h>
@@ -488,6 +490,38 @@ static void refuses_what_it_cannot_start_with(void **state)
     assert_int_equal(vd_aut_wait(&self->aut), 2);
 }
 
+static int free_port(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+    close(fd);
+    return ntohs(address.sin_port);
+}
+
+static void binds_to_loopback_where_the_configuration_says_so(void **state)
+{
+    fixture_t *self = *state;
+    char path[128], text[256], endpoint[64];
+    snprintf(endpoint, sizeof endpoint, "tcp://127.0.0.1:%d", free_port());
+    snprintf(text, sizeof text,
+             "[network]\nbind = [\"other.requests=tcp://1.2.3.4:5\", "
+             "\"test.requests=%s\"]\n",
+             endpoint);
+    write_config(self, path, text);
+    vd_aut_start(&self->aut, (const char *const[]){"--config", path, NULL});
+    assert_true(vd_aut_await(&self->aut, "ready"));
+    self->socket = vd_aut_dealer(&self->aut, self->context, "test", "requests");
+    ping(self);
+    assert_int_equal(zmq_connect(self->socket, endpoint), 0);
+    char ipc[128];
+    snprintf(ipc, sizeof ipc, "ipc://%s/run/test.requests", self->aut.dir);
+    assert_int_equal(zmq_disconnect(self->socket, ipc), 0);
+    ping(self);
+}
+
 static void ends_at_once_on_a_second_signal(void **state)
 {
     fixture_t *self = *state;
@@ -524,6 +558,7 @@ int main(int argc, char **argv)
         RUNNING(ends_when_its_supervisor_is_gone),
         RUNNING(is_refused_while_another_runs),
         STOPPED(refuses_what_it_cannot_start_with),
+        STOPPED(binds_to_loopback_where_the_configuration_says_so),
         STOPPED(ends_at_once_on_a_second_signal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

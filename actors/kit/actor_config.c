@@ -1,0 +1,112 @@
+/* actor_config.c: the common tables, and what is done with them. */
+#include "kit/actor_config.h"
+
+#include "kit/log.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const vd_config_row_t runtime_rows[] = {
+    {.key = "session_name",
+     .type = VD_CONFIG_STR,
+     .fallback = "\"\"",
+     .help = "a name for the sessions of this runtime, for people"},
+    {.key = "log_level",
+     .type = VD_CONFIG_STR,
+     .fallback = "\"info\"",
+     .help = "lowest level that is logged: debug, info, warn or error"},
+    {.key = NULL},
+};
+
+static const vd_config_row_t network_rows[] = {
+    {.key = "bind",
+     .type = VD_CONFIG_LIST,
+     .fallback = "[]",
+     .help =
+         "further endpoints, \"ACTOR.PORT=tcp://127.0.0.1:7000\"; loopback only, not for control"},
+    {.key = NULL},
+};
+
+const vd_config_table_t vd_actor_tables[VD_ACTOR_TABLES] = {
+    {.path = "runtime", .help = "The runtime as a whole", .rows = runtime_rows},
+    {.path = "network",
+     .help = "Sockets beside those in the runtime's directory",
+     .rows = network_rows},
+};
+
+static const vd_config_table_t *all_tables(const vd_actor_spec_t *spec, size_t *count)
+{
+    *count = VD_ACTOR_TABLES + spec->config_count;
+    vd_config_table_t *tables = calloc(*count, sizeof *tables);
+    if (tables == NULL)
+        return NULL;
+    memcpy(tables, vd_actor_tables, sizeof vd_actor_tables);
+    if (spec->config_count > 0)
+        memcpy(tables + VD_ACTOR_TABLES, spec->config, spec->config_count * sizeof *tables);
+    return tables;
+}
+
+static void print_buffer(FILE *stream, const vd_buffer_t *buffer)
+{
+    if (buffer->size > 0)
+        fwrite(buffer->data, 1, buffer->size, stream);
+}
+
+vd_status_t vd_actor_config_load(const vd_actor_spec_t *spec, const char *file,
+                                 vd_config_t **config)
+{
+    size_t count;
+    const vd_config_table_t *tables = all_tables(spec, &count);
+    if (tables == NULL)
+        return VD_NO_MEMORY;
+    vd_buffer_t errors;
+    vd_buffer_init(&errors, 65536);
+    vd_status_t status = vd_config_load(file, tables, count, config, &errors);
+    print_buffer(stderr, &errors);
+    vd_buffer_free(&errors);
+    free((void *)tables);
+    return status;
+}
+
+void vd_actor_config_print(const vd_actor_spec_t *spec)
+{
+    size_t count;
+    const vd_config_table_t *tables = all_tables(spec, &count);
+    vd_buffer_t out;
+    vd_buffer_init(&out, 1048576);
+    if (tables != NULL)
+        vd_config_print(tables, count, &out);
+    print_buffer(stdout, &out);
+    vd_buffer_free(&out);
+    free((void *)tables);
+}
+
+vd_status_t vd_actor_config_bind(const vd_config_t *config, const char *name, vd_shell_t *shell)
+{
+    size_t name_size = strlen(name);
+    for (size_t at = 0; at < vd_config_list_count(config, "network", "bind"); at++) {
+        const char *text = vd_config_list_at(config, "network", "bind", at);
+        const char *equals = strchr(text, '=');
+        if (strncmp(text, name, name_size) != 0 || text[name_size] != '.' || equals == NULL)
+            continue;
+        char port[VD_NAME_BYTES_MAX + 1];
+        char error[512] = "";
+        const char *from = text + name_size + 1;
+        vd_status_t status = VD_CONFIG;
+        if (!vd_str_copy(port, sizeof port, vd_bytes(from, (size_t)(equals - from))))
+            snprintf(error, sizeof error, "network.bind: %.200s names no port", text);
+        else if (strcmp(port, "control") == 0)
+            snprintf(error, sizeof error,
+                     "network.bind: %.200s is refused: control stays in the runtime's directory "
+                     "until there are keys",
+                     text);
+        else
+            status = vd_shell_bind_also(shell, port, equals + 1, error, sizeof error);
+        if (status != VD_OK) {
+            vd_log(VD_ERROR, "%s", error);
+            return status == VD_BUSY ? status : VD_CONFIG;
+        }
+    }
+    return VD_OK;
+}

@@ -1,0 +1,119 @@
+/* shell_messages.c: from frames to inputs: decoding, PING, garbage. */
+#include "kit/frames.h"
+#include "kit/shell_parts.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum { SHELL_BURST = 256 };
+
+static void answer(vd_shell_t *self, const vd_link_t *link, const vd_peer_t *peer,
+                   const vd_message_t *message)
+{
+    if (link->closed)
+        return;
+    vd_buffer_t out;
+    vd_buffer_init(&out, VD_HEADER_BYTES_MAX + VD_BODY_BYTES_MAX);
+    size_t header_size = 0;
+    vd_bytes_t first = vd_bytes(peer->bytes, peer->size);
+    bool sent = false;
+    if (vd_message_encode(message, &out, &header_size) == VD_OK)
+        sent = vd_frames_send(link->handle, &first, vd_bytes(out.data, header_size),
+                              vd_bytes(out.data + header_size, out.size - header_size),
+                              vd_bytes(NULL, 0));
+    if (sent)
+        self->metrics.frames_out++;
+    else
+        self->metrics.drops++;
+    vd_buffer_free(&out);
+}
+
+static void answer_pong(vd_shell_t *self, const vd_link_t *link, const vd_peer_t *peer,
+                        uint64_t correlation)
+{
+    vd_message_t pong = {.id = VD_MESSAGE_PONG, .correlation = correlation};
+    pong.pong.name = vd_str(self->spec.name);
+    pong.pong.inc = self->spec.inc;
+    pong.pong.pid = (uint64_t)getpid();
+    pong.pong.version = vd_str(VD_VERSION);
+    pong.pong.garbage = self->metrics.garbage;
+    answer(self, link, peer, &pong);
+}
+
+/* Counts a message that was not understood and, on a ROUTER, says so. Answers are never answered.
+ */
+static void refuse(vd_shell_t *self, const vd_link_t *link, const vd_peer_t *peer,
+                   vd_status_t status, const vd_message_t *message)
+{
+    self->metrics.garbage++;
+    if (link->port.kind != VD_PORT_ROUTER)
+        return;
+    char text[256];
+    if (status == VD_UNSUPPORTED)
+        snprintf(text, sizeof text,
+                 "%s.%s speaks protocol version %d and does not know this message (id %u)",
+                 self->spec.name, link->port.name, VD_PROTOCOL_VERSION, (unsigned)message->id);
+    else
+        snprintf(text, sizeof text,
+                 "%s.%s did not understand the message (%s): send header, body and, where the "
+                 "catalogue has one, payload",
+                 self->spec.name, link->port.name, vd_status_text(status));
+    vd_message_t error = {.id = VD_MESSAGE_ERROR, .correlation = message->correlation};
+    error.error.status = vd_str(vd_status_name(status));
+    error.error.text = vd_str(text);
+    answer(self, link, peer, &error);
+}
+
+static void take_message(vd_shell_t *self, vd_shell_core_t *core, vd_link_t *link, vd_now_t now,
+                         vd_frames_t *frames)
+{
+    self->metrics.frames_in++;
+    bool router = link->port.kind == VD_PORT_ROUTER;
+    bool named = router || link->port.kind == VD_PORT_SUB;
+    vd_bytes_t first = named ? vd_frames_part(frames, 0) : vd_bytes(NULL, 0);
+    uint32_t at = named ? 1 : 0;
+    vd_input_t input = {.kind = VD_INPUT_MESSAGE, .port = link->port.port, .peer = link->peer};
+    vd_message_t message = {.id = 0};
+    if (router && first.size > VD_PEER_BYTES_MAX) {
+        self->metrics.garbage++; /* an identity over the limit cannot be answered */
+        return;
+    }
+    if (router)
+        input.peer = vd_peer_of(first.data, first.size);
+    vd_status_t status = VD_MALFORMED;
+    if (frames->count >= at + 2 && frames->count <= at + 3 && !frames->excess)
+        status = vd_message_decode(vd_frames_part(frames, at), vd_frames_part(frames, at + 1),
+                                   vd_frames_part(frames, at + 2), &message);
+    if (status != VD_OK) {
+        refuse(self, link, &input.peer, status, &message);
+        return;
+    }
+    if (router && message.id == VD_MESSAGE_PING) {
+        answer_pong(self, link, &input.peer, message.correlation);
+        return;
+    }
+    input.message = &message;
+    vd_shell_step(self, core->handle, now, &input);
+}
+
+int vd_shell_on_readable(zloop_t *loop, zsock_t *socket, void *arg)
+{
+    (void)loop;
+    (void)socket;
+    vd_link_t *link = arg;
+    vd_shell_core_t *core = link->owner;
+    vd_shell_t *self = core->shell;
+    vd_frames_t frames;
+    vd_now_t now = vd_shell_now();
+    for (int count = 0; count < SHELL_BURST && !link->closed; count++) {
+        if (!vd_frames_receive(link->handle, &frames))
+            break;
+        if (count > 0 && count % 16 == 0)
+            now = vd_shell_now();
+        take_message(self, core, link, now, &frames);
+        vd_frames_close(&frames);
+    }
+    vd_links_reap(&core->links);
+    return 0;
+}

@@ -1,4 +1,4 @@
-/* actor_config.c: the common tables, and what is done with them. */
+/* actor_config.c: what every actor does with its configuration. */
 #include "kit/actor_config.h"
 
 #include "kit/log.h"
@@ -6,34 +6,6 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-static const vd_config_row_t runtime_rows[] = {
-    {.key = "session_name",
-     .type = VD_CONFIG_STR,
-     .fallback = "\"\"",
-     .help = "a name for the sessions of this runtime, for people"},
-    {.key = "log_level",
-     .type = VD_CONFIG_STR,
-     .fallback = "\"info\"",
-     .help = "lowest level that is logged: debug, info, warn or error"},
-    {.key = NULL},
-};
-
-static const vd_config_row_t network_rows[] = {
-    {.key = "bind",
-     .type = VD_CONFIG_LIST,
-     .fallback = "[]",
-     .help =
-         "further endpoints, \"ACTOR.PORT=tcp://127.0.0.1:7000\"; loopback only, not for control"},
-    {.key = NULL},
-};
-
-const vd_config_table_t vd_actor_tables[VD_ACTOR_TABLES] = {
-    {.path = "runtime", .help = "The runtime as a whole", .rows = runtime_rows},
-    {.path = "network",
-     .help = "Sockets beside those in the runtime's directory",
-     .rows = network_rows},
-};
 
 static const vd_config_table_t *all_tables(const vd_actor_spec_t *spec, size_t *count)
 {

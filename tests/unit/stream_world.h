@@ -1,0 +1,87 @@
+/* stream_world.h: a publisher and a subscriber of commits on a lossy network, under a virtual clock and one seed.
+ *
+ * 1. Frames between the two are kept in order, as a connection keeps them, but may be lost or delayed. A new
+ *    connection has a new identity, and what was under way on the old one is lost.
+ * 2. The source is a list of commits that grows. Every event carries its place in the list of all events.
+ */
+#ifndef VD_TESTS_STREAM_WORLD_H
+#define VD_TESTS_STREAM_WORLD_H
+
+/* cmocka.h needs these before it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "stream/stream.h"
+
+#define WORLD_COMMITS_MAX 8192
+#define WORLD_FRAMES_MAX  4096
+
+enum { PORT_READ = 1, PORT_CLIENT = 2 };
+
+typedef struct world_commit {
+    vd_commit_t commit;
+    vd_commit_run_t runs[3];
+    vd_buffer_t bytes[3];
+} world_commit_t;
+
+typedef struct world_frame {
+    bool to_publisher;
+    uint32_t connection;
+    int64_t due_us;
+    uint8_t *bytes;
+    size_t header_size, body_size, payload_size;
+} world_frame_t;
+
+typedef struct world {
+    uint64_t seed;
+    unsigned loss_percent;
+    int64_t delay_us_max;
+    vd_now_t now;
+    char store[VD_STORE_ID_SIZE];
+    uint64_t first;   /* lowest commit held */
+    uint64_t corrupt; /* a commit that cannot be read; 0: none */
+    world_commit_t *commits[WORLD_COMMITS_MAX];
+    uint64_t commit_count;
+    uint64_t seqs[3];
+    vd_commit_run_t filtered; /* of the last read */
+    vd_publisher_t *publisher;
+    vd_subscriber_t *subscriber;
+    uint32_t connection; /* of the subscriber */
+    int64_t publisher_due_us[VD_TIMERS_MAX];
+    int64_t subscriber_due_us[VD_TIMERS_MAX];
+    vd_effects_t *effects;
+    world_frame_t frames[WORLD_FRAMES_MAX]; /* a ring, in order of sending */
+    uint64_t frame_head, frame_tail;
+    uint64_t commits_frames; /* COMMITS delivered to the subscriber */
+    /* What the subscriber told. */
+    vd_subscription_t wanted;
+    uint64_t expected; /* place of the next event in the list of all */
+    uint64_t handed;
+    vd_position_t position; /* behind the last event or progress */
+    unsigned stops;
+    vd_status_t stop_status;
+    bool consume;
+} world_t;
+
+extern const char *const world_sessions[3];
+
+world_t *world_new(uint64_t seed);
+void world_free(world_t *w);
+/* Adds a commit with up to three runs; `events_max` events in each, of about `size` bytes. */
+void world_commit(world_t *w, unsigned events_max, size_t size);
+/* The publisher dies and another one takes its place. */
+void world_restart_publisher(world_t *w);
+/* The subscriber dies; another one begins with `subscription`. */
+void world_subscribe(world_t *w, const vd_subscription_t *subscription);
+/* Lets time pass. */
+void world_run(world_t *w, int64_t us);
+/* Runs until everything that matches was handed on; fails after `us`. */
+void world_settle(world_t *w, int64_t us);
+/* Sends one message to the publisher as the subscriber's connection would. */
+void world_send(world_t *w, const vd_message_t *message);
+
+#endif

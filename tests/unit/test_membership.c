@@ -166,6 +166,32 @@ static void parts_make_a_set(void **state)
     check_shadow(world);
 }
 
+/* Within the first lease too a name that comes back is another source. */
+static void back_is_another(void **state)
+{
+    world_t *world = *state;
+    vd_source_record_t a = source_of("a", "/1");
+    announce(world, "static", 1, &a, 1);
+    uint64_t inc = find_source(&world->shadow, "a")->inc;
+    announce(world, "static", 2, NULL, 0);
+    assert_null(find_source(&world->shadow, "a"));
+    announce(world, "static", 3, &a, 1);
+    assert_int_not_equal(find_source(&world->shadow, "a")->inc, inc);
+}
+
+/* A part is missing in the middle. */
+static void lost_part_voids_the_set(void **state)
+{
+    world_t *world = *state;
+    vd_source_record_t sources[] = {source_of("a", "/1"), source_of("b", "/2")};
+    announce(world, "static", 1, sources, 2);
+    assert_int_equal(announce_part(world, "static", 2, 0, false, sources, 1, ""), VD_OK);
+    assert_int_equal(announce_part(world, "static", 2, 2, true, NULL, 0, ""), VD_OUT_OF_ORDER);
+    assert_int_equal(vd_membership_sources(world->membership), 2);
+    assert_int_equal(announce_part(world, "static", 2, 1, true, NULL, 0, ""), VD_OUT_OF_ORDER);
+    assert_int_equal(vd_membership_sources(world->membership), 2);
+}
+
 static void bad_row_voids_the_set(void **state)
 {
     world_t *world = *state;
@@ -441,6 +467,8 @@ int main(void)
         IN_WORLD(full_of_actors),
         IN_WORLD(sets_are_compared),
         IN_WORLD(parts_make_a_set),
+        IN_WORLD(back_is_another),
+        IN_WORLD(lost_part_voids_the_set),
         IN_WORLD(bad_row_voids_the_set),
         IN_WORLD(last_good_set_is_kept),
         IN_WORLD(first_holder_keeps_a_name),

@@ -44,6 +44,8 @@ static void grid_spreads_sources(void **state)
         int64_t next = vd_schedule_next(5 * SECOND, 0, SECOND, hash);
         assert_true(next > 5 * SECOND && next <= 6 * SECOND);
         assert_int_equal(vd_schedule_next(next, next, SECOND, hash), next + SECOND);
+        /* A tick right behind a start is left out. */
+        assert_int_equal(vd_schedule_next(next - 1, next - 1, SECOND, hash), next + SECOND);
         buckets[(next - 1) % SECOND / (SECOND / 10)]++;
     }
     for (int i = 0; i < 10; i++)

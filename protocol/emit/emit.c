@@ -10,8 +10,7 @@
 enum {
     RETRY_MIN_US = 200000,
     RETRY_MAX_US = 1000000,
-    BACK_PAUSE_US =
-        50000, /* a second NOT_NOW for the same number within this is about what is out */
+    BACK_PAUSE_US = 50000, /* another NOT_NOW within this is about what was sent before */
     WAIT_MAX_MS = 10000,
     EFFECTS_LEFT = VD_EFFECTS_MAX / 2, /* others may have something to say in the same step */
     ARENA_BYTES = VD_EFFECT_BYTES_MAX / 2,
@@ -45,8 +44,10 @@ struct vd_emit {
     int64_t wait_us;   /* WAITING: until then */
     int64_t beat_us;   /* when a sign of life is due */
     int64_t timer_us;  /* what the timer is set to; 0: not set */
-    uint64_t back_from;
-    int64_t back_us;
+    int64_t back_us;   /* when NOT_NOW last made it go back; 0: not yet */
+    /* Frames that may be out: one after silence; with each answer twice as many up to `burst_fast`,
+     * then one more. Frames that arrive out of order halve both. */
+    uint32_t burst, burst_fast;
 };
 
 vd_emit_t *vd_emit_new(const char *producer, uint64_t life, uint16_t port, const vd_peer_t *peer,
@@ -71,6 +72,7 @@ vd_emit_t *vd_emit_new(const char *producer, uint64_t life, uint16_t port, const
     self->seed = life;
     self->life = life;
     self->retry_us = RETRY_MIN_US;
+    self->burst = self->burst_fast = VD_EMIT_FRAMES_MAX;
     return self;
 }
 
@@ -197,7 +199,7 @@ static void pump(vd_emit_t *self, vd_now_t now, vd_effects_t *effects)
     self->more = false;
     if (self->state != VD_EMIT_READY || self->settling)
         return;
-    while (self->sent < self->frames.count) {
+    while (self->sent < self->frames.count && self->sent < self->burst) {
         const vd_frame_t *frame = vd_frames_at(&self->frames, self->sent);
         if (self->sent_count > 0 && self->sent_count + frame->count > self->window)
             break;
@@ -221,6 +223,15 @@ static void go_back(vd_emit_t *self, uint32_t place)
     while (self->sent > place)
         self->sent_count -= vd_frames_at(&self->frames, --self->sent)->count;
     assert(self->sent > 0 || self->sent_count == 0);
+}
+
+/* After silence a few frames go out again, more when they are answered: a slow ingestor is not helped by
+ * hearing everything twice. */
+static void resend_slowly(vd_emit_t *self)
+{
+    self->burst = 1;
+    self->burst_fast = VD_EMIT_FRAMES_MAX;
+    go_back(self, 0);
 }
 
 /* ---- outcomes ---- */
@@ -272,6 +283,9 @@ static void settle(vd_emit_t *self, vd_now_t now, uint64_t mark, const vd_outcom
     }
     if (!progress)
         return;
+    self->burst = self->burst * 2 <= self->burst_fast ? self->burst * 2 : self->burst + 1;
+    if (self->burst > VD_EMIT_FRAMES_MAX)
+        self->burst = VD_EMIT_FRAMES_MAX;
     self->retry_us = RETRY_MIN_US;
     self->silent_us = 0;
     if (self->sent > 0)
@@ -437,12 +451,11 @@ static void take_not_now(vd_emit_t *self, vd_now_t now, const vd_message_t *mess
         self->state = VD_EMIT_WAITING;
         self->wait_us = now.mono_us + (int64_t)wait_ms * 1000;
         self->silent_us = 0;
-    } else if (self->back_us != 0 && self->back_from == body->from &&
-               now.mono_us - self->back_us < BACK_PAUSE_US) {
+    } else if (self->back_us != 0 && now.mono_us - self->back_us < BACK_PAUSE_US) {
         return;
     }
-    self->back_from = body->from;
     self->back_us = now.mono_us;
+    self->burst = self->burst_fast = self->burst > 1 ? self->burst / 2 : 1;
     go_back(self, place);
     pump(self, now, effects);
 }
@@ -484,7 +497,7 @@ static void take_timer(vd_emit_t *self, vd_now_t now, vd_effects_t *effects)
         if (self->state == VD_EMIT_OPENING)
             send_open(self, now, 0, effects);
         else
-            go_back(self, 0);
+            resend_slowly(self);
         back_off(self, now);
     }
     pump(self, now, effects);
@@ -504,7 +517,7 @@ void vd_emit_open(vd_emit_t *self, vd_now_t now, const char *endpoint, vd_effect
         self->state = VD_EMIT_READY;
         self->silent_us = 0;
         self->retry_us = RETRY_MIN_US;
-        go_back(self, 0);
+        resend_slowly(self);
         pump(self, now, effects);
     } else {
         begin_opening(self, now, effects);

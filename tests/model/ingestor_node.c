@@ -1,0 +1,171 @@
+/* ingestor_node.c: the sequencer's life in the model. */
+#include "ingestor_node.h"
+
+#include "sequencer.h"
+
+#include <assert.h>
+
+static const vd_wire_t wires[] = {{VD_SEQ_PORT_EMIT, VD_WIRE_ROUTER, "emit"}};
+
+static bool restore_producer(void *arg, const vd_store_producer_t *record)
+{
+    bool restored = vd_sequencer_restore_producer(arg, record);
+    assert(restored);
+    return restored;
+}
+
+static bool restore_session(void *arg, const vd_store_session_t *record)
+{
+    bool restored = vd_sequencer_restore_session(arg, record);
+    assert(restored);
+    return restored;
+}
+
+static void *boot(vd_world_t *world, vd_node_t *node, void *arg)
+{
+    (void)world;
+    (void)node;
+    vd_model_ingestor_t *self = arg;
+    vd_status_t status = vd_memory_image_open(self->image, &self->store);
+    assert(status == VD_OK);
+    (void)status;
+    vd_oracle_reopened(self->oracle, self->store);
+    vd_store_tail_t tail;
+    vd_store_tail(self->store, &tail);
+    vd_sequencer_t *sequencer = vd_sequencer_new(&tail);
+    assert(sequencer != NULL);
+    vd_store_producers(self->store, restore_producer, sequencer);
+    vd_store_sessions(self->store, restore_session, sequencer);
+    return sequencer;
+}
+
+static void end(vd_world_t *world, vd_node_t *node, void *state, void *arg)
+{
+    (void)node;
+    vd_model_ingestor_t *self = arg;
+    vd_sequencer_t *sequencer = state;
+    /* The write that was on its way may have reached the disk. */
+    if (self->out != NULL && !self->done && vd_world_chance(world, 500))
+        vd_store_append(self->store, self->out, self->error, sizeof self->error);
+    self->out = NULL;
+    self->done = false;
+    vd_sequencer_destroy(&sequencer);
+    vd_store_close(&self->store);
+    vd_memory_crash(self->image, vd_world_random(world, 3));
+}
+
+static void boot_again(vd_world_t *world, void *arg, uint64_t number)
+{
+    (void)number;
+    vd_model_ingestor_t *self = arg;
+    if (!vd_node_is_up(self->node))
+        vd_node_boot(world, self->node);
+}
+
+static void ended(vd_world_t *world, vd_node_t *node, vd_status_t status, void *arg)
+{
+    (void)node;
+    vd_model_ingestor_t *self = arg;
+    if (status == VD_WENT_BACK)
+        vd_oracle_fail(self->oracle, "the store has gone back");
+    if (self->restarts)
+        vd_world_later(world, 1000 + (int64_t)vd_world_random(world, 400000), NULL, boot_again,
+                       self, 0);
+}
+
+static void tell_appended(vd_world_t *world, void *arg, uint64_t index)
+{
+    vd_model_ingestor_t *self = arg;
+    assert(self->out != NULL && self->done);
+    self->out = NULL;
+    self->done = false;
+    vd_input_t input = {
+        .kind = VD_INPUT_DONE, .id = VD_SEQ_APPEND, .token = index, .status = VD_OK};
+    vd_node_input(world, self->node, &input);
+}
+
+static void append(vd_world_t *world, void *arg, uint64_t index)
+{
+    vd_model_ingestor_t *self = arg;
+    assert(self->out != NULL && self->out->commit.index == index);
+    if (self->fail > 0 && vd_world_chance(world, self->fail)) {
+        self->failures++;
+        vd_memory_fail(self->image, vd_world_chance(world, 500) ? VD_IO : VD_NO_SPACE,
+                       vd_world_chance(world, 500), (unsigned)vd_world_random(world, 4));
+    }
+    vd_status_t status = vd_store_append(self->store, self->out, self->error, sizeof self->error);
+    vd_world_note(world, "%-12s commit %d: %s", "store", (int)index, vd_status_name(status));
+    if (status == VD_OK) {
+        self->done = true;
+        vd_world_later(world, (int64_t)vd_world_random(world, 300), self->node, tell_appended, self,
+                       index);
+        return;
+    }
+    self->out = NULL;
+    vd_input_t input = {.kind = VD_INPUT_DONE,
+                        .id = VD_SEQ_APPEND,
+                        .token = index,
+                        .status = status,
+                        .result = self->error};
+    vd_node_input(world, self->node, &input);
+}
+
+static void reopen(vd_world_t *world, void *arg, uint64_t index)
+{
+    vd_model_ingestor_t *self = arg;
+    vd_status_t status = vd_store_reopen(self->store, &self->tail, self->error, sizeof self->error);
+    vd_world_note(world, "%-12s reopened: %s", "store", vd_status_name(status));
+    const void *result = status == VD_OK ? (const void *)&self->tail : self->error;
+    vd_input_t input = {.kind = VD_INPUT_DONE,
+                        .id = VD_SEQ_REOPEN,
+                        .token = index,
+                        .status = status,
+                        .result = result};
+    vd_node_input(world, self->node, &input);
+}
+
+static void perform(vd_world_t *world, vd_node_t *node, const vd_effect_t *effect, void *arg)
+{
+    vd_model_ingestor_t *self = arg;
+    int64_t delay_us = 1 + (int64_t)vd_world_random(world, (uint64_t)self->append_us_max);
+    if (effect->id == VD_SEQ_APPEND) {
+        assert(self->out == NULL);
+        self->out = effect->object;
+        vd_world_later(world, delay_us, node, append, self, effect->token);
+    } else if (effect->id == VD_SEQ_REOPEN) {
+        vd_world_later(world, delay_us, node, reopen, self, effect->token);
+    } else {
+        const vd_store_batch_t *batch = effect->object;
+        uint32_t chain = 0;
+        assert(effect->id == VD_SEQ_VISIBLE && batch->commit.index == effect->token);
+        if (vd_store_chain(self->store, batch->commit.index, &chain) != VD_OK ||
+            chain != batch->commit.chain)
+            vd_oracle_fail(self->oracle, "commit %d is shown and not in the store",
+                           (int)effect->token);
+        vd_oracle_read(self->oracle, self->store);
+    }
+}
+
+void vd_model_ingestor_start(vd_model_ingestor_t *self, vd_world_t *world, vd_oracle_t *oracle)
+{
+    self->oracle = oracle;
+    self->image = vd_memory_image_new(vd_world_random(world, UINT64_MAX));
+    assert(self->image != NULL && self->append_us_max > 0);
+    vd_node_spec_t spec = {.name = "ingestor",
+                           .step = vd_sequencer_step,
+                           .wires = wires,
+                           .wire_count = 1,
+                           .boot = boot,
+                           .end = end,
+                           .perform = perform,
+                           .ended = ended,
+                           .arg = self};
+    self->node = vd_world_add(world, &spec);
+    vd_node_may_tear(self->node);
+    vd_node_boot(world, self->node);
+}
+
+void vd_model_ingestor_free(vd_model_ingestor_t *self)
+{
+    vd_memory_image_destroy(&self->image);
+}

@@ -1,0 +1,30 @@
+/* ingestor_node.h: the ingestor of the model: the sequencer on a store in memory that fails on purpose. */
+#ifndef VD_MODEL_INGESTOR_NODE_H
+#define VD_MODEL_INGESTOR_NODE_H
+
+#include "oracle.h"
+#include "store/memory.h"
+#include "world.h"
+
+#define VD_MODEL_EMIT "ingestor.emit"
+
+typedef struct vd_model_ingestor {
+    vd_node_t *node;
+    vd_oracle_t *oracle;
+    vd_memory_image_t *image;
+    vd_store_t *store; /* NULL while it is down */
+    uint32_t fail;     /* of appends, in 1/1000 */
+    int64_t append_us_max;
+    const vd_store_batch_t *out; /* an append that has begun */
+    bool done;                   /* it is on disk, and nobody has been told */
+    char error[256];
+    vd_store_tail_t tail;
+    bool restarts; /* boots again after it has ended */
+    uint64_t failures;
+} vd_model_ingestor_t;
+
+/* Adds the node and boots it. */
+void vd_model_ingestor_start(vd_model_ingestor_t *self, vd_world_t *world, vd_oracle_t *oracle);
+void vd_model_ingestor_free(vd_model_ingestor_t *self);
+
+#endif

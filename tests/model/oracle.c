@@ -1,0 +1,394 @@
+/* oracle.c: the checks of the model. */
+#include "oracle.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { SESSIONS_MAX = 512, LIVES_MAX = 512, PLACES = 64 /* events of a frame */ };
+
+typedef struct frame {
+    uint32_t life;
+    char session[VD_NAME_BYTES_MAX + 1];
+    uint32_t count;
+    vd_fate_t fate;
+    vd_status_t expected;
+    bool ended; /* has an outcome */
+    vd_status_t outcome;
+    uint32_t stored; /* events found */
+    uint64_t index, first_seq;
+} frame_t;
+
+typedef struct life {
+    char producer[VD_NAME_BYTES_MAX + 1];
+    uint64_t epoch;
+    uint64_t opened_index; /* newest commit seen when it was opened */
+    bool over;
+    uint64_t last_outcome;
+} life_t;
+
+typedef struct session {
+    char id[VD_NAME_BYTES_MAX + 1];
+    uint64_t last_seq;
+    bool ended;
+    uint64_t last_frame[LIVES_MAX]; /* newest frame of each life: they come in order */
+} session_t;
+
+struct vd_oracle {
+    char failure[512];
+    frame_t *frames; /* frames[0] is not used */
+    uint64_t frame_count, frame_room;
+    life_t lives[LIVES_MAX];
+    uint32_t life_count;
+    session_t *sessions;
+    uint32_t session_count;
+    uint64_t index; /* newest commit read */
+    uint32_t chain;
+    int64_t time_ms;
+    uint64_t events;
+};
+
+vd_oracle_t *vd_oracle_new(void)
+{
+    vd_oracle_t *self = calloc(1, sizeof *self);
+    assert(self != NULL);
+    self->sessions = calloc(SESSIONS_MAX, sizeof *self->sessions);
+    assert(self->sessions != NULL);
+    return self;
+}
+
+void vd_oracle_destroy(vd_oracle_t **self)
+{
+    free((*self)->frames);
+    free((*self)->sessions);
+    free(*self);
+    *self = NULL;
+}
+
+const char *vd_oracle_failure(const vd_oracle_t *self)
+{
+    return self->failure[0] != 0 ? self->failure : NULL;
+}
+
+void vd_oracle_fail(vd_oracle_t *self, const char *format, ...)
+{
+    if (self->failure[0] != 0)
+        return;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(self->failure, sizeof self->failure, format, arguments);
+    va_end(arguments);
+}
+
+uint32_t vd_oracle_life(vd_oracle_t *self, const char *producer)
+{
+    assert(self->life_count < LIVES_MAX);
+    life_t *life = &self->lives[self->life_count];
+    vd_str_copy(life->producer, sizeof life->producer, vd_str(producer));
+    return self->life_count++;
+}
+
+void vd_oracle_opened(vd_oracle_t *self, uint32_t life, uint64_t epoch)
+{
+    assert(life < self->life_count);
+    life_t *entry = &self->lives[life];
+    if (entry->epoch != 0 && entry->epoch != epoch)
+        vd_oracle_fail(self, "life %" PRIu32 " of %s changed its epoch without a reason", life,
+                       entry->producer);
+    for (uint32_t i = 0; i < self->life_count; i++)
+        if (i != life && self->lives[i].epoch == epoch)
+            vd_oracle_fail(self, "epoch %" PRIu64 " was given twice", epoch);
+    entry->epoch = epoch;
+    entry->opened_index = self->index;
+}
+
+void vd_oracle_life_over(vd_oracle_t *self, uint32_t life)
+{
+    assert(life < self->life_count);
+    self->lives[life].over = true;
+}
+
+uint64_t vd_oracle_frame(vd_oracle_t *self, uint32_t life, const char *session, uint32_t count,
+                         vd_fate_t fate, vd_status_t status)
+{
+    assert(count > 0 && count <= PLACES && life < self->life_count);
+    if (self->frame_count + 1 >= self->frame_room) {
+        self->frame_room = self->frame_room * 2 + 1024;
+        self->frames = realloc(self->frames, self->frame_room * sizeof *self->frames);
+        assert(self->frames != NULL);
+    }
+    frame_t *frame = &self->frames[++self->frame_count];
+    *frame = (frame_t){.life = life, .count = count, .fate = fate, .expected = status};
+    vd_str_copy(frame->session, sizeof frame->session, vd_str(session));
+    return self->frame_count;
+}
+
+void vd_oracle_withdraw(vd_oracle_t *self, uint64_t frame)
+{
+    assert(frame > 0 && frame <= self->frame_count);
+    self->frames[frame].fate = VD_FATE_NEVER;
+}
+
+void vd_oracle_event(vd_buffer_t *run, uint64_t frame, uint32_t place, const char *type,
+                     int64_t wall_ms, size_t padding)
+{
+    static const uint8_t zeros[4096];
+    vd_buffer_t data, event;
+    vd_buffer_init(&data, 8192);
+    vd_buffer_init(&event, 16384);
+    vd_write_map(&data, 2);
+    vd_write_pair_u64(&data, "id", frame * PLACES + place);
+    vd_write_text(&data, "padding");
+    vd_write_bin(&data, vd_bytes(zeros, padding < sizeof zeros ? padding : sizeof zeros));
+    vd_event_write(&event, wall_ms, vd_str(type), vd_buffer_view(&data), vd_bytes(NULL, 0));
+    bool added = vd_run_add(run, vd_buffer_view(&event));
+    assert(added && !data.full && !event.full);
+    (void)added;
+    vd_buffer_free(&data);
+    vd_buffer_free(&event);
+}
+
+/* ---- outcomes ---- */
+
+static void check_outcome(vd_oracle_t *self, const frame_t *frame, uint64_t id)
+{
+    const char *status = vd_status_name(frame->outcome);
+    if (frame->outcome == VD_FENCED) {
+        uint32_t others = 0;
+        for (uint32_t i = 0; i < self->life_count; i++)
+            others += i != frame->life &&
+                      strcmp(self->lives[i].producer, self->lives[frame->life].producer) == 0;
+        if (others == 0)
+            vd_oracle_fail(self, "frame %" PRIu64 " is fenced and nobody took the name", id);
+        return;
+    }
+    if (frame->fate == VD_FATE_NEVER)
+        vd_oracle_fail(self, "forged frame %" PRIu64 " has an outcome: %s", id, status);
+    if (frame->fate == VD_FATE_STORED && frame->outcome != VD_OK)
+        vd_oracle_fail(self, "frame %" PRIu64 " for %s is rejected without a reason: %s", id,
+                       frame->session, status);
+    if (frame->fate == VD_FATE_REJECTED && frame->outcome != frame->expected)
+        vd_oracle_fail(self, "frame %" PRIu64 " for %s should be rejected as %s and is %s", id,
+                       frame->session, vd_status_name(frame->expected), status);
+    if (frame->outcome != VD_OK && frame->outcome != VD_FENCED && frame->stored > 0)
+        vd_oracle_fail(self, "frame %" PRIu64 " is rejected (%s) and stored", id, status);
+}
+
+void vd_oracle_outcome(vd_oracle_t *self, const vd_outcome_t *outcome, vd_store_t *store)
+{
+    uint64_t id = outcome->token;
+    assert(id > 0 && id <= self->frame_count);
+    frame_t *frame = &self->frames[id];
+    life_t *life = &self->lives[frame->life];
+    if (frame->ended)
+        vd_oracle_fail(self, "frame %" PRIu64 " has two outcomes", id);
+    if (id <= life->last_outcome)
+        vd_oracle_fail(self, "the outcome of frame %" PRIu64 " comes after that of frame %" PRIu64,
+                       id, life->last_outcome);
+    life->last_outcome = id;
+    frame->ended = true;
+    frame->outcome = outcome->status;
+    if (store != NULL)
+        vd_oracle_read(self, store);
+    check_outcome(self, frame, id);
+    if (outcome->status != VD_OK || store == NULL)
+        return;
+    if (frame->stored != frame->count)
+        vd_oracle_fail(self, "frame %" PRIu64 " is acknowledged and not in the store", id);
+    else if (outcome->position.index < frame->index)
+        vd_oracle_fail(self, "frame %" PRIu64 " is in commit %" PRIu64 ", its answer says %" PRIu64,
+                       id, frame->index, outcome->position.index);
+    else if (outcome->session[0] != 0 && (strcmp(outcome->session, frame->session) != 0 ||
+                                          outcome->seq != frame->first_seq + frame->count - 1))
+        vd_oracle_fail(self,
+                       "frame %" PRIu64 " ends at sequence %" PRIu64 ", its answer says %" PRIu64,
+                       id, frame->first_seq + frame->count - 1, outcome->seq);
+}
+
+/* ---- reading ---- */
+
+static session_t *session_of(vd_oracle_t *self, vd_str_t id)
+{
+    for (uint32_t i = 0; i < self->session_count; i++)
+        if (vd_str_is(id, self->sessions[i].id))
+            return &self->sessions[i];
+    assert(self->session_count < SESSIONS_MAX);
+    session_t *session = &self->sessions[self->session_count++];
+    vd_str_copy(session->id, sizeof session->id, id);
+    return session;
+}
+
+/* No commit behind the opening of a newer life holds a frame of an older one. */
+static void check_epoch(vd_oracle_t *self, const frame_t *frame, uint64_t id, uint64_t index)
+{
+    const life_t *life = &self->lives[frame->life];
+    for (uint32_t i = 0; i < self->life_count; i++) {
+        const life_t *newer = &self->lives[i];
+        if (strcmp(newer->producer, life->producer) == 0 && newer->epoch > life->epoch &&
+            life->epoch > 0 && index > newer->opened_index)
+            vd_oracle_fail(self,
+                           "frame %" PRIu64 " of epoch %" PRIu64 " is in commit %" PRIu64
+                           ", and epoch %" PRIu64 " had the name at commit %" PRIu64,
+                           id, life->epoch, index, newer->epoch, newer->opened_index);
+    }
+}
+
+static void read_place(vd_oracle_t *self, session_t *session, uint64_t id, uint32_t place,
+                       uint64_t index, uint64_t seq)
+{
+    frame_t *frame = &self->frames[id];
+    if (place != frame->stored || place >= frame->count) {
+        vd_oracle_fail(self,
+                       "event %" PRIu32 " of frame %" PRIu64 " (of %" PRIu32
+                       ") is stored at %s:%" PRIu64 " after %" PRIu32 " of them",
+                       place, id, frame->count, session->id, seq, frame->stored);
+        return;
+    }
+    if (place == 0) {
+        frame->index = index;
+        frame->first_seq = seq;
+        if (id <= session->last_frame[frame->life])
+            vd_oracle_fail(self, "frame %" PRIu64 " stands behind frame %" PRIu64 " in %s", id,
+                           session->last_frame[frame->life], session->id);
+        session->last_frame[frame->life] = id;
+        check_epoch(self, frame, id, index);
+    } else if (frame->index != index || frame->first_seq + place != seq) {
+        vd_oracle_fail(self, "frame %" PRIu64 " is torn over commits or sequences", id);
+    }
+    frame->stored++;
+    if (strcmp(frame->session, session->id) != 0)
+        vd_oracle_fail(self, "frame %" PRIu64 " for %s is stored in %s", id, frame->session,
+                       session->id);
+    if (frame->fate == VD_FATE_REJECTED || frame->fate == VD_FATE_NEVER)
+        vd_oracle_fail(self, "frame %" PRIu64 " must not be stored and is, at %s:%" PRIu64, id,
+                       session->id, seq);
+    if (frame->ended && frame->outcome != VD_OK && frame->outcome != VD_FENCED)
+        vd_oracle_fail(self, "frame %" PRIu64 " was rejected and is stored", id);
+}
+
+static void read_event(vd_oracle_t *self, session_t *session, vd_bytes_t bytes, uint64_t index,
+                       uint64_t seq)
+{
+    vd_event_t event;
+    vd_value_t data;
+    if (vd_event_read(bytes, &event) != VD_OK || !vd_value_of(event.data, &data)) {
+        vd_oracle_fail(self, "%s:%" PRIu64 " holds no event", session->id, seq);
+        return;
+    }
+    bool started = vd_str_is(event.type, "session_started");
+    if (started != (seq == 1) || session->ended)
+        vd_oracle_fail(self, "%.*s is not allowed at %s:%" PRIu64, (int)event.type.size,
+                       (const char *)event.type.data, session->id, seq);
+    session->ended = vd_str_is(event.type, "session_ended");
+    uint64_t number = vd_value_get_u64(&data, "id", 0);
+    uint64_t id = number / PLACES;
+    if (id == 0 || id > self->frame_count)
+        vd_oracle_fail(self, "%s:%" PRIu64 " was never offered", session->id, seq);
+    else
+        read_place(self, session, id, (uint32_t)(number % PLACES), index, seq);
+    self->events++;
+}
+
+static void read_run(vd_oracle_t *self, const vd_commit_run_t *run, uint64_t index)
+{
+    session_t *session = session_of(self, run->session);
+    vd_bytes_t rest = run->run;
+    vd_entry_t entry;
+    if (run->first_seq != session->last_seq + 1)
+        vd_oracle_fail(self, "%s goes on at %" PRIu64 " after %" PRIu64, session->id,
+                       run->first_seq, session->last_seq);
+    uint32_t count = 0;
+    while (vd_run_next(&rest, &entry) == VD_OK) {
+        if (vd_crc32c(0, entry.event) != entry.crc)
+            vd_oracle_fail(self, "%s:%" PRIu64 " has a wrong checksum", session->id,
+                           session->last_seq + 1);
+        read_event(self, session, entry.event, index, ++session->last_seq);
+        count++;
+    }
+    if (count != run->count)
+        vd_oracle_fail(self, "commit %" PRIu64 " says %" PRIu32 " events of %s and holds %" PRIu32,
+                       index, run->count, session->id, count);
+}
+
+static void read_commit(vd_oracle_t *self, const vd_commit_t *commit)
+{
+    if (commit->index != self->index + 1)
+        vd_oracle_fail(self, "commit %" PRIu64 " follows on %" PRIu64, commit->index, self->index);
+    if (commit->time_ms < self->time_ms)
+        vd_oracle_fail(self, "commit %" PRIu64 " is older than its predecessor", commit->index);
+    if (vd_commit_chain(self->chain, commit) != commit->chain)
+        vd_oracle_fail(self, "commit %" PRIu64 " is not chained to its predecessor", commit->index);
+    uint64_t at = 0;
+    for (uint32_t i = 0; i < commit->run_count; i++) {
+        if (commit->runs[i].at != at)
+            vd_oracle_fail(self, "run %" PRIu32 " of commit %" PRIu64 " is misplaced", i,
+                           commit->index);
+        at += commit->runs[i].count;
+        read_run(self, &commit->runs[i], commit->index);
+    }
+    self->index = commit->index;
+    self->chain = commit->chain;
+    self->time_ms = commit->time_ms;
+}
+
+void vd_oracle_read(vd_oracle_t *self, vd_store_t *store)
+{
+    vd_store_cursor_t *cursor;
+    char error[256];
+    vd_commit_t commit;
+    if (vd_store_cursor_new(store, &cursor) != VD_OK ||
+        vd_store_cursor_seek(cursor, self->index + 1, NULL) != VD_OK) {
+        vd_oracle_fail(self, "the store cannot be read");
+        return;
+    }
+    while (self->failure[0] == 0 &&
+           vd_store_cursor_next(cursor, &commit, error, sizeof error) == VD_OK)
+        read_commit(self, &commit);
+    vd_store_cursor_destroy(&cursor);
+}
+
+void vd_oracle_reopened(vd_oracle_t *self, vd_store_t *store)
+{
+    uint32_t chain = 0;
+    if (vd_store_chain(store, self->index, &chain) != VD_OK || chain != self->chain)
+        vd_oracle_fail(self, "commit %" PRIu64 " was visible and is gone, or is another",
+                       self->index);
+    vd_oracle_read(self, store);
+}
+
+void vd_oracle_finish(vd_oracle_t *self, vd_store_t *store)
+{
+    vd_oracle_reopened(self, store);
+    for (uint64_t id = 1; id <= self->frame_count && self->failure[0] == 0; id++) {
+        const frame_t *frame = &self->frames[id];
+        const life_t *life = &self->lives[frame->life];
+        bool whole = frame->stored == 0 || frame->stored == frame->count;
+        if (!whole)
+            vd_oracle_fail(self, "frame %" PRIu64 " is stored in part", id);
+        if (!frame->ended && !life->over && frame->fate != VD_FATE_NEVER)
+            vd_oracle_fail(self, "frame %" PRIu64 " of %s has no outcome after a quiet time", id,
+                           life->producer);
+        if (frame->ended && frame->outcome == VD_OK && frame->stored != frame->count)
+            vd_oracle_fail(self, "frame %" PRIu64 " was acknowledged and is lost", id);
+        if (frame->ended)
+            check_outcome(self, frame, id);
+    }
+}
+
+vd_oracle_sums_t vd_oracle_sums(const vd_oracle_t *self)
+{
+    vd_oracle_sums_t sums = {.frames = self->frame_count,
+                             .events = self->events,
+                             .commits = self->index,
+                             .sessions = self->session_count};
+    for (uint64_t id = 1; id <= self->frame_count; id++) {
+        const frame_t *frame = &self->frames[id];
+        sums.stored += frame->stored > 0;
+        sums.unknown += !frame->ended && frame->fate != VD_FATE_NEVER;
+        sums.fenced += frame->ended && frame->outcome == VD_FENCED;
+        sums.rejected += frame->ended && frame->outcome != VD_OK && frame->outcome != VD_FENCED;
+    }
+    return sums;
+}

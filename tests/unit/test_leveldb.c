@@ -1,0 +1,272 @@
+/* test_leveldb.c: what the backend "leveldb" does with damaged, foreign, newer and locked stores. */
+#include "tests/laws/store_fixture.h"
+
+#include "store/leveldb_keys.h"
+
+#include <leveldb/c.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const char *const names[] = {"a", "b"};
+
+/* ---- damage: done with the database's own functions, behind the store's back ---- */
+
+static leveldb_t *open_raw(const char *dir)
+{
+    char *trouble = NULL;
+    leveldb_options_t *options = leveldb_options_create();
+    leveldb_options_set_create_if_missing(options, 1);
+    leveldb_t *db = leveldb_open(options, dir, &trouble);
+    leveldb_options_destroy(options);
+    assert_null(trouble);
+    return db;
+}
+
+static void put_raw(const char *dir, const vd_key_t *key, vd_bytes_t value)
+{
+    char *trouble = NULL;
+    leveldb_t *db = open_raw(dir);
+    leveldb_writeoptions_t *options = leveldb_writeoptions_create();
+    if (value.data != NULL)
+        leveldb_put(db, options, key->bytes, key->size, (const char *)value.data, value.size,
+                    &trouble);
+    else
+        leveldb_delete(db, options, key->bytes, key->size, &trouble);
+    leveldb_writeoptions_destroy(options);
+    leveldb_close(db);
+    assert_null(trouble);
+}
+
+static vd_buffer_t get_raw(const char *dir, const vd_key_t *key)
+{
+    char *trouble = NULL;
+    size_t size = 0;
+    vd_buffer_t value;
+    leveldb_t *db = open_raw(dir);
+    leveldb_readoptions_t *options = leveldb_readoptions_create();
+    char *found = leveldb_get(db, options, key->bytes, key->size, &size, &trouble);
+    assert_null(trouble);
+    assert_non_null(found);
+    vd_buffer_init(&value, 1 << 24);
+    vd_buffer_add(&value, found, size);
+    leveldb_free(found);
+    leveldb_readoptions_destroy(options);
+    leveldb_close(db);
+    return value;
+}
+
+/* Fills the store with 40 commits and closes it. */
+static void fill(fixture_t *f)
+{
+    fixture_open(f);
+    for (unsigned i = 0; i < 40; i++)
+        fixture_append_random(f, names, 2);
+    vd_store_close(&f->store);
+}
+
+/* Reads everything: commit `bad` must be told as corrupt, with `word` in the text, all others be whole. */
+static void check_one_bad(fixture_t *f, uint64_t bad, const char *word)
+{
+    vd_store_cursor_t *cursor = NULL;
+    vd_commit_t commit;
+    char error[VD_TEXT_BYTES_MAX];
+    vd_store_cursor_new(f->store, &cursor);
+    vd_store_cursor_seek(cursor, 1, NULL);
+    for (uint64_t i = 1; i <= f->commit_count; i++) {
+        vd_status_t status = vd_store_cursor_next(cursor, &commit, error, sizeof error);
+        assert_int_equal(status, i == bad ? VD_CORRUPT : VD_OK);
+        assert_int_equal(commit.index, i);
+        if (i != bad)
+            fixture_same_commit(&commit, f->commits[i - 1], NULL);
+        else if (strstr(error, word) == NULL || strstr(error, f->dir) == NULL)
+            fail_msg("\"%s\" does not name %s and the store", error, word);
+    }
+    assert_int_equal(vd_store_cursor_next(cursor, &commit, error, sizeof error), VD_NOT_FOUND);
+    vd_store_cursor_destroy(&cursor);
+}
+
+static void test_a_flipped_bit_is_told_and_not_served(void **state)
+{
+    fixture_t *f = *state;
+    fill(f);
+    const vd_commit_run_t *run = &f->commits[9]->runs[0];
+    vd_key_t key;
+    vd_key_event(&key, run->session, run->first_seq);
+    vd_buffer_t value = get_raw(f->dir, &key);
+    value.data[value.size - 1] ^= 1;
+    put_raw(f->dir, &key, vd_buffer_view(&value));
+    vd_buffer_free(&value);
+    fixture_open(f);
+    char event[64];
+    snprintf(event, sizeof event, "event %.*s:", (int)run->session.size,
+             (const char *)run->session.data);
+    check_one_bad(f, 10, event);
+}
+
+static void test_a_run_in_the_wrong_place_is_told(void **state)
+{
+    fixture_t *f = *state;
+    fill(f);
+    const vd_commit_run_t *run = &f->commits[4]->runs[0];
+    vd_key_t key;
+    vd_buffer_t value;
+    vd_buffer_init(&value, 1 << 24);
+    vd_key_event(&key, run->session, run->first_seq);
+    vd_record_run_write(&value, 6, run);
+    put_raw(f->dir, &key, vd_buffer_view(&value));
+    vd_buffer_free(&value);
+    fixture_open(f);
+    check_one_bad(f, 5, "says commit 6");
+}
+
+static void test_other_events_under_good_checksums_break_the_chain(void **state)
+{
+    fixture_t *f = *state;
+    fixture_open(f);
+    for (unsigned i = 0; i < 40; i++)
+        fixture_append_sized(f, "a", 1, 10);
+    vd_store_close(&f->store);
+    vd_key_t key;
+    vd_commit_run_t forged = f->commits[20]->runs[0];
+    vd_buffer_t value;
+    forged.run = f->commits[21]->runs[0].run;
+    vd_buffer_init(&value, 1 << 24);
+    vd_key_event(&key, forged.session, forged.first_seq);
+    vd_record_run_write(&value, 21, &forged);
+    put_raw(f->dir, &key, vd_buffer_view(&value));
+    vd_buffer_free(&value);
+    fixture_open(f);
+    check_one_bad(f, 21, "chain");
+}
+
+static void test_a_missing_run_is_told(void **state)
+{
+    fixture_t *f = *state;
+    fill(f);
+    vd_key_t key;
+    vd_key_event(&key, f->commits[14]->runs[0].session, f->commits[14]->runs[0].first_seq);
+    put_raw(f->dir, &key, vd_bytes(NULL, 0));
+    fixture_open(f);
+    check_one_bad(f, 15, key.bytes);
+}
+
+static vd_status_t open_status(fixture_t *f, char error[VD_TEXT_BYTES_MAX])
+{
+    vd_store_t *store = NULL;
+    error[0] = 0;
+    vd_status_t status = vd_store_open("leveldb", f->dir, &store, error, VD_TEXT_BYTES_MAX);
+    vd_store_close(&store);
+    if (status != VD_OK && strstr(error, f->dir) == NULL)
+        fail_msg("\"%s\" does not name the store", error);
+    return status;
+}
+
+static void test_a_damaged_tail_refuses_to_open(void **state)
+{
+    fixture_t *f = *state;
+    char error[VD_TEXT_BYTES_MAX];
+    fill(f);
+    vd_key_t key;
+    vd_key_number(&key, VD_KEY_COMMITS, 38);
+    put_raw(f->dir, &key, vd_bytes(NULL, 0));
+    assert_int_equal(open_status(f, error), VD_CORRUPT);
+    assert_non_null(strstr(error, "38"));
+}
+
+static void test_a_newer_format_is_not_garbage(void **state)
+{
+    fixture_t *f = *state;
+    char error[VD_TEXT_BYTES_MAX];
+    fill(f);
+    vd_key_t key;
+    static const uint8_t newer[] = {0x92, VD_STORE_FORMAT + 1, 0xc0};
+    vd_key_name(&key, VD_KEY_STORE, vd_str(""));
+    put_raw(f->dir, &key, vd_bytes(newer, sizeof newer));
+    assert_int_equal(open_status(f, error), VD_UNSUPPORTED);
+    assert_non_null(strstr(error, "newer"));
+}
+
+static void test_another_database_is_left_alone(void **state)
+{
+    fixture_t *f = *state;
+    char error[VD_TEXT_BYTES_MAX];
+    vd_key_t key;
+    vd_key_name(&key, "something else", vd_str(""));
+    put_raw(f->dir, &key, vd_str("value"));
+    assert_int_equal(open_status(f, error), VD_CORRUPT);
+    vd_buffer_t value = get_raw(f->dir, &key);
+    assert_int_equal(value.size, 5);
+    vd_buffer_free(&value);
+}
+
+static void test_a_missing_current_begins_no_new_store(void **state)
+{
+    fixture_t *f = *state;
+    char error[VD_TEXT_BYTES_MAX], current[300], aside[300];
+    fill(f);
+    snprintf(current, sizeof current, "%s/CURRENT", f->dir);
+    snprintf(aside, sizeof aside, "%s/aside", f->dir);
+    assert_int_equal(rename(current, aside), 0);
+    assert_int_equal(open_status(f, error), VD_CORRUPT);
+    assert_int_equal(rename(aside, current), 0);
+    fixture_open(f);
+    assert_int_equal(fixture_check_all(f, NULL), f->commit_count);
+}
+
+static void test_a_second_process_is_refused(void **state)
+{
+    fixture_t *f = *state;
+    fixture_open(f);
+    pid_t child = fork();
+    if (child == 0) {
+        char error[VD_TEXT_BYTES_MAX] = "", who[32];
+        vd_store_t *store = NULL;
+        vd_status_t status = vd_store_open("leveldb", f->dir, &store, error, sizeof error);
+        snprintf(who, sizeof who, "process %ld", (long)getppid());
+        _exit(status == VD_BUSY && strstr(error, who) != NULL ? 0 : 1);
+    }
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
+static void test_the_directory_is_private_and_a_directory(void **state)
+{
+    fixture_t *f = *state;
+    char error[VD_TEXT_BYTES_MAX] = "", path[300];
+    struct stat found;
+    assert_int_equal(chmod(f->dir, 0755), 0);
+    fixture_open(f);
+    assert_int_equal(stat(f->dir, &found), 0);
+    assert_int_equal(found.st_mode & 0777, 0700);
+    vd_store_t *store = NULL;
+    snprintf(path, sizeof path, "%s/CURRENT", f->dir);
+    assert_int_equal(vd_store_open("leveldb", path, &store, error, sizeof error), VD_IO);
+    assert_non_null(strstr(error, "not a directory"));
+    snprintf(path, sizeof path, "%s/no/such/parent", f->dir);
+    assert_int_equal(vd_store_open("leveldb", path, &store, error, sizeof error), VD_IO);
+}
+
+#define ON_DISK(test)                                                                              \
+    cmocka_unit_test_prestate_setup_teardown(test, fixture_setup, fixture_teardown, "leveldb")
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ON_DISK(test_a_flipped_bit_is_told_and_not_served),
+        ON_DISK(test_a_run_in_the_wrong_place_is_told),
+        ON_DISK(test_other_events_under_good_checksums_break_the_chain),
+        ON_DISK(test_a_missing_run_is_told),
+        ON_DISK(test_a_damaged_tail_refuses_to_open),
+        ON_DISK(test_a_newer_format_is_not_garbage),
+        ON_DISK(test_another_database_is_left_alone),
+        ON_DISK(test_a_missing_current_begins_no_new_store),
+        ON_DISK(test_a_second_process_is_refused),
+        ON_DISK(test_the_directory_is_private_and_a_directory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

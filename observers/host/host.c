@@ -215,9 +215,14 @@ static void settle(vd_host_t *self, vd_now_t now, vd_effects_t *effects)
         vd_effects_exit(effects, VD_FENCED, "a newer observer %s has taken over", self->name);
         return;
     }
-    if (self->phase == VD_HOST_OPENING && vd_emit_state(self->emit) == VD_EMIT_READY)
+    if (self->phase == VD_HOST_RUNNING && !self->outstanding &&
+        vd_emit_state(self->emit) == VD_EMIT_READY && vd_emit_epoch(self->emit) != self->epoch)
+        vd_host_restore_again(self, now, effects);
+    if (!self->ended && self->phase == VD_HOST_OPENING &&
+        vd_emit_state(self->emit) == VD_EMIT_READY)
         vd_host_restore_begin(self, now, effects);
-    bool restored = self->phase == VD_HOST_RESTORING && vd_host_restore_settle(self, now, effects);
+    bool restored = !self->ended && self->phase == VD_HOST_RESTORING &&
+                    vd_host_restore_settle(self, now, effects);
     if (restored) {
         vd_effects_do(effects, VD_HOST_READY, 0, NULL);
         for (uint32_t at = 0; at < self->samples->source_count; at++)

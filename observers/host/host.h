@@ -14,8 +14,8 @@
  * "state".
  * 5. A turn that fails or is rejected changes nothing: state and snapshot stay, the error is told
  * with its stage.
- * 6. It ends when a newer life has fenced it, or when the store is another one than its state came
- * from.
+ * 6. When the store has gone back or is another one (the emit conversation has a new epoch), the
+ * state is made anew by a replay. It ends when a newer life has fenced it.
  */
 #ifndef VD_HOST_H
 #define VD_HOST_H

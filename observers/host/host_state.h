@@ -51,6 +51,7 @@ struct vd_host {
     int64_t wall_ms; /* of the step at hand */
     int64_t turn_ms; /* of the last cycle, its commit included */
     vd_position_t position;
+    uint64_t epoch;    /* of the emit conversation when the replay began */
     uint64_t replayed; /* events applied from the store */
 
     bool outstanding;      /* a turn's frame is at the ingestor */
@@ -76,6 +77,8 @@ void vd_host_publish(vd_host_t *self, vd_now_t now, uint64_t seq, vd_bytes_t run
 
 /* restore.c */
 void vd_host_restore_begin(vd_host_t *self, vd_now_t now, vd_effects_t *effects);
+/* The ingestor's store has lost what it had answered, or is another one: a fresh state and a new replay. */
+void vd_host_restore_again(vd_host_t *self, vd_now_t now, vd_effects_t *effects);
 /* After each step while restoring: ends it when the head is reached. Returns whether it has just
  * ended. */
 bool vd_host_restore_settle(vd_host_t *self, vd_now_t now, vd_effects_t *effects);

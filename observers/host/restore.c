@@ -62,7 +62,6 @@ static bool fresh_state(vd_host_t *self, vd_effects_t *effects)
 {
     char error[VD_TEXT_BYTES_MAX + 1] = "";
     self->observer->destroy(&self->state);
-    self->cycle = 0;
     self->replayed = 0;
     vd_status_t status =
         self->observer->init(&self->state, self->options.config, error, sizeof error);
@@ -80,6 +79,7 @@ void vd_host_restore_begin(vd_host_t *self, vd_now_t now, vd_effects_t *effects)
     self->phase = VD_HOST_RESTORING;
     self->opened_us = now.mono_us;
     self->restored = self->replay_failed = false;
+    self->epoch = vd_emit_epoch(self->emit);
     if (!self->subscriber) {
         self->subscriber =
             vd_subscriber_new(VD_HOST_PORT_READ, &peer, VD_HOST_TIMER_RESTORE, &handler, self);
@@ -95,6 +95,17 @@ void vd_host_restore_begin(vd_host_t *self, vd_now_t now, vd_effects_t *effects)
     strcpy(subscription.name, self->name);
     strcpy(subscription.session, self->session);
     vd_subscriber_start(self->subscriber, now, &subscription, effects);
+}
+
+void vd_host_restore_again(vd_host_t *self, vd_now_t now, vd_effects_t *effects)
+{
+    assert(self->phase == VD_HOST_RUNNING && !self->outstanding);
+    if (vd_faults_set(&self->faults, VD_STAGE_COMMIT, now.wall_ms,
+                      "the store is not the one that the state came from: it is replayed again"))
+        vd_effects_log(effects, VD_WARN, "%s", self->faults.stages[VD_STAGE_COMMIT].text);
+    self->phase = VD_HOST_OPENING;
+    if (fresh_state(self, effects))
+        vd_host_restore_begin(self, now, effects);
 }
 
 bool vd_host_restore_settle(vd_host_t *self, vd_now_t now, vd_effects_t *effects)

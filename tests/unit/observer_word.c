@@ -1,0 +1,74 @@
+/* observer_word.c: an observer of one word. */
+#include "unit/observer_world.h"
+
+#include <stdlib.h>
+
+static vd_status_t word_init(void **state, const vd_config_t *config, char *error, size_t size)
+{
+    (void)config, (void)error, (void)size;
+    *state = calloc(1, sizeof(word_t));
+    return VD_OK;
+}
+
+static void word_destroy(void **state)
+{
+    free(*state);
+    *state = NULL;
+}
+
+static void word_reads(const void *state, const vd_samples_t *samples,
+                       const vd_source_record_t *source, vd_reads_t *reads)
+{
+    (void)state, (void)samples, (void)source;
+    vd_reads_add(reads, "read", "word", 0);
+}
+
+static vd_status_t word_turn(const void *state, const vd_samples_t *samples, vd_turn_t *turn)
+{
+    const word_t *word = state;
+    const vd_sample_record_t *sample = vd_samples_find(samples, vd_str("one"), "read", "word");
+    if (!sample || !vd_str_is(sample->status, "ok") || vd_str_is(sample->content, word->text))
+        return VD_OK;
+    if (vd_str_is(sample->content, "bad"))
+        return vd_turn_fail(turn, VD_FAILED, "a bad word");
+    if (vd_str_is(sample->content, "ask")) {
+        const vd_sample_record_t *more = vd_samples_find(samples, vd_str("one"), "read", "more");
+        if (!more) {
+            vd_turn_read(turn, vd_str("one"), "read", "more");
+            return VD_OK;
+        }
+        vd_buffer_t *data = vd_turn_scratch(turn);
+        vd_write_str(data, more->status);
+        vd_turn_event(turn, "word_changed", vd_buffer_view(data), more);
+        return VD_OK;
+    }
+    vd_buffer_t *data = vd_turn_scratch(turn);
+    vd_write_str(data, sample->content);
+    vd_turn_event(turn, "word_changed", vd_buffer_view(data), sample);
+    return VD_OK;
+}
+
+static void word_apply(void *state, const vd_event_t *event)
+{
+    word_t *word = state;
+    vd_value_t value;
+    if (vd_value_of(event->data, &value))
+        vd_str_copy(word->text, sizeof word->text, vd_value_str(&value));
+    word->applied++;
+}
+
+static void word_view(const void *state, const vd_samples_t *samples, vd_buffer_t *out)
+{
+    const word_t *word = state;
+    (void)samples;
+    vd_write_map(out, 1);
+    vd_write_pair_text(out, "word", word->text);
+}
+
+const vd_observer_t word_observer = {.name = "word",
+                                     .init = word_init,
+                                     .destroy = word_destroy,
+                                     .reads = word_reads,
+                                     .turn = word_turn,
+                                     .apply = word_apply,
+                                     .view = word_view};

@@ -1,0 +1,513 @@
+/* observer_world.c: the other ends of an observer host. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "unit/observer_world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char feed[] = "sample/one/00000000000000aa";
+
+void post(world_t *world, uint16_t port, const char *peer, const vd_message_t *message)
+{
+    size_t header_size;
+    vd_buffer_t frames;
+    vd_buffer_init(&frames, 1 << 20);
+    assert_int_equal(vd_message_encode(message, &frames, &header_size), VD_OK);
+    assert_true(world->queued < QUEUE);
+    letter_t *letter = &world->queue[world->queued++];
+    *letter = (letter_t){.port = port, .peer = vd_peer_named(peer)};
+    vd_buffer_init(&letter->header, 1 << 20);
+    vd_buffer_init(&letter->body, 1 << 20);
+    vd_buffer_init(&letter->payload, 1 << 22);
+    vd_buffer_add(&letter->header, frames.data, header_size);
+    vd_buffer_add(&letter->body, frames.data + header_size, frames.size - header_size);
+    if (message->payload.size)
+        vd_buffer_add(&letter->payload, message->payload.data, message->payload.size);
+    vd_buffer_free(&frames);
+}
+
+static void write_sample(vd_buffer_t *out, const char *target, uint64_t n, const char *text)
+{
+    vd_sample_record_t sample = {.source = vd_str("one"),
+                                 .op = vd_str("read"),
+                                 .target = vd_str(target),
+                                 .n = n,
+                                 .at_ms = 1000,
+                                 .status = vd_str("ok"),
+                                 .content = vd_str(text)};
+    assert_int_equal(vd_record_encode(VD_RECORD_sample, &sample, out), VD_OK);
+}
+
+/* ---- the ingestor ---- */
+
+static void answer_emit(world_t *world, const vd_message_t *message)
+{
+    const vd_emit_body_t *emit = &message->emit;
+    world->emits++;
+    if (world->fate == HOLD)
+        return;
+    if (world->fate == REFUSE) {
+        vd_message_t answer = {.id = VD_MESSAGE_NOT_NOW, .correlation = message->correlation};
+        answer.not_now.epoch = emit->epoch;
+        answer.not_now.from = emit->first;
+        answer.not_now.status = vd_str("store_trouble");
+        answer.not_now.retry_ms = 200;
+        post(world, VD_HOST_PORT_EMIT, "ingestor", &answer);
+        return;
+    }
+    if (world->fate == REJECT) {
+        vd_message_t answer = {.id = VD_MESSAGE_REJECTED, .correlation = message->correlation};
+        answer.rejected.epoch = emit->epoch;
+        answer.rejected.first = emit->first;
+        answer.rejected.count = emit->count;
+        answer.rejected.status = vd_str("session_closed");
+        answer.rejected.text = vd_str("it has ended");
+        world->mark = emit->first + emit->count - 1;
+        post(world, VD_HOST_PORT_EMIT, "ingestor", &answer);
+        return;
+    }
+    if (emit->first == world->mark + 1 && emit->epoch == world->epoch) {
+        assert_true(world->stored < STORED);
+        vd_buffer_t *run = &world->events[world->stored++];
+        vd_buffer_init(run, 1 << 20);
+        vd_buffer_add(run, message->payload.data, message->payload.size);
+        assert_int_equal(emit->count, 1);
+        world->mark++;
+        world->index++;
+    }
+    if (!world->answers)
+        return;
+    vd_message_t answer = {.id = VD_MESSAGE_COMMITTED, .correlation = message->correlation};
+    answer.committed.epoch = emit->epoch;
+    answer.committed.mark = world->mark;
+    answer.committed.store = vd_str(world->store);
+    answer.committed.index = world->index;
+    answer.committed.session = vd_str("s");
+    answer.committed.seq = world->stored;
+    post(world, VD_HOST_PORT_EMIT, "ingestor", &answer);
+}
+
+static void answer_open(world_t *world, const vd_message_t *message)
+{
+    world->opens++;
+    if (message->open.epoch == 0) {
+        world->epoch++;
+        world->index++;
+    }
+    vd_message_t answer = {.id = VD_MESSAGE_OPENED, .correlation = message->correlation};
+    answer.opened.epoch = world->epoch;
+    answer.opened.mark = world->mark;
+    answer.opened.store = vd_str(world->store);
+    answer.opened.window = 100;
+    post(world, VD_HOST_PORT_EMIT, "ingestor", &answer);
+}
+
+/* Everything that is stored, as one commit of one run. */
+static void answer_start(world_t *world, const vd_message_t *message)
+{
+    vd_buffer_t run, payload;
+    world->replays++;
+    world->opened_before_replay = world->opens > 0;
+    assert_int_equal(message->start.seq, 1);
+    assert_true(vd_str_is(message->start.session, "s"));
+    if (world->replay_silent)
+        return;
+    vd_buffer_init(&run, 1 << 20);
+    vd_buffer_init(&payload, 1 << 20);
+    for (uint32_t at = 0; at < world->stored; at++)
+        vd_buffer_add(&run, world->events[at].data, world->events[at].size);
+    vd_message_t started = {.id = VD_MESSAGE_STARTED, .correlation = message->correlation};
+    started.started.store = vd_str(world->store);
+    started.started.head = world->index;
+    post(world, VD_HOST_PORT_READ, "ingestor", &started);
+    vd_commit_run_t piece = {.session = vd_str("s"),
+                             .first_seq = 1,
+                             .count = world->stored,
+                             .run = vd_buffer_view(&run)};
+    vd_commit_t commit = {.index = 1, .run_count = 1, .runs = &piece};
+    if (world->stored > 0)
+        vd_commit_write(&payload, &commit);
+    vd_message_t commits = {.id = VD_MESSAGE_COMMITS,
+                            .correlation = message->correlation,
+                            .payload = vd_buffer_view(&payload)};
+    commits.commits.store = vd_str(world->store);
+    commits.commits.index = world->index;
+    commits.commits.events = world->stored;
+    commits.commits.head = world->index;
+    post(world, VD_HOST_PORT_READ, "ingestor", &commits);
+    vd_buffer_free(&run);
+    vd_buffer_free(&payload);
+}
+
+/* ---- broker and poller ---- */
+
+static void write_membership(world_t *world, vd_buffer_t *out, bool whole)
+{
+    vd_buffer_t endpoints;
+    vd_buffer_init(&endpoints, 4096);
+    vd_endpoint_record_t requests = {vd_str("requests"), vd_str("ipc://p.requests")};
+    vd_endpoint_record_t samples = {vd_str("samples"), vd_str("ipc://p.samples")};
+    vd_write_array(&endpoints, 2);
+    vd_record_encode(VD_RECORD_endpoint, &requests, &endpoints);
+    vd_record_encode(VD_RECORD_endpoint, &samples, &endpoints);
+    vd_actor_record_t actor = {.name = vd_str("p"),
+                               .kind = vd_str("poller"),
+                               .inc = world->poller_inc,
+                               .endpoints = vd_buffer_view(&endpoints)};
+    vd_source_record_t source = {
+        .name = vd_str("one"), .adapter = vd_str("file"), .inc = 9, .poller = vd_str("p")};
+    vd_write_map(out, 2);
+    vd_write_text(out, "actors");
+    vd_write_array(out, whole ? 1 : 0);
+    if (whole)
+        vd_record_encode(VD_RECORD_actor, &actor, out);
+    vd_write_text(out, "sources");
+    vd_write_array(out, whole ? 1 : 0);
+    if (whole)
+        vd_record_encode(VD_RECORD_source, &source, out);
+    vd_buffer_free(&endpoints);
+}
+
+/* GET, or READ of a position: a broker of another incarnation answers with what it knows so far. */
+static void answer_broker(world_t *world, const vd_message_t *message)
+{
+    vd_buffer_t value;
+    vd_buffer_init(&value, 1 << 16);
+    vd_message_t answer = {.correlation = message->correlation};
+    if (message->id == VD_MESSAGE_READ && message->read_items.inc == world->broker_inc) {
+        vd_write_array(&value, 0);
+        answer.id = VD_MESSAGE_ITEMS;
+        answer.items.feed = vd_str("membership");
+        answer.items.inc = world->broker_inc;
+        answer.items.first = 1;
+    } else if (message->id == VD_MESSAGE_READ) {
+        write_membership(world, &value, world->broker_knows);
+        answer.id = VD_MESSAGE_RESET;
+        answer.reset.feed = vd_str("membership");
+        answer.reset.inc = world->broker_inc;
+        answer.reset.complete = world->broker_complete;
+        answer.reset.status = vd_str("restarted");
+    } else {
+        write_membership(world, &value, world->broker_knows);
+        answer.id = VD_MESSAGE_SNAPSHOT;
+        answer.snapshot.feed = vd_str("membership");
+        answer.snapshot.inc = world->broker_inc;
+        answer.snapshot.complete = world->broker_complete;
+    }
+    answer.payload = vd_buffer_view(&value);
+    post(world, VD_HOST_PORT_BROKER, "broker", &answer);
+    vd_buffer_free(&value);
+}
+
+static void answer_stand(world_t *world, const vd_message_t *message)
+{
+    vd_buffer_t rows;
+    uint32_t count = vd_rows_count(message->stand.reads);
+    world->stands++;
+    assert_true(message->stand.lease_ms >= 3000);
+    vd_buffer_init(&rows, 1 << 16);
+    vd_reading_record_t reading = {.feed = vd_str(feed), .n = world->n, .status = vd_str("ok")};
+    assert_int_equal(count, 1);
+    vd_write_array(&rows, 1);
+    vd_record_encode(VD_RECORD_reading, &reading, &rows);
+    vd_message_t answer = {.id = VD_MESSAGE_STANDING, .correlation = message->correlation};
+    answer.standing.inc = world->poller_inc;
+    answer.standing.readings = vd_buffer_view(&rows);
+    post(world, VD_HOST_PORT_POLLER, "p", &answer);
+    vd_buffer_free(&rows);
+}
+
+static void answer_fetch(world_t *world, const vd_message_t *message)
+{
+    vd_buffer_t payload;
+    world->fetches++;
+    vd_buffer_init(&payload, 1 << 16);
+    vd_write_array(&payload, 1);
+    write_sample(&payload, "word", world->n, world->newest);
+    vd_message_t answer = {.id = VD_MESSAGE_ITEMS,
+                           .correlation = message->correlation,
+                           .payload = vd_buffer_view(&payload)};
+    answer.items.feed = vd_str(feed);
+    answer.items.inc = world->poller_inc;
+    answer.items.first = world->n;
+    answer.items.count = 1;
+    answer.items.head = world->n;
+    post(world, VD_HOST_PORT_POLLER, "p", &answer);
+    vd_buffer_free(&payload);
+}
+
+static void answer_once(world_t *world, const vd_message_t *message)
+{
+    vd_buffer_t payload;
+    world->onces++;
+    if (!world->answers_once)
+        return;
+    vd_buffer_init(&payload, 1 << 16);
+    write_sample(&payload, "more", 0, "more");
+    vd_message_t answer = {.id = VD_MESSAGE_SAMPLE,
+                           .correlation = message->correlation,
+                           .payload = vd_buffer_view(&payload)};
+    answer.sample_once.inc = world->poller_inc;
+    post(world, VD_HOST_PORT_POLLER, "p", &answer);
+    vd_buffer_free(&payload);
+}
+
+/* ---- running ---- */
+
+static void keep(vd_buffer_t *to, vd_bytes_t from)
+{
+    vd_buffer_clear(to);
+    if (from.size)
+        assert_true(vd_buffer_add(to, from.data, from.size));
+}
+
+static void take_send(world_t *world, const vd_effect_t *effect)
+{
+    vd_message_t message;
+    assert_int_equal(vd_message_decode(vd_effect_header(world->effects, effect),
+                                       vd_effect_body(world->effects, effect),
+                                       vd_effect_payload(world->effects, effect), &message),
+                     VD_OK);
+    switch (message.id) {
+    case VD_MESSAGE_OPEN:
+        answer_open(world, &message);
+        break;
+    case VD_MESSAGE_EMIT:
+        answer_emit(world, &message);
+        break;
+    case VD_MESSAGE_START:
+        answer_start(world, &message);
+        break;
+    case VD_MESSAGE_GET:
+        answer_broker(world, &message);
+        break;
+    case VD_MESSAGE_STAND:
+        answer_stand(world, &message);
+        break;
+    case VD_MESSAGE_READ:
+        if (effect->port == VD_HOST_PORT_POLLER)
+            answer_fetch(world, &message);
+        else
+            answer_broker(world, &message);
+        break;
+    case VD_MESSAGE_READ_ONCE:
+        answer_once(world, &message);
+        break;
+    case VD_MESSAGE_ITEM:
+        world->items++;
+        keep(&world->item, message.payload);
+        break;
+    default:
+        if (effect->port == VD_HOST_PORT_REQUESTS) {
+            world->answer_id = message.id;
+            keep(&world->answer, message.payload);
+        }
+        break;
+    }
+}
+
+static void step(world_t *world, const vd_input_t *input)
+{
+    vd_now_t now = {world->now_us, 1700000000000 + world->now_us / 1000};
+    vd_effects_clear(world->effects);
+    vd_host_step(world->host, now, input, world->effects);
+    assert_false(world->effects->overflow);
+    for (uint32_t at = 0; at < world->effects->count; at++) {
+        const vd_effect_t *effect = &world->effects->list[at];
+        if (effect->kind == VD_EFFECT_SEND) {
+            take_send(world, effect);
+        } else if (effect->kind == VD_EFFECT_TIMER) {
+            assert_true(effect->id < TIMERS);
+            world->timers[effect->id] = effect->at_us;
+        } else if (effect->kind == VD_EFFECT_DO) {
+            world->ready = true;
+        } else if (effect->kind == VD_EFFECT_EXIT) {
+            world->exited = true;
+            world->exit_status = effect->status;
+        }
+    }
+}
+
+void deliver(world_t *world)
+{
+    while (world->queued > 0) {
+        letter_t letter = world->queue[0];
+        memmove(&world->queue[0], &world->queue[1], --world->queued * sizeof letter);
+        vd_message_t message;
+        assert_int_equal(vd_message_decode(vd_buffer_view(&letter.header),
+                                           vd_buffer_view(&letter.body),
+                                           vd_buffer_view(&letter.payload), &message),
+                         VD_OK);
+        vd_input_t input = {.kind = VD_INPUT_MESSAGE,
+                            .port = letter.port,
+                            .peer = letter.peer,
+                            .message = &message};
+        step(world, &input);
+        vd_buffer_free(&letter.header);
+        vd_buffer_free(&letter.body);
+        vd_buffer_free(&letter.payload);
+    }
+}
+
+/* Lets time pass, timer by timer. */
+void pass(world_t *world, int64_t ms)
+{
+    int64_t end_us = world->now_us + ms * 1000;
+    deliver(world);
+    for (;;) {
+        uint32_t first = TIMERS;
+        for (uint32_t id = 0; id < TIMERS; id++)
+            if (world->timers[id] >= 0 &&
+                (first == TIMERS || world->timers[id] < world->timers[first]))
+                first = id;
+        if (first == TIMERS || world->timers[first] > end_us || world->exited)
+            break;
+        if (world->timers[first] > world->now_us)
+            world->now_us = world->timers[first];
+        world->timers[first] = -1;
+        step(world, &(vd_input_t){.kind = VD_INPUT_TIMER, .id = first});
+        deliver(world);
+    }
+    world->now_us = end_us;
+}
+
+static void start_host(world_t *world)
+{
+    char error[256];
+    vd_host_options_t options = {.observer = &word_observer,
+                                 .name = "word",
+                                 .session = "s",
+                                 .inc = INC + world->epoch,
+                                 .interval_ms = 1000,
+                                 .history = 64,
+                                 .broker_control = "ipc://b",
+                                 .broker_membership = "ipc://m",
+                                 .ingestor_emit = "ipc://e",
+                                 .ingestor_read = "ipc://r"};
+    for (uint32_t id = 0; id < TIMERS; id++)
+        world->timers[id] = -1;
+    world->ready = false;
+    world->host = vd_host_new(&options, error, sizeof error);
+    assert_non_null(world->host);
+    step(world, &(vd_input_t){.kind = VD_INPUT_START});
+    deliver(world);
+}
+
+static void drop_letters(world_t *world)
+{
+    while (world->queued > 0) {
+        letter_t *letter = &world->queue[--world->queued];
+        vd_buffer_free(&letter->header);
+        vd_buffer_free(&letter->body);
+        vd_buffer_free(&letter->payload);
+    }
+}
+
+/* SIGKILL, and the next life. */
+void kill_host(world_t *world)
+{
+    drop_letters(world);
+    vd_host_destroy(&world->host);
+    start_host(world);
+}
+
+int set_up(void **state)
+{
+    world_t *world = calloc(1, sizeof *world);
+    world->effects = vd_effects_new();
+    world->now_us = 1000000;
+    world->store = "aaaa";
+    world->answers = world->answers_once = true;
+    world->poller_inc = POLLER;
+    world->broker_inc = 3;
+    world->broker_knows = world->broker_complete = true;
+    vd_buffer_init(&world->item, 1 << 20);
+    vd_buffer_init(&world->answer, 1 << 20);
+    start_host(world);
+    pass(world, 100);
+    *state = world;
+    return 0;
+}
+
+int tear_down(void **state)
+{
+    world_t *world = *state;
+    drop_letters(world);
+    vd_host_destroy(&world->host);
+    vd_effects_destroy(&world->effects);
+    for (uint32_t at = 0; at < world->stored; at++)
+        vd_buffer_free(&world->events[at]);
+    vd_buffer_free(&world->item);
+    vd_buffer_free(&world->answer);
+    free(world);
+    return 0;
+}
+
+void read_word(world_t *world, const char *text, way_t way)
+{
+    vd_buffer_t payload;
+    world->n++;
+    snprintf(world->newest, sizeof world->newest, "%s", text);
+    if (way == LOST)
+        return;
+    vd_buffer_init(&payload, 1 << 16);
+    if (way == ARRIVES)
+        write_sample(&payload, "word", world->n, text);
+    vd_message_t item = {.id = VD_MESSAGE_ITEM, .payload = vd_buffer_view(&payload)};
+    item.item.feed = vd_str(feed);
+    item.item.inc = world->poller_inc;
+    item.item.n = world->n;
+    post(world, VD_HOST_PORT_SAMPLES, "p", &item);
+    vd_buffer_free(&payload);
+}
+
+void see(world_t *world, const char *text)
+{
+    read_word(world, text, ARRIVES);
+    pass(world, 150);
+}
+
+const word_t *word_of(const world_t *world)
+{
+    return vd_host_state(world->host);
+}
+
+/* The snapshot, as the feed gives it. */
+vd_value_t snapshot(world_t *world)
+{
+    vd_value_t value;
+    vd_message_t get = {.id = VD_MESSAGE_GET, .correlation = 5};
+    get.get.feed = vd_str("state");
+    post(world, VD_HOST_PORT_REQUESTS, "someone", &get);
+    deliver(world);
+    assert_int_equal(world->answer_id, VD_MESSAGE_SNAPSHOT);
+    assert_int_equal(vd_scan_exact(vd_buffer_view(&world->answer), VD_DEPTH_MAX), VD_OK);
+    assert_true(vd_value_of(vd_buffer_view(&world->answer), &value));
+    return value;
+}
+
+void assert_word(world_t *world, const char *text)
+{
+    vd_value_t all = snapshot(world), state;
+    assert_true(vd_value_get(&all, "state", &state));
+    assert_true(vd_str_is(vd_value_get_str(&state, "word"), text));
+}
+
+/* The newest error: its stage, and whether it still holds. */
+void assert_error(world_t *world, const char *stage, bool holds)
+{
+    vd_value_t all = snapshot(world), error, over;
+    assert_true(vd_value_get(&all, "error", &error));
+    if (!stage) {
+        assert_int_equal(error.kind, VD_KIND_NIL);
+        return;
+    }
+    assert_true(vd_str_is(vd_value_get_str(&error, "stage"), stage));
+    assert_true(vd_value_get(&error, "recovered_at", &over));
+    assert_int_equal(over.kind == VD_KIND_NIL, holds);
+}

@@ -1,0 +1,88 @@
+/* observer_world.h: an observer host in virtual time, between a broker, a poller and an ingestor of few words. */
+#ifndef OBSERVER_WORLD_H
+#define OBSERVER_WORLD_H
+
+#include "host/host.h"
+
+enum { QUEUE = 256, TIMERS = 16, STORED = 64, INC = 77, POLLER = 500 };
+
+/* The state of the observer "word": its state is the last word that was read. */
+typedef struct word {
+    char text[64];
+    uint32_t applied;
+} word_t;
+
+extern const vd_observer_t word_observer;
+
+typedef struct letter {
+    uint16_t port;
+    vd_peer_t peer;
+    vd_buffer_t header, body, payload;
+} letter_t;
+
+typedef enum fate { COMMIT, HOLD, REFUSE, REJECT } fate_t;
+
+typedef struct world {
+    vd_host_t *host;
+    vd_effects_t *effects;
+    int64_t now_us;
+    int64_t timers[TIMERS];
+    letter_t queue[QUEUE];
+    uint32_t queued;
+    bool exited;
+    vd_status_t exit_status;
+    bool ready;
+
+    /* the ingestor: outlives the host */
+    fate_t fate;
+    bool answers; /* else what it does is not told */
+    const char *store;
+    uint64_t epoch, mark, index;
+    uint32_t stored;
+    vd_buffer_t events[STORED]; /* a run each */
+    uint32_t emits, opens, replays;
+    bool opened_before_replay;
+    bool replay_silent;
+
+    /* the broker */
+    uint64_t broker_inc;
+    bool broker_knows, broker_complete;
+
+    /* the poller */
+    uint64_t poller_inc;
+    uint64_t n;
+    char newest[64];
+    bool answers_once;
+    uint32_t stands, fetches, onces;
+
+    /* what was published and answered */
+    vd_buffer_t item;
+    uint32_t items;
+    vd_buffer_t answer;
+    uint16_t answer_id;
+} world_t;
+
+int set_up(void **state);
+int tear_down(void **state);
+/* A message to the host: at its port, from `peer`; taken by deliver. */
+void post(world_t *world, uint16_t port, const char *peer, const vd_message_t *message);
+void deliver(world_t *world);
+/* Lets time pass, timer by timer. */
+void pass(world_t *world, int64_t ms);
+/* SIGKILL, and the next life. */
+void kill_host(world_t *world);
+
+/* The poller reads; what it publishes is lost, too large, or arrives. */
+typedef enum way { ARRIVES, LOST, TOO_LARGE } way_t;
+void read_word(world_t *world, const char *text, way_t way);
+/* The poller reads and the host has time for a turn. */
+void see(world_t *world, const char *text);
+
+const word_t *word_of(const world_t *world);
+/* The snapshot, as the feed gives it. */
+vd_value_t snapshot(world_t *world);
+void assert_word(world_t *world, const char *text);
+/* The newest error: its stage (NULL: there is none), and whether it still holds. */
+void assert_error(world_t *world, const char *stage, bool holds);
+
+#endif

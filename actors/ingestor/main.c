@@ -114,6 +114,7 @@ static int on_outcome(zloop_t *loop, zmq_pollitem_t *item, void *arg)
     (void)loop;
     (void)item;
     while (vd_committer_take(self->committer, &outcome)) {
+        vd_actor_set_trouble(self->actor, outcome.status == VD_OK ? "" : outcome.text);
         bool append = outcome.job.kind == VD_JOB_APPEND;
         const void *result = outcome.text;
         if (outcome.status == VD_OK)

@@ -290,6 +290,11 @@ int vd_actor_add_core(vd_actor_t *self, const vd_core_spec_t *spec)
     return handle;
 }
 
+void vd_actor_set_trouble(vd_actor_t *self, const char *text)
+{
+    vd_shell_set_trouble(self->shell, text);
+}
+
 void vd_actor_input(vd_actor_t *self, int handle, const vd_input_t *input)
 {
     vd_shell_input(self->shell, handle, input);

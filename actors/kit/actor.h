@@ -103,6 +103,8 @@ vd_status_t vd_actor_add_shell(vd_actor_t *self, struct vd_shell *shell);
 /* Gives core `handle` the input DONE. Only on the loop's thread, not from inside a step. */
 void vd_actor_complete(vd_actor_t *self, int handle, uint32_t operation, uint64_t token,
                        vd_status_t status, const void *result);
+/* Tells in every PONG from now on what this actor cannot do at the moment; empty: all is well. */
+void vd_actor_set_trouble(vd_actor_t *self, const char *text);
 /* Gives core `handle` any input. Same rules. */
 void vd_actor_input(vd_actor_t *self, int handle, const vd_input_t *input);
 /* Tells readiness. Called by vd_actor_run after START of every core, unless vd_actor_hold_ready was

@@ -285,6 +285,11 @@ vd_status_t vd_shell_bind_also(vd_shell_t *self, const char *name, const char *e
     return VD_NOT_FOUND;
 }
 
+void vd_shell_set_trouble(vd_shell_t *self, const char *text)
+{
+    vd_str_copy(self->trouble, sizeof self->trouble, vd_str(text));
+}
+
 int vd_shell_core_count(const vd_shell_t *self)
 {
     return self->core_count;

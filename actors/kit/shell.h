@@ -45,6 +45,8 @@ vd_status_t vd_shell_bind_also(vd_shell_t *self, const char *name, const char *e
  * are among this one's for vd_shell_bind_also and vd_shell_endpoints. It must outlive this one's
  * use of them. */
 void vd_shell_join(vd_shell_t *self, vd_shell_t *other);
+/* What PONG tells of this process from now on: what it cannot do at the moment; empty: all is well. */
+void vd_shell_set_trouble(vd_shell_t *self, const char *text);
 /* Runs one step. Not from inside a step. Ignored when the core has exited. */
 void vd_shell_input(vd_shell_t *self, int handle, const vd_input_t *input);
 /* Has `settle` called soon. */

@@ -38,6 +38,7 @@ static void answer_pong(vd_shell_t *self, const vd_link_t *link, const vd_peer_t
     pong.pong.pid = (uint64_t)getpid();
     pong.pong.version = vd_str(VD_VERSION);
     pong.pong.garbage = self->metrics.garbage;
+    pong.pong.trouble = vd_str(self->trouble);
     answer(self, link, peer, &pong);
 }
 

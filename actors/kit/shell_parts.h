@@ -45,6 +45,7 @@ struct vd_shell {
     int timer_fd;
     int64_t armed_us;
     vd_metrics_t metrics;
+    char trouble[VD_TEXT_BYTES_MAX + 1];
     vd_shell_t *joined; /* run by another thread; only its ports are looked at */
 };
 

@@ -6,7 +6,7 @@ MESSAGES = {
     1: ("ERROR", ("status", "text", )),
     2: ("DONE", ("text", )),
     3: ("PING", ()),
-    4: ("PONG", ("name", "inc", "pid", "version", "garbage", )),
+    4: ("PONG", ("name", "inc", "pid", "version", "garbage", "trouble", )),
     16: ("OPEN", ("producer", "life", "epoch", )),
     17: ("OPENED", ("epoch", "mark", "store", "window", "rejects", )),
     18: ("EMIT", ("producer", "epoch", "first", "count", "session", "answered", )),

@@ -38,9 +38,12 @@ static int on_grown(zloop_t *loop, zmq_pollitem_t *item, void *arg)
     ssize_t size = read(item->fd, &count, sizeof count);
     (void)size; /* nothing to read: somebody was quicker, and looking again does no harm */
     vd_input_t input = {.kind = VD_INPUT_DONE, .id = VD_STREAM_GROWN};
-    if (atomic_load(&self->stop))
-        input = (vd_input_t){.kind = VD_INPUT_STOP};
+    bool stop = atomic_load(&self->stop);
     vd_shell_input(self->shell, self->handle, &input);
+    /* The last commits, session_ended among them, go out before the end. */
+    input = (vd_input_t){.kind = VD_INPUT_STOP};
+    if (stop)
+        vd_shell_input(self->shell, self->handle, &input);
     return 0;
 }
 

@@ -108,6 +108,9 @@ static void take_source(vd_roster_t *self, const vd_source_record_t *record)
     for (uint32_t at = 0; at < source->slot_count; at++)
         if (source->slots[at]->standing)
             source->slots[at]->inc = source->slots[at]->n = 0;
+    vd_outlet_t *outlet = vd_roster_outlet(self, record->poller);
+    if (outlet)
+        outlet->dirty = true;
 }
 
 static bool decode(vd_roster_t *self, vd_bytes_t map, vd_record_id_t id, void *record)

@@ -159,8 +159,10 @@ static void write_membership(world_t *world, vd_buffer_t *out, bool whole)
                                .kind = vd_str("poller"),
                                .inc = world->poller_inc,
                                .endpoints = vd_buffer_view(&endpoints)};
-    vd_source_record_t source = {
-        .name = vd_str("one"), .adapter = vd_str("file"), .inc = 9, .poller = vd_str("p")};
+    vd_source_record_t source = {.name = vd_str("one"),
+                                 .adapter = vd_str("file"),
+                                 .inc = 9,
+                                 .poller = vd_str(world->unassigned ? "" : "p")};
     vd_write_map(out, 2);
     vd_write_text(out, "actors");
     vd_write_array(out, whole ? 1 : 0);
@@ -255,6 +257,25 @@ static void answer_once(world_t *world, const vd_message_t *message)
     answer.sample_once.inc = world->poller_inc;
     post(world, VD_HOST_PORT_POLLER, "p", &answer);
     vd_buffer_free(&payload);
+}
+
+void assign(world_t *world)
+{
+    vd_buffer_t value;
+    vd_buffer_init(&value, 4096);
+    vd_source_record_t source = {
+        .name = vd_str("one"), .adapter = vd_str("file"), .inc = 9, .poller = vd_str("p")};
+    world->unassigned = false;
+    vd_write_map(&value, 2);
+    vd_write_pair_text(&value, "op", "source");
+    vd_write_text(&value, "source");
+    assert_int_equal(vd_record_encode(VD_RECORD_source, &source, &value), VD_OK);
+    vd_message_t item = {.id = VD_MESSAGE_ITEM, .payload = vd_buffer_view(&value)};
+    item.item.feed = vd_str("membership");
+    item.item.inc = world->broker_inc;
+    item.item.n = 1;
+    post(world, VD_HOST_PORT_MEMBERSHIP, "broker", &item);
+    vd_buffer_free(&value);
 }
 
 /* ---- running ---- */
@@ -416,9 +437,10 @@ void kill_host(world_t *world)
     start_host(world);
 }
 
-int set_up(void **state)
+static int set_up_with(void **state, bool unassigned)
 {
     world_t *world = calloc(1, sizeof *world);
+    world->unassigned = unassigned;
     world->effects = vd_effects_new();
     world->now_us = 1000000;
     world->store = "aaaa";
@@ -432,6 +454,16 @@ int set_up(void **state)
     pass(world, 100);
     *state = world;
     return 0;
+}
+
+int set_up(void **state)
+{
+    return set_up_with(state, false);
+}
+
+int set_up_unassigned(void **state)
+{
+    return set_up_with(state, true);
 }
 
 int tear_down(void **state)

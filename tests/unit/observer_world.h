@@ -46,7 +46,7 @@ typedef struct world {
 
     /* the broker */
     uint64_t broker_inc;
-    bool broker_knows, broker_complete;
+    bool broker_knows, broker_complete, unassigned;
 
     /* the poller */
     uint64_t poller_inc;
@@ -63,6 +63,9 @@ typedef struct world {
 } world_t;
 
 int set_up(void **state);
+/* With a source that has no poller yet; assign gives it one, by an item of the membership. */
+int set_up_unassigned(void **state);
+void assign(world_t *world);
 int tear_down(void **state);
 /* A message to the host: at its port, from `peer`; taken by deliver. */
 void post(world_t *world, uint16_t port, const char *peer, const vd_message_t *message);

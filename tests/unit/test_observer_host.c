@@ -216,6 +216,16 @@ static void test_a_broker_that_forgot_takes_nothing_away(void **state)
     assert_int_equal(world->stored, 2);
 }
 
+static void test_a_source_is_read_as_soon_as_it_has_a_poller(void **state)
+{
+    world_t *world = *state;
+    pass(world, 300);
+    assert_int_equal(world->stands, 0);
+    assign(world);
+    deliver(world);
+    assert_int_equal(world->stands, 1);
+}
+
 static void test_a_one_off_read_is_answered_or_given_up(void **state)
 {
     world_t *world = *state;
@@ -316,6 +326,8 @@ int main(void)
         HOST_TEST(test_repeated_and_foreign_samples_are_ignored),
         HOST_TEST(test_a_new_poller_is_a_reset_and_no_event),
         HOST_TEST(test_a_broker_that_forgot_takes_nothing_away),
+        cmocka_unit_test_setup_teardown(test_a_source_is_read_as_soon_as_it_has_a_poller,
+                                        set_up_unassigned, tear_down),
         HOST_TEST(test_a_one_off_read_is_answered_or_given_up),
         HOST_TEST(test_late_turns_are_delayed_not_bunched),
         HOST_TEST(test_fenced_is_the_end),

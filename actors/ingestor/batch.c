@@ -7,10 +7,11 @@
 enum {
     /* An emit touches a producer and a session; a frame counts once. */
     ENTRIES_MAX = VD_COMMIT_FRAMES_MAX,
-    NO_RUN = UINT32_MAX,
-    NO_PIECE = UINT32_MAX,
     TEXTS_BYTES_MAX = 262144,
 };
+/* Not in the enum: it holds int values only. */
+#define NO_RUN   UINT32_MAX
+#define NO_PIECE UINT32_MAX
 
 typedef struct vd_batch_piece {
     uint32_t at, size, next;

@@ -7,8 +7,8 @@
 enum {
     AGAIN_MS = 300, /* silence before a request is sent again; doubles */
     AGAIN_MS_MAX = 3000,
-    LOOK_MS = 20,    /* between looks whether a process that is being started accepts */
-    ROWS_PAGE = 200, /* sessions asked for at a time */
+    LOOK_MS = 20, /* between looks whether a process that is being started accepts */
+    ROWS_PAGE = VD_SESSION_ROWS_MAX,
 };
 
 /* The socket of an endpoint, kept or new; a new one takes the place of the oldest. */

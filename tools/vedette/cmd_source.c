@@ -84,7 +84,11 @@ static void write_row(vd_buffer_t *out, const vd_source_record_t *source, const 
         vd_write_i64(out, figures->age_ms);
     else
         vd_write_nil(out);
-    vd_write_pair_f64(out, "latency_ms", (double)figures->took_us / 1000);
+    vd_write_text(out, "latency_ms");
+    if (figures->reads > 0)
+        vd_write_f64(out, (double)figures->took_us / 1000);
+    else
+        vd_write_nil(out);
     vd_write_pair_str(out, "status", figures->status);
     vd_write_pair_u64(out, "failures", figures->failures);
     vd_write_pair_str(out, "last_error", figures->error);

@@ -173,7 +173,8 @@ static int up_detached(cli_t *cli, supervisor_t *supervisor, int64_t for_ms, int
         return code;
     }
     if (status == VD_FAILED)
-        return cli_fail(cli, VD_FAILED, "the supervisor ended at once; see %s", supervisor->log);
+        return cli_fail(cli, VD_FAILED, "the supervisor ended before it was ready; see %s",
+                        supervisor->log);
     return cli_fail(cli, VD_TIMED_OUT,
                     "the runtime (pid %d) is not ready after %" PRId64 " ms; see: vedette ps",
                     (int)pid, timeout_ms);

@@ -52,12 +52,13 @@ static bool all_flat(const vd_value_t *container)
     return true;
 }
 
-static bool all_maps(const vd_value_t *array)
+/* Maps of plain values make a table; deeper ones are shown one below the other. */
+static bool is_table(const vd_value_t *array)
 {
     vd_bytes_t rest = array->bytes;
     vd_value_t value;
     while (vd_value_next(&rest, &value))
-        if (value.kind != VD_KIND_MAP || value.count == 0)
+        if (value.kind != VD_KIND_MAP || value.count == 0 || !all_flat(&value))
             return false;
     return array->count > 0 && array->count <= ROWS_MAX;
 }
@@ -124,14 +125,17 @@ static void print_node(const vd_value_t *value, int depth)
 {
     if (value->kind == VD_KIND_MAP) {
         print_map(value, depth);
-    } else if (value->kind == VD_KIND_ARRAY && all_maps(value)) {
+    } else if (value->kind == VD_KIND_ARRAY && is_table(value)) {
         print_maps(value, depth);
     } else if (value->kind == VD_KIND_ARRAY) {
         vd_bytes_t rest = value->bytes;
         vd_value_t element;
         while (vd_value_next(&rest, &element)) {
-            printf("%*s", depth * 2, "");
-            print_flat(&element);
+            printf("%*s-%s", depth * 2, "", is_flat(&element) ? " " : "\n");
+            if (is_flat(&element))
+                print_flat(&element);
+            else
+                print_node(&element, depth + 1);
         }
     } else {
         printf("%*s", depth * 2, "");

@@ -194,6 +194,25 @@ def check_kills(runtime, client, events, victims, rounds, random_):
     until("all are gone", lambda: not any(port in ports for _, _, port in check_story(events.pull())))
 
 
+def check_storm(runtime, events, random_):
+    """More services at once than one turn takes, with the observer killed in the middle of telling them."""
+    servers = [listen() for _ in range(700)]
+    ports = {server.getsockname()[1] for server in servers}
+
+    def told():
+        return len(ports & {port for _, _, port in check_story(events.pull())})
+
+    for there in (len(ports), 0):
+        if there == 0:
+            for server in servers:
+                server.close()
+        for _ in range(4):
+            time.sleep(random_.random() * 0.15)  # the moment of the kill is the input here
+            runtime.restart("services")
+        until(f"{there} of {len(ports)} services are told", lambda: told() == there)
+    print("a storm of 700 services was told once each")
+
+
 def check_store_away(runtime, events, client):
     """While the ingestor stands still turns wait; the error is told with its stage, and nothing is lost."""
     ingestor = runtime.processes["ingestor"]
@@ -251,6 +270,7 @@ def main():
             check_kills(runtime, client, events, ["services"], 25, random.Random(seed))
             check_kills(runtime, client, events, ["services", "poller-1", "broker", "ingestor"], 15,
                         random.Random(seed + 1))
+            check_storm(runtime, events, random.Random(seed + 2))
             check_store_away(runtime, events, client)
             check_named(events)
             story = check_story(events.pull())

@@ -135,6 +135,31 @@ def follower_survives_every_actor():
         assert follower.interrupt() == 0
 
 
+def a_watch_goes_on_over_restarts():
+    with Home(BIN) as home:
+        home.run("up", "--detach", "--wait")
+        path = os.path.join(home.holder.name, "watch")
+        for feed in (("supervisor", "control", "lifecycle", "lifecycle"), ("host", "requests", "changes", "state")):
+            with open(f"{path}-{feed[0]}", "wb") as out:
+                home.start(os.path.join("..", "tests", "watch_probe"), home.dir, *feed, stdout=out)
+
+        def watched(actor):
+            with open(f"{path}-{actor}", encoding="utf-8") as file:
+                rows = [line.split(" ", 1) for line in file if line.endswith("\n")]
+            return [(kind, json.loads(text)) for kind, text in rows]
+
+        wait_for("both snapshots", lambda: watched("supervisor") and watched("host"))
+        assert watched("supervisor")[0][0] == "snapshot" and watched("host")[0][0] == "snapshot"
+        assert {row["name"] for row in watched("supervisor")[0][1]} >= ACTORS - {"supervisor"}
+        home.run("kill", "host", "--wait")
+        items = lambda: [row["state"] for kind, row in watched("supervisor") if kind == "item" and row["name"] == "host"]
+        wait_for("the restart in the feed", lambda: "starting" in items() and items()[-1] == "ready")
+        # A new incarnation begins with a snapshot, and its items follow.
+        again = lambda: [kind for kind, _ in watched("host")]
+        wait_for("the new host's snapshot", lambda: again().count("snapshot") >= 2)
+        wait_for("the new host's items", lambda: again()[-1] == "item")
+
+
 def foreground_ends_in_order():
     with Home(BIN) as home:
         begun = time.monotonic()
@@ -178,6 +203,7 @@ def configuration_is_checked():
 
 
 for case in (without_a_runtime, configuration_is_checked, processes_are_listed_and_controlled,
-             what_is_observed_is_shown, follower_survives_every_actor, foreground_ends_in_order):
+             what_is_observed_is_shown, follower_survives_every_actor, a_watch_goes_on_over_restarts,
+             foreground_ends_in_order):
     case()
     print(f"ok {case.__name__}", flush=True)

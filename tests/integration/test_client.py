@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """test_client.py BIN: emit and follow through the client library, with nothing but an ingestor, also over its deaths."""
+import json
 import os
 import signal
 import subprocess
@@ -51,6 +52,9 @@ def emitted_is_followed():
         assert [e["seq"] for e in home.lines("follow", "--from", "3", "--count", "2")] == [3, 4]
         assert [e["seq"] for e in home.lines("follow", "--from", "-2", "--count", "2")] == [3, 4]
         assert home.lines("follow", "*", "--end") == events
+        example = os.path.join(BIN, "..", "tests", "attach_example")
+        done = subprocess.run([example], env=home.environment(), capture_output=True, text=True, check=True, timeout=30)
+        assert [json.loads(line) for line in done.stdout.splitlines()] == events, done
         table = home.run("follow", "--end").out.splitlines()
         assert len(table) == 4 and "a.b" in table[1] and '"k":[1,2.5,null,"\u00fc"]' in table[1], table
 

@@ -6,7 +6,9 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { PRODUCERS = 4, TWICE_EVERY = 16 };
 
@@ -18,6 +20,17 @@ typedef struct model {
     int64_t chaos_until_us;
     int64_t fault_us_max;
 } model_t;
+
+static char running[128]; /* how to run the current seed again */
+
+/* An assertion of a core has failed: say which seed it was. */
+static void on_abort(int number)
+{
+    ssize_t written = write(STDERR_FILENO, running, strlen(running));
+    (void)written;
+    signal(number, SIG_DFL);
+    raise(number);
+}
 
 static void fault(vd_world_t *world, void *arg, uint64_t number)
 {
@@ -123,15 +136,15 @@ static bool run_seed(uint64_t seed, FILE *trace, bool quiet, uint64_t *sum)
 {
     model_t *self = calloc(1, sizeof *self);
     assert(self != NULL);
+    snprintf(running, sizeof running, "run again: tests/model/run --seed %" PRIu64 " --trace\n",
+             seed);
     set_up(self, seed, trace);
     come_to_rest(self);
     *sum = vd_world_sum(self->world);
     const char *failure = vd_oracle_failure(self->oracle);
     vd_oracle_sums_t sums = vd_oracle_sums(self->oracle);
     if (failure != NULL)
-        fprintf(stderr,
-                "seed %" PRIu64 ": %s\nrun again: tests/model/run --seed %" PRIu64 " --trace\n",
-                seed, failure, seed);
+        fprintf(stderr, "seed %" PRIu64 ": %s\n%s", seed, failure, running);
     else if (!quiet)
         printf(
             "seed %" PRIu64 ": %" PRIu64 " steps, %" PRIu64 " frames (%" PRIu64 " stored, %" PRIu64
@@ -188,6 +201,8 @@ int main(int argc, char **argv)
             return 2;
         }
     }
+    signal(SIGABRT, on_abort);
+    signal(SIGSEGV, on_abort);
     if (one)
         return run_seed(seed, trace ? stdout : NULL, false, &sum) ? 0 : 1;
     return run_seeds(from, seeds > 0 ? seeds : 100) ? 0 : 1;

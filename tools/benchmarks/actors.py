@@ -66,7 +66,7 @@ def death_and_join(runtime, membership):
     _drain(membership)
     name = f"joiner-{time.monotonic_ns()}"
     begun = time.monotonic()
-    process = subprocess.Popen([runtime.command("vedette-provider"), "--dir", runtime.dir, "--name", name,
+    process = subprocess.Popen([runtime.command("vedette-poller"), "--dir", runtime.dir, "--name", name,
                                 "--config", runtime.config], stderr=subprocess.DEVNULL)
     runtime.extra.append(process)
     join = (_until(membership, lambda change: _here(change, name)) - begun) * 1000
@@ -78,7 +78,7 @@ def death_and_join(runtime, membership):
 def reregistered(runtime):
     """Seconds from SIGKILL of the broker until 100 further actors are in the new one's membership."""
     names = {f"crowd-{number}" for number in range(REGISTERED)}
-    crowd = [subprocess.Popen([runtime.command("vedette-provider"), "--dir", runtime.dir, "--name", name, "--config",
+    crowd = [subprocess.Popen([runtime.command("vedette-poller"), "--dir", runtime.dir, "--name", name, "--config",
                                runtime.config], stderr=subprocess.DEVNULL) for name in names]
     runtime.extra += crowd
 

@@ -13,7 +13,7 @@ import vedette
 class Runtime:
     """`vedette up` in a fresh directory, gone with the context."""
 
-    CONFIG = '[supervisor]\nbackoff_reset = "1s"\nintensity_restarts = 1000\n'
+    CONFIG = '[supervisor]\nbackoff_reset = "1s"\nintensity_restarts = 64\nintensity_window = "1s"\n'
 
     def __init__(self, build):
         self.bin = os.path.join(build, "bin")
@@ -24,10 +24,15 @@ class Runtime:
         self.extra = []
 
     def __enter__(self):
-        self.process = subprocess.Popen([self.command("vedette"), "--dir", self.dir, "up", "-c", self.config],
-                                        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        subprocess.run([self.command("vedette"), "--dir", self.dir, "wait", "--for", "ready", "--timeout", "30s"],
-                       check=True, stdout=subprocess.DEVNULL)
+        log = os.path.join(self.dir, "up.log")
+        with open(log, "w", encoding="utf-8") as file:
+            self.process = subprocess.Popen([self.command("vedette"), "--dir", self.dir, "up", "-c", self.config],
+                                            stdout=subprocess.DEVNULL, stderr=file)
+        ready = subprocess.run([self.command("vedette"), "--dir", self.dir, "wait", "--for", "ready", "--timeout", "10s"],
+                               check=False, stdout=subprocess.DEVNULL)
+        if ready.returncode != 0:
+            with open(log, encoding="utf-8") as file:
+                raise SystemExit(f"bench: the runtime did not come up: {file.read().strip()}")
         self.client = vedette.Client(self.dir)
         return self
 

@@ -115,7 +115,7 @@ class Client:
         for link in self.links.values():
             link.close()
         self.links.clear()
-        self.context.term()
+        self.context.destroy(0)
 
     def __enter__(self):
         return self

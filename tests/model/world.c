@@ -1,5 +1,5 @@
-/* world.c: the clock, the network and the nodes of the model. */
-#include "world.h"
+/* world.c: the clock and the nodes of the model. */
+#include "world_state.h"
 
 #include "wire/run.h"
 
@@ -7,74 +7,6 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
-
-enum { NODES_MAX = 64, CUTS_MAX = 16, SUBSCRIPTIONS_MAX = 32, ANY_LIFE = 0 };
-
-/* A connection of one life of a node. */
-typedef struct link {
-    vd_node_t *client;
-    uint64_t life;
-    uint16_t port;
-    vd_peer_t name;
-    vd_peer_t identity;
-    char endpoint[VD_ENDPOINT_BYTES_MAX];
-    bool sub;
-} link_t;
-
-typedef struct packet {
-    vd_node_t *from; /* NULL: a stranger */
-    vd_node_t *to;
-    uint64_t life; /* ANY_LIFE: whoever is there */
-    uint16_t port;
-    vd_peer_t peer;
-    uint32_t header_size, body_size, payload_size;
-    uint8_t bytes[];
-} packet_t;
-
-typedef struct happening {
-    int64_t at_us;
-    uint64_t order;
-    vd_node_t *node; /* of a timer or of a callback's life */
-    uint64_t life;
-    packet_t *packet;
-    vd_world_fn *fn;
-    void *arg;
-    uint64_t number; /* of a callback; of a timer: its id */
-} happening_t;
-
-struct vd_node {
-    vd_node_spec_t spec;
-    bool up, may_tear;
-    uint64_t life;
-    void *state;
-    int64_t due_us[VD_TIMERS_MAX]; /* below 0: not set */
-    char subscriptions[SUBSCRIPTIONS_MAX][VD_FEED_BYTES_MAX + 1];
-    uint16_t subscription_ports[SUBSCRIPTIONS_MAX];
-    uint32_t subscription_count;
-};
-
-typedef struct cut {
-    const vd_node_t *a, *b;
-    int64_t until_us;
-} cut_t;
-
-struct vd_world {
-    uint64_t seed;
-    int64_t now_us;
-    FILE *trace;
-    uint64_t sum, steps, order;
-    vd_weather_t weather;
-    vd_node_t *nodes[NODES_MAX];
-    uint32_t node_count;
-    link_t *links;
-    uint32_t link_count, link_room;
-    happening_t *heap;
-    uint32_t heap_count, heap_room;
-    cut_t cuts[CUTS_MAX];
-    uint32_t cut_count;
-    vd_effects_t *spare[4]; /* for steps inside of steps */
-    uint32_t depth;
-};
 
 static const int64_t WALL_START_MS = 1767225600000;
 
@@ -130,8 +62,8 @@ void vd_world_note(vd_world_t *self, const char *format, ...)
     va_end(arguments);
 }
 
-static void note_message(vd_world_t *self, const char *what, const char *who,
-                         const vd_message_t *message)
+void vd_world_note_message(vd_world_t *self, const char *what, const char *who,
+                           const vd_message_t *message)
 {
     if (self->trace == NULL)
         return;
@@ -144,12 +76,12 @@ static void note_message(vd_world_t *self, const char *what, const char *who,
 
 /* ---- what is to happen ---- */
 
-static bool before(const happening_t *a, const happening_t *b)
+static bool before(const vd_happening_t *a, const vd_happening_t *b)
 {
     return a->at_us != b->at_us ? a->at_us < b->at_us : a->order < b->order;
 }
 
-static void push(vd_world_t *self, happening_t happening)
+void vd_world_push(vd_world_t *self, vd_happening_t happening)
 {
     if (self->heap_count == self->heap_room) {
         self->heap_room = self->heap_room * 2 + 256;
@@ -163,11 +95,11 @@ static void push(vd_world_t *self, happening_t happening)
     self->heap[at] = happening;
 }
 
-static happening_t pop(vd_world_t *self)
+static vd_happening_t pop(vd_world_t *self)
 {
     assert(self->heap_count > 0);
-    happening_t first = self->heap[0];
-    happening_t last = self->heap[--self->heap_count];
+    vd_happening_t first = self->heap[0];
+    vd_happening_t last = self->heap[--self->heap_count];
     uint32_t at = 0;
     for (;;) {
         uint32_t child = at * 2 + 1;
@@ -188,200 +120,19 @@ void vd_world_later(vd_world_t *self, int64_t delay_us, vd_node_t *node, vd_worl
                     uint64_t number)
 {
     assert(delay_us >= 0 && fn != NULL);
-    push(self, (happening_t){.at_us = self->now_us + delay_us,
-                             .node = node,
-                             .life = node != NULL ? node->life : ANY_LIFE,
-                             .fn = fn,
-                             .arg = arg,
-                             .number = number});
-}
-
-/* ---- network ---- */
-
-static bool is_cut(const vd_world_t *self, const vd_node_t *a, const vd_node_t *b)
-{
-    for (uint32_t i = 0; i < self->cut_count; i++) {
-        const cut_t *cut = &self->cuts[i];
-        if (self->now_us < cut->until_us &&
-            ((cut->a == a && cut->b == b) || (cut->a == b && cut->b == a)))
-            return true;
-    }
-    return false;
-}
-
-void vd_world_cut(vd_world_t *self, const vd_node_t *a, const vd_node_t *b, int64_t until_us)
-{
-    vd_world_note(self, "cut          %s | %s", a->spec.name, b->spec.name);
-    self->cuts[self->cut_count++ % CUTS_MAX] = (cut_t){a, b, until_us};
-    if (self->cut_count > CUTS_MAX)
-        self->cut_count = CUTS_MAX;
-}
-
-static void post_one(vd_world_t *self, const packet_t *packet, size_t size)
-{
-    const vd_weather_t *weather = &self->weather;
-    int64_t delay_us = weather->delay_min_us;
-    delay_us += (int64_t)vd_world_random(self, weather->delay_max_us - weather->delay_min_us + 1);
-    if (vd_world_chance(self, weather->slow))
-        delay_us *= 1 + (int64_t)vd_world_random(self, 50);
-    packet_t *copy = malloc(size);
-    assert(copy != NULL);
-    memcpy(copy, packet, size);
-    push(self, (happening_t){.at_us = self->now_us + delay_us, .packet = copy});
-}
-
-static void post(vd_world_t *self, packet_t *packet)
-{
-    size_t size = sizeof *packet + packet->header_size + packet->body_size + packet->payload_size;
-    bool lost = is_cut(self, packet->from, packet->to) || vd_world_chance(self, self->weather.lose);
-    bool twice = vd_world_chance(self, self->weather.repeat);
-    if (!lost)
-        post_one(self, packet, size);
-    if (twice)
-        post_one(self, packet, size);
-    free(packet);
-}
-
-static packet_t *packet_new(vd_bytes_t header, vd_bytes_t body, vd_bytes_t payload)
-{
-    packet_t *packet = calloc(1, sizeof *packet + header.size + body.size + payload.size);
-    assert(packet != NULL);
-    packet->header_size = (uint32_t)header.size;
-    packet->body_size = (uint32_t)body.size;
-    packet->payload_size = (uint32_t)payload.size;
-    memcpy(packet->bytes, header.data, header.size);
-    memcpy(packet->bytes + header.size, body.data, body.size);
-    if (payload.size > 0)
-        memcpy(packet->bytes + header.size + body.size, payload.data, payload.size);
-    return packet;
-}
-
-static const vd_wire_t *wire_of(const vd_node_t *node, uint16_t port)
-{
-    for (size_t i = 0; i < node->spec.wire_count; i++)
-        if (node->spec.wires[i].port == port)
-            return &node->spec.wires[i];
-    return NULL;
-}
-
-/* The bound port with this endpoint. */
-static const vd_wire_t *bound_at(const vd_world_t *self, const char *endpoint, vd_node_t **node)
-{
-    for (uint32_t i = 0; i < self->node_count; i++) {
-        size_t size = strlen(self->nodes[i]->spec.name);
-        if (strncmp(self->nodes[i]->spec.name, endpoint, size) != 0 || endpoint[size] != '.')
-            continue;
-        for (size_t w = 0; w < self->nodes[i]->spec.wire_count; w++) {
-            *node = self->nodes[i];
-            if (strcmp(self->nodes[i]->spec.wires[w].name, endpoint + size + 1) == 0)
-                return &self->nodes[i]->spec.wires[w];
-        }
-    }
-    return NULL;
-}
-
-void vd_world_inject(vd_world_t *self, const char *endpoint, const vd_message_t *message)
-{
-    vd_node_t *node;
-    const vd_wire_t *wire = bound_at(self, endpoint, &node);
-    assert(wire != NULL && wire->kind == VD_WIRE_ROUTER);
-    vd_buffer_t frames;
-    size_t header_size = 0;
-    vd_buffer_init(&frames, VD_FRAME_BYTES_MAX);
-    vd_status_t status = vd_message_encode(message, &frames, &header_size);
-    assert(status == VD_OK);
-    (void)status;
-    packet_t *packet = packet_new(vd_bytes(frames.data, header_size),
-                                  vd_bytes(frames.data + header_size, frames.size - header_size),
-                                  message->payload);
-    vd_buffer_free(&frames);
-    packet->to = node;
-    packet->port = wire->port;
-    packet->peer = vd_peer_named("stranger");
-    note_message(self, "<~", node->spec.name, message);
-    post(self, packet);
-}
-
-static void drop_links(vd_world_t *self, const vd_node_t *node, const vd_peer_t *name,
-                       uint16_t port)
-{
-    for (uint32_t i = 0; i < self->link_count; i++) {
-        const link_t *link = &self->links[i];
-        if (link->client == node &&
-            (name == NULL || (link->port == port && vd_peer_equal(&link->name, name))))
-            self->links[i--] = self->links[--self->link_count];
-    }
-}
-
-static void connect_link(vd_world_t *self, vd_node_t *node, const vd_effect_t *effect,
-                         const char *endpoint)
-{
-    const vd_wire_t *wire = wire_of(node, effect->port);
-    assert(wire != NULL && (wire->kind == VD_WIRE_DEALER || wire->kind == VD_WIRE_SUB));
-    drop_links(self, node, &effect->peer, effect->port);
-    if (self->link_count == self->link_room) {
-        self->link_room = self->link_room * 2 + 16;
-        self->links = realloc(self->links, self->link_room * sizeof *self->links);
-        assert(self->links != NULL);
-    }
-    link_t *link = &self->links[self->link_count++];
-    uint64_t identity = vd_random_next(&self->seed);
-    *link = (link_t){.client = node,
-                     .life = node->life,
-                     .port = effect->port,
-                     .name = effect->peer,
-                     .identity = vd_peer_of(&identity, sizeof identity),
-                     .sub = wire->kind == VD_WIRE_SUB};
-    vd_str_copy(link->endpoint, sizeof link->endpoint, vd_str(endpoint));
-}
-
-static bool is_subscribed(const vd_node_t *node, uint16_t port, const char *topic)
-{
-    for (uint32_t i = 0; i < node->subscription_count; i++)
-        if (node->subscription_ports[i] == port &&
-            strncmp(topic, node->subscriptions[i], strlen(node->subscriptions[i])) == 0)
-            return true;
-    return false;
-}
-
-/* A frame of `node` goes where its port and peer, or topic, say. */
-static void send_effect(vd_world_t *self, vd_node_t *node, const vd_effects_t *effects,
-                        const vd_effect_t *effect)
-{
-    const vd_wire_t *wire = wire_of(node, effect->port);
-    assert(wire != NULL);
-    const char *topic = vd_effect_text(effects, effect);
-    for (uint32_t i = 0; i < self->link_count; i++) {
-        const link_t *link = &self->links[i];
-        vd_node_t *server;
-        const vd_wire_t *bound = bound_at(self, link->endpoint, &server);
-        bool to_server = wire->kind == VD_WIRE_DEALER && link->client == node &&
-                         link->port == wire->port && vd_peer_equal(&link->name, &effect->peer);
-        bool to_client =
-            bound == wire && server == node &&
-            (wire->kind == VD_WIRE_PUB ? link->sub && is_subscribed(link->client, link->port, topic)
-                                       : vd_peer_equal(&link->identity, &effect->peer));
-        if (bound == NULL || (!to_server && !to_client))
-            continue;
-        packet_t *packet =
-            packet_new(vd_effect_header(effects, effect), vd_effect_body(effects, effect),
-                       vd_effect_payload(effects, effect));
-        packet->from = node;
-        packet->to = to_server ? server : link->client;
-        packet->life = to_server ? ANY_LIFE : link->life;
-        packet->port = to_server ? bound->port : link->port;
-        packet->peer = to_server ? link->identity : link->name;
-        post(self, packet);
-        if (wire->kind != VD_WIRE_PUB)
-            return;
-    }
+    vd_world_push(self, (vd_happening_t){.at_us = self->now_us + delay_us,
+                                         .node = node,
+                                         .life = node != NULL ? node->life : VD_MODEL_ANY_LIFE,
+                                         .fn = fn,
+                                         .arg = arg,
+                                         .number = number});
 }
 
 /* ---- nodes ---- */
 
 vd_node_t *vd_world_add(vd_world_t *self, const vd_node_spec_t *spec)
 {
-    assert(self->node_count < NODES_MAX && spec->step != NULL && spec->boot != NULL);
+    assert(self->node_count < VD_MODEL_NODES_MAX && spec->step != NULL && spec->boot != NULL);
     vd_node_t *node = calloc(1, sizeof *node);
     assert(node != NULL);
     node->spec = *spec;
@@ -393,7 +144,7 @@ static void end_life(vd_world_t *self, vd_node_t *node, vd_status_t status)
 {
     assert(node->up);
     node->up = false;
-    drop_links(self, node, NULL, 0);
+    vd_network_drop(self, node, NULL, 0);
     node->subscription_count = 0;
     for (uint32_t i = 0; i < VD_TIMERS_MAX; i++)
         node->due_us[i] = -1;
@@ -419,16 +170,16 @@ static bool carry_out(vd_world_t *self, vd_node_t *node, const vd_effects_t *eff
     const char *text = vd_effect_text(effects, effect);
     switch (effect->kind) {
     case VD_EFFECT_SEND:
-        send_effect(self, node, effects, effect);
+        vd_network_send(self, node, effects, effect);
         break;
     case VD_EFFECT_CONNECT:
-        connect_link(self, node, effect, text);
+        vd_network_connect(self, node, effect, text);
         break;
     case VD_EFFECT_DISCONNECT:
-        drop_links(self, node, &effect->peer, effect->port);
+        vd_network_drop(self, node, &effect->peer, effect->port);
         break;
     case VD_EFFECT_SUBSCRIBE:
-        assert(node->subscription_count < SUBSCRIPTIONS_MAX);
+        assert(node->subscription_count < VD_MODEL_SUBSCRIPTIONS_MAX);
         node->subscription_ports[node->subscription_count] = effect->port;
         vd_str_copy(node->subscriptions[node->subscription_count++], sizeof node->subscriptions[0],
                     vd_str(text));
@@ -441,11 +192,12 @@ static bool carry_out(vd_world_t *self, vd_node_t *node, const vd_effects_t *eff
     case VD_EFFECT_TIMER:
         node->due_us[effect->id] = effect->at_us;
         if (effect->at_us >= 0)
-            push(self,
-                 (happening_t){.at_us = effect->at_us > self->now_us ? effect->at_us : self->now_us,
-                               .node = node,
-                               .life = node->life,
-                               .number = effect->id});
+            vd_world_push(self,
+                          (vd_happening_t){.at_us = effect->at_us > self->now_us ? effect->at_us
+                                                                                 : self->now_us,
+                                           .node = node,
+                                           .life = node->life,
+                                           .number = effect->id});
         break;
     case VD_EFFECT_LOG:
         vd_world_note(self, "%-12s says: %s", node->spec.name, text);
@@ -525,10 +277,10 @@ void vd_node_may_tear(vd_node_t *node)
 
 /* ---- running ---- */
 
-static void deliver(vd_world_t *self, const packet_t *packet)
+static void deliver(vd_world_t *self, const vd_packet_t *packet)
 {
     vd_node_t *node = packet->to;
-    if (!node->up || (packet->life != ANY_LIFE && packet->life != node->life))
+    if (!node->up || (packet->life != VD_MODEL_ANY_LIFE && packet->life != node->life))
         return;
     vd_message_t message;
     const uint8_t *at = packet->bytes;
@@ -537,13 +289,13 @@ static void deliver(vd_world_t *self, const packet_t *packet)
         vd_bytes(at + packet->header_size + packet->body_size, packet->payload_size), &message);
     assert(status == VD_OK);
     (void)status;
-    note_message(self, "<-", node->spec.name, &message);
+    vd_world_note_message(self, "<-", node->spec.name, &message);
     vd_input_t input = {
         .kind = VD_INPUT_MESSAGE, .port = packet->port, .peer = packet->peer, .message = &message};
     vd_node_input(self, node, &input);
 }
 
-static void happen(vd_world_t *self, happening_t *happening)
+static void happen(vd_world_t *self, vd_happening_t *happening)
 {
     if (happening->packet != NULL) {
         deliver(self, happening->packet);
@@ -568,7 +320,7 @@ static void happen(vd_world_t *self, happening_t *happening)
 void vd_world_run(vd_world_t *self, int64_t until_us)
 {
     while (self->heap_count > 0 && self->heap[0].at_us <= until_us) {
-        happening_t happening = pop(self);
+        vd_happening_t happening = pop(self);
         assert(happening.at_us >= self->now_us);
         self->now_us = happening.at_us;
         happen(self, &happening);

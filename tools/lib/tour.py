@@ -18,6 +18,7 @@ import threading
 import time
 
 POLL_S = 0.05
+COLUMNS = 110
 STOP_TIMEOUT_S = 15
 
 
@@ -55,7 +56,7 @@ class Tour:
             got = probe()
             if got:
                 return got, time.monotonic() - begun
-            if time.monotonic() > self.deadline:
+            if self.deadline and time.monotonic() > self.deadline:
                 raise NotSeen(f"{what}: not within the time")
             time.sleep(POLL_S)
 
@@ -65,13 +66,20 @@ class Tour:
         begun = time.monotonic()
         self.is_up = True
         self.command("up", "--detach", "--wait")
-        heading(f"Up in {time.monotonic() - begun:.1f} s: every part is a process of its own")
+        heading(f"Up in {time.monotonic() - begun:.1f} s: every part is a process of its own (vedette ps)")
         print(self.command("ps").rstrip())
+        pids = [row["pid"] for row in self.rows("ps")]
+        if len(set(pids)) != len(pids) or not all(pids):
+            raise NotSeen(f"the actors are not processes of their own: {pids}")
+        self.seen.append(f"{len(pids)} actors, {len(pids)} processes")
 
-    def snapshot(self):
-        heading("What it knows about this machine: vedette snapshot host")
-        shown = self.command("snapshot", "host").rstrip().splitlines()
-        print("\n".join(shown[:16] + ([f"... {len(shown) - 16} more lines"] if len(shown) > 16 else [])))
+    def snapshots(self):
+        """What the observers know, as soon as they have looked once."""
+        for observer in ("host", "services"):
+            self.until(f"the first look of observer {observer}", lambda: self.rows("snapshot", observer)["cycle"] > 0)
+            heading(f"What it knows now (vedette snapshot {observer})")
+            for line in self.command("snapshot", observer).rstrip().splitlines():
+                print(line if len(line) <= COLUMNS else line[:COLUMNS - 3] + "...")
 
     def follow(self):
         """Follows the session from its start; a thread takes the lines in."""
@@ -118,10 +126,12 @@ class Tour:
 
     def guided(self):
         self.up()
-        self.seen.append("every actor is a process of its own")
-        self.snapshot()
-        heading("A server starts: python3 -m http.server. Live events, each on disk before it is shown:")
+        self.snapshots()
+        heading("What has happened so far (vedette follow --from start)")
         self.follow()
+        self.event("services_listed", lambda data: True)
+
+        heading("A server starts: python3 -m http.server. The same follow, live; what it shows is on disk:")
         port = self.start_server()
         _, took = self.event("service_appeared", lambda data: data.get("port") == port)
         self.seen.append(f"a new service on port {port} was an event after {took:.1f} s")
@@ -133,7 +143,7 @@ class Tour:
             row = self.actor("ingestor")
             return row if row.get("pid") not in (None, 0, before) and row.get("state") == "ready" else None
         after, took = self.until("a new ingestor", back)
-        print(f"  pid {before} is dead; pid {after['pid']} is ready after {took:.1f} s")
+        print(f"  pid {before} is dead; pid {after['pid']} is ready after {took:.1f} s (restarts: {after['restarts']})")
         self.seen.append(f"the ingestor was killed with SIGKILL and was back after {took:.1f} s")
 
         heading("The server ends; the same follower still listens:")
@@ -159,7 +169,7 @@ class Tour:
 
     def interactive(self):
         self.up()
-        self.snapshot()
+        self.snapshots()
         there = f"VEDETTE_DIR={os.environ['VEDETTE_DIR']} {os.path.relpath(self.vedette)}"
         heading("Live events. In another terminal, try:")
         print("  python3 -m http.server 8000          and stop it again")
@@ -186,8 +196,11 @@ def heading(text):
 
 
 def brief(data):
+    """An event's data in one line, without what every event of this machine has."""
+    if isinstance(data, dict):
+        data = {key: value for key, value in data.items() if key not in ("source", "inode", "command")}
     text = json.dumps(data, separators=(",", ":"), ensure_ascii=False)
-    return text if len(text) <= 90 else text[:87] + "..."
+    return text if len(text) <= COLUMNS - 40 else text[:COLUMNS - 43] + "..."
 
 
 def interrupt(number, _frame):

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""test_tour.py BUILD: the quickstart's tour sees all that it claims; interrupted at any step it leaves no process behind."""
+"""test_tour.py BIN: the quickstart's tour sees all that it claims; interrupted at any step it leaves no process behind."""
 import os
 import signal
 import subprocess
@@ -12,8 +12,8 @@ DEADLINE_S = 60
 STEPS = ("Up in", "A server starts", "kill -9 to the ingestor", "The server ends")
 
 
-def start(build, folder):
-    return subprocess.Popen([TOUR, "--bin", os.path.join(build, "bin"), "--seconds", str(DEADLINE_S)],
+def start(binaries, folder):
+    return subprocess.Popen([TOUR, "--bin", binaries, "--seconds", str(DEADLINE_S)],
                             env={**os.environ, "VEDETTE_DIR": folder}, stdout=subprocess.PIPE,
                             stderr=subprocess.STDOUT, text=True)
 
@@ -43,9 +43,9 @@ def gone(folder):
     return left
 
 
-def complete(build):
+def complete(binaries):
     with tempfile.TemporaryDirectory(prefix="vt") as folder:
-        tour = start(build, folder)
+        tour = start(binaries, folder)
         output = tour.communicate(timeout=2 * DEADLINE_S)[0]
         assert tour.returncode == 0, output
         for wanted in STEPS + ("Seen:", "replayed without a gap", "Next:"):
@@ -53,9 +53,9 @@ def complete(build):
         assert not gone(folder), f"left behind: {gone(folder)}"
 
 
-def interrupted(build, step):
+def interrupted(binaries, step):
     with tempfile.TemporaryDirectory(prefix="vt") as folder:
-        tour = start(build, folder)
+        tour = start(binaries, folder)
         output = ""
         for line in tour.stdout:
             output += line

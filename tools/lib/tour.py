@@ -3,7 +3,8 @@
 
 1. Everything goes through the command line, as a user would; VEDETTE_DIR names the runtime's directory.
 2. Nothing is waited for by time: each step polls for what a user would see, until the deadline of the whole tour.
-3. Exit 0 only if every step was seen. Whatever happens, what was started is stopped.
+3. Exit 0 only if every step was seen. Whatever happens, what was started is stopped: a signal is only noted,
+   and looked at where nothing is half done.
 """
 import argparse
 import json
@@ -26,6 +27,10 @@ class NotSeen(Exception):
     """What was to be shown did not happen in time."""
 
 
+class Interrupted(Exception):
+    """A signal asks for the end."""
+
+
 class Tour:
     def __init__(self, binaries, seconds):
         self.vedette = os.path.join(binaries, "vedette")
@@ -36,12 +41,26 @@ class Tour:
         self.lines = queue.Queue()
         self.seen = []
         self.is_up = False
+        self.interrupted = False
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self.interrupt)
+
+    def interrupt(self, _number, _frame):
+        self.interrupted = True
+
+    def go_on(self):
+        if self.interrupted:
+            raise Interrupted
 
     # ---- the command line ----
 
     def command(self, *arguments, check=True):
         """Runs one vedette command; its stdout."""
+        if check:
+            self.go_on()
         done = subprocess.run([self.vedette, *arguments], capture_output=True, text=True, check=False)
+        if check:
+            self.go_on()
         if check and done.returncode != 0:
             raise NotSeen(f"vedette {' '.join(arguments)} exited {done.returncode}: {done.stderr.strip()}")
         return done.stdout
@@ -54,6 +73,7 @@ class Tour:
         begun = time.monotonic()
         while True:
             got = probe()
+            self.go_on()
             if got:
                 return got, time.monotonic() - begun
             if self.deadline and time.monotonic() > self.deadline:
@@ -176,7 +196,9 @@ class Tour:
         print(f"  {there} kill ingestor")
         print(f"  {there} snapshot services")
         print("Ctrl-C ends it all.\n")
-        subprocess.run([self.vedette, "follow", "--from", "start"], check=False)
+        self.follower = subprocess.Popen([self.vedette, "follow", "--from", "start"])
+        while not self.interrupted and self.follower.poll() is None:
+            time.sleep(POLL_S)
 
     def close(self):
         self.stop_server()
@@ -203,10 +225,6 @@ def brief(data):
     return text if len(text) <= COLUMNS - 40 else text[:COLUMNS - 43] + "..."
 
 
-def interrupt(number, _frame):
-    raise KeyboardInterrupt(number)
-
-
 def closing(tour):
     heading("Seen:")
     for line in tour.seen:
@@ -223,8 +241,6 @@ def main():
     parser.add_argument("--bin", required=True)
     parser.add_argument("--seconds", type=int, default=0)
     arguments = parser.parse_args()
-    signal.signal(signal.SIGTERM, interrupt)
-    signal.signal(signal.SIGHUP, interrupt)
     sys.stdout.reconfigure(line_buffering=True)
     tour = Tour(arguments.bin, arguments.seconds)
     status = 1
@@ -237,10 +253,9 @@ def main():
     except NotSeen as error:
         print(f"\nNot seen: {error}", file=sys.stderr)
         print(tour.command("status", check=False), file=sys.stderr)
-    except KeyboardInterrupt:
-        status = 130 if arguments.seconds else 0
+    except Interrupted:
+        status = 130
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
         tour.close()
     if status == 0:
         closing(tour)

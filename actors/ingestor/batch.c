@@ -13,10 +13,6 @@ enum {
 #define NO_RUN   UINT32_MAX
 #define NO_PIECE UINT32_MAX
 
-/* Beyond an int, which an enumerator may not be. */
-#define NO_RUN   UINT32_MAX
-#define NO_PIECE UINT32_MAX
-
 typedef struct vd_batch_piece {
     uint32_t at, size, next;
 } vd_batch_piece_t;

@@ -2,6 +2,7 @@
 #include "membership_parts.h"
 
 #include "core/hash.h"
+#include "wire/auth.h"
 #include "wire/run.h"
 
 #include <assert.h>
@@ -74,6 +75,7 @@ void vd_announce_provider_ended(vd_membership_t *self, const char *name, const c
 static bool row_valid(const vd_source_record_t *record)
 {
     return vd_name_valid(record->name) && vd_name_valid(record->adapter) &&
+           (record->auth.size == 0 || vd_auth_parse(record->auth, NULL) == VD_OK) &&
            (record->labels.size == 0 || vd_scan_exact(record->labels, VD_DEPTH_MAX) == VD_OK) &&
            (record->spec.size == 0 || vd_scan_exact(record->spec, VD_DEPTH_MAX) == VD_OK);
 }

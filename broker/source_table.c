@@ -81,8 +81,8 @@ static void index_remove(vd_source_table_t *self, uint32_t hole)
 static uint32_t record_bytes(const vd_source_record_t *record)
 {
     return (uint32_t)(RECORD_OVERHEAD_BYTES + record->name.size + record->adapter.size +
-                      record->address.size + record->labels.size + record->spec.size +
-                      VD_NAME_BYTES_MAX);
+                      record->address.size + record->auth.size + record->labels.size +
+                      record->spec.size + VD_NAME_BYTES_MAX);
 }
 
 static bool fits(const vd_source_table_t *self, uint64_t bytes, uint64_t count)
@@ -104,13 +104,14 @@ vd_status_t vd_source_table_poller_name(vd_source_table_t *self, uint32_t size)
 /* Replaces the variable part. */
 static vd_status_t fill(vd_source_t *source, const vd_source_record_t *record)
 {
-    size_t size = record->address.size + record->labels.size + record->spec.size;
+    size_t size =
+        record->address.size + record->auth.size + record->labels.size + record->spec.size;
     uint8_t *blob = malloc(size + 1);
     if (blob == NULL)
         return VD_NO_MEMORY;
-    vd_bytes_t parts[] = {record->address, record->labels, record->spec};
+    vd_bytes_t parts[] = {record->address, record->auth, record->labels, record->spec};
     uint8_t *to = blob;
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         if (parts[i].size > 0)
             memcpy(to, parts[i].data, parts[i].size);
         to += parts[i].size;
@@ -118,6 +119,7 @@ static vd_status_t fill(vd_source_t *source, const vd_source_record_t *record)
     free(source->blob);
     source->blob = blob;
     source->address_size = (uint32_t)record->address.size;
+    source->auth_size = (uint32_t)record->auth.size;
     source->labels_size = (uint32_t)record->labels.size;
     source->spec_size = (uint32_t)record->spec.size;
     bool copied = vd_str_copy(source->adapter, sizeof source->adapter, record->adapter);
@@ -177,11 +179,13 @@ vd_status_t vd_source_table_update(vd_source_table_t *self, uint32_t at,
 void vd_source_view(const vd_source_t *source, vd_source_record_t *record)
 {
     assert(source->use == VD_SOURCE_LIVE);
-    const uint8_t *labels = source->blob + source->address_size;
+    const uint8_t *auth = source->blob + source->address_size;
+    const uint8_t *labels = auth + source->auth_size;
     *record = (vd_source_record_t){
         .name = vd_str(source->name),
         .adapter = vd_str(source->adapter),
         .address = vd_bytes(source->blob, source->address_size),
+        .auth = vd_bytes(auth, source->auth_size),
         .inc = source->inc,
         .labels = vd_bytes(labels, source->labels_size),
         .spec = vd_bytes(labels + source->labels_size, source->spec_size),
@@ -200,8 +204,8 @@ bool vd_source_same(const vd_source_t *source, const vd_source_record_t *record)
 {
     vd_source_record_t now;
     vd_source_view(source, &now);
-    return vd_source_same_place(source, record) && vd_bytes_equal(now.labels, record->labels) &&
-           vd_bytes_equal(now.spec, record->spec);
+    return vd_source_same_place(source, record) && vd_bytes_equal(now.auth, record->auth) &&
+           vd_bytes_equal(now.labels, record->labels) && vd_bytes_equal(now.spec, record->spec);
 }
 
 void vd_source_table_remove(vd_source_table_t *self, uint32_t at)

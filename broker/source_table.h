@@ -28,8 +28,8 @@ typedef struct vd_source {
     uint64_t mark; /* the announced set that named it last */
     char name[VD_NAME_BYTES_MAX + 1];
     char adapter[VD_NAME_BYTES_MAX + 1];
-    uint8_t *blob; /* address, labels, spec, one after the other */
-    uint32_t address_size, labels_size, spec_size;
+    uint8_t *blob; /* address, auth, labels, spec, one after the other */
+    uint32_t address_size, auth_size, labels_size, spec_size;
     uint32_t bytes;
 } vd_source_t;
 
@@ -54,8 +54,8 @@ uint32_t vd_source_table_find(const vd_source_table_t *self, vd_str_t name);
 /* Adds a source that is not there yet. VD_OK with its place, VD_OVERLOADED or VD_NO_MEMORY. */
 vd_status_t vd_source_table_add(vd_source_table_t *self, const vd_source_record_t *record,
                                 uint16_t provider, uint64_t inc, uint32_t *at);
-/* Gives a live source the adapter, address, labels and spec of `record`. VD_OK, VD_OVERLOADED,
- * VD_NO_MEMORY. */
+/* Gives a live source the adapter, address, auth, labels and spec of `record`. VD_OK,
+ * VD_OVERLOADED, VD_NO_MEMORY. */
 vd_status_t vd_source_table_update(vd_source_table_t *self, uint32_t at,
                                    const vd_source_record_t *record);
 /* Is the source still the same one (adapter and address)? And is it the same to the last byte? */

@@ -22,6 +22,7 @@ struct _zloop_t;
 typedef struct vd_read_request {
     uint64_t token;
     vd_str_t address; /* of the source */
+    vd_str_t auth;    /* as written, without the secret: see wire/auth.h */
     vd_str_t op;
     vd_str_t target;
     vd_bytes_t args;    /* one MessagePack map, scanned; or empty */

@@ -100,6 +100,7 @@ static void start_standing(vd_poller_t *self, vd_now_t now, uint32_t at, vd_effe
     out->job.adapter = read->adapter;
     vd_read_request_t *request = &out->job.request;
     request->address = vd_standing_part(read, VD_PART_ADDRESS);
+    request->auth = vd_standing_part(read, VD_PART_AUTH);
     request->op = vd_standing_part(read, VD_PART_OP);
     request->target = vd_standing_part(read, VD_PART_TARGET);
     request->args = vd_standing_part(read, VD_PART_ARGS);
@@ -132,8 +133,8 @@ static int64_t start_due(vd_poller_t *self, vd_now_t now, vd_effects_t *effects)
 /* Copies a row of READ_ONCE, so that it outlives the frame. VD_OK or VD_NO_MEMORY. */
 static vd_status_t copy_row(vd_out_t *out, const vd_read_record_t *read)
 {
-    vd_bytes_t *views[] = {&out->read.source, &out->read.address, &out->read.op, &out->read.target,
-                           &out->read.args};
+    vd_bytes_t *views[] = {&out->read.source, &out->read.address, &out->read.auth,
+                           &out->read.op,     &out->read.target,  &out->read.args};
     out->read = *read;
     size_t size = 1;
     for (size_t i = 0; i < sizeof views / sizeof *views; i++)
@@ -168,6 +169,7 @@ static void start_once(vd_poller_t *self, vd_now_t now, const vd_input_t *input,
     out->job.adapter = adapter;
     vd_read_request_t *request = &out->job.request;
     request->address = out->read.address;
+    request->auth = out->read.auth;
     request->op = out->read.op;
     request->target = out->read.target;
     request->args = out->read.args;

@@ -48,6 +48,7 @@ static void list_parts(const vd_read_record_t *read, vd_bytes_t parts[VD_PARTS])
     parts[VD_PART_SOURCE] = read->source;
     parts[VD_PART_ADAPTER] = read->adapter;
     parts[VD_PART_ADDRESS] = read->address;
+    parts[VD_PART_AUTH] = read->auth;
     parts[VD_PART_OP] = read->op;
     parts[VD_PART_TARGET] = read->target;
     parts[VD_PART_ARGS] = read->args;

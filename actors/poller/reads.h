@@ -1,8 +1,8 @@
 /* reads.h: the standing reads of a poller: merged, leased, with their last samples and their
  * health.
  *
- * 1. Reads that agree in source, incarnation, adapter, address, operation, target and arguments are
- * one read with one feed. Each observer holds it by a lease; among live leases the shortest
+ * 1. Reads that agree in source, incarnation, adapter, address, auth, operation, target and arguments
+ * are one read with one feed. Each observer holds it by a lease; among live leases the shortest
  * interval, the longest deadline and the largest content win. Without a live lease a read ends.
  * 2. A feed's samples are numbered by one. A read that begins is numbered on from the highest
  * number that any feed of this process had, so that a reader of an earlier read of the same name
@@ -37,6 +37,7 @@ typedef enum vd_read_part {
     VD_PART_SOURCE,
     VD_PART_ADAPTER,
     VD_PART_ADDRESS,
+    VD_PART_AUTH,
     VD_PART_OP,
     VD_PART_TARGET,
     VD_PART_ARGS,

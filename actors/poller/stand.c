@@ -1,6 +1,7 @@
 /* stand.c: requests for standing reads. */
 #include "poller_parts.h"
 
+#include "wire/auth.h"
 #include "wire/run.h"
 
 #include <assert.h>
@@ -13,6 +14,8 @@ vd_status_t vd_poller_check(const vd_poller_t *self, const vd_read_record_t *rea
     *adapter = vd_adapter_find(self->adapters, read->adapter);
     if (*adapter < 0 || !vd_adapter_knows(self->adapters[*adapter], read->op))
         return VD_UNSUPPORTED;
+    if (read->auth.size > 0 && vd_auth_parse(read->auth, NULL) != VD_OK)
+        return VD_MALFORMED;
     if (read->args.size > 0 && vd_scan_exact(read->args, VD_DEPTH_MAX) != VD_OK)
         return VD_MALFORMED;
     return VD_OK;

@@ -1,6 +1,7 @@
 /* static_kind.c: sources that stand in the configuration; without any, this machine as "local". */
 #include "kind.h"
 
+#include "wire/auth.h"
 #include "wire/message.h"
 #include "wire/run.h"
 
@@ -14,11 +15,15 @@
 
 static const vd_config_row_t source_rows[] = {
     {.key = "name", .type = VD_CONFIG_STR, .help = "unique name of the source"},
-    {.key = "adapter", .type = VD_CONFIG_STR, .help = "how it is read: file"},
+    {.key = "adapter", .type = VD_CONFIG_STR, .help = "how it is read: file, http or exec"},
     {.key = "address",
      .type = VD_CONFIG_STR,
      .fallback = "\"\"",
      .help = "where it is, in the adapter's terms"},
+    {.key = "auth",
+     .type = VD_CONFIG_STR,
+     .fallback = "\"\"",
+     .help = "who the reader is: basic USER:env(NAME) or bearer env(NAME)"},
     {.key = "labels", .type = VD_CONFIG_TABLE, .help = "texts by name"},
     {.key = "spec", .type = VD_CONFIG_TABLE, .help = "whatever the observers want to know of it"},
     {.key = NULL},
@@ -58,6 +63,15 @@ static bool check_row(const vd_config_t *config, size_t at, char *error, size_t 
             TABLE, KEY, at + 1, name, adapter, VD_NAME_BYTES_MAX);
         return false;
     }
+    /* The text itself is not told: it may hold what should have stood in the environment. */
+    vd_str_t auth = vd_str(vd_config_row_str(config, TABLE, KEY, at, "auth"));
+    if (auth.size > 0 && vd_auth_parse(auth, NULL) != VD_OK) {
+        snprintf(error, error_size,
+                 "[[%s.%s]] number %zu (\"%s\"): its auth must be written basic USER:env(NAME) or "
+                 "bearer env(NAME), with the secret in the environment's NAME",
+                 TABLE, KEY, at + 1, name);
+        return false;
+    }
     for (size_t i = 0; i < at; i++) {
         if (strcmp(name, vd_config_row_str(config, TABLE, KEY, i, "name")) != 0)
             continue;
@@ -80,6 +94,7 @@ static vd_status_t write_row(const vd_config_t *config, size_t at, vd_buffer_t *
         .name = vd_str(vd_config_row_str(config, TABLE, KEY, at, "name")),
         .adapter = vd_str(vd_config_row_str(config, TABLE, KEY, at, "adapter")),
         .address = vd_str(vd_config_row_str(config, TABLE, KEY, at, "address")),
+        .auth = vd_str(vd_config_row_str(config, TABLE, KEY, at, "auth")),
     };
     if (!is_empty_map(vd_buffer_view(&labels)))
         record.labels = vd_buffer_view(&labels);

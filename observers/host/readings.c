@@ -57,6 +57,7 @@ static vd_read_record_t read_of(const vd_readings_t *self, const vd_slot_t *slot
                              .source_inc = source->inc,
                              .adapter = source->adapter,
                              .address = source->address,
+                             .auth = source->auth,
                              .op = vd_str(slot->wish.op),
                              .target = vd_str(slot->wish.target),
                              .args = vd_bytes(slot->wish.args, slot->wish.args_size)};

@@ -153,7 +153,8 @@ vd_observed_t *vd_samples_set_source(vd_samples_t *self, const vd_source_record_
     vd_observed_t *source = self->sources[at];
     bool same = source->record.inc == record->inc &&
                 vd_bytes_equal(source->record.adapter, record->adapter) &&
-                vd_bytes_equal(source->record.address, record->address);
+                vd_bytes_equal(source->record.address, record->address) &&
+                vd_bytes_equal(source->record.auth, record->auth);
     if (!take_record(source, record))
         return NULL;
     source->declared = false;

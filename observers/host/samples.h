@@ -105,7 +105,7 @@ vd_samples_t *vd_samples_new(void);
 void vd_samples_destroy(vd_samples_t **self);
 
 vd_observed_t *vd_samples_source(const vd_samples_t *self, vd_str_t name);
-/* Adds a source or takes over a new record of it; a new incarnation, adapter or address drops its
+/* Adds a source or takes over a new record of it; a new incarnation, adapter, address or auth drops its
  * samples. NULL when there are too many or no memory. */
 vd_observed_t *vd_samples_set_source(vd_samples_t *self, const vd_source_record_t *record);
 void vd_samples_drop_source(vd_samples_t *self, vd_str_t name);

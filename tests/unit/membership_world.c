@@ -67,6 +67,7 @@ static void take_source(shadow_t *shadow, vd_bytes_t map)
     copy(source->provider, sizeof source->provider, record.provider);
     copy(source->poller, sizeof source->poller, record.poller);
     copy(source->address, sizeof source->address, record.address);
+    copy(source->auth, sizeof source->auth, record.auth);
 }
 
 static void take_provider(shadow_t *shadow, const vd_value_t *map)

@@ -30,7 +30,7 @@ typedef struct shadow_actor {
 typedef struct shadow_source {
     bool used;
     char name[VD_NAME_BYTES_MAX + 1], provider[VD_NAME_BYTES_MAX + 1],
-        poller[VD_NAME_BYTES_MAX + 1], address[64];
+        poller[VD_NAME_BYTES_MAX + 1], address[64], auth[64];
     uint64_t inc;
 } shadow_source_t;
 

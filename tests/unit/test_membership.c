@@ -147,6 +147,24 @@ static void sets_are_compared(void **state)
     check_shadow(world);
 }
 
+static void who_reads_is_told_as_written(void **state)
+{
+    world_t *world = *state;
+    vd_source_record_t source = source_of("a", "/1");
+    assert_int_equal(announce(world, "static", 1, &source, 1), VD_OK);
+    settle(world);
+    uint64_t inc = find_source(&world->shadow, "a")->inc;
+    source.auth = vd_str("basic ann:env(PASSWORD)");
+    assert_int_equal(announce(world, "static", 2, &source, 1), VD_OK);
+    assert_string_equal(find_source(&world->shadow, "a")->auth, "basic ann:env(PASSWORD)");
+    assert_int_equal(find_source(&world->shadow, "a")->inc, inc);
+    /* What may hold a secret goes no further. */
+    source.auth = vd_str("bearer secret");
+    assert_int_equal(announce(world, "static", 3, &source, 1), VD_MALFORMED);
+    assert_string_equal(find_source(&world->shadow, "a")->auth, "basic ann:env(PASSWORD)");
+    check_shadow(world);
+}
+
 static void parts_make_a_set(void **state)
 {
     world_t *world = *state;
@@ -466,6 +484,7 @@ int main(void)
         IN_WORLD(renewing_tells_nothing),
         IN_WORLD(full_of_actors),
         IN_WORLD(sets_are_compared),
+        IN_WORLD(who_reads_is_told_as_written),
         IN_WORLD(parts_make_a_set),
         IN_WORLD(back_is_another),
         IN_WORLD(lost_part_voids_the_set),

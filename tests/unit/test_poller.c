@@ -156,6 +156,24 @@ static void equal_reads_are_merged(void **state)
     assert_true(world->starts - starts <= 1);
 }
 
+static void who_reads_is_part_of_a_read(void **state)
+{
+    world_t *world = *state;
+    vd_read_record_t ann = read_of("local", "/a", 1000), bob = ann, plain = ann;
+    ann.auth = vd_str("basic ann:env(A)");
+    bob.auth = vd_str("basic bob:env(A)");
+    plain.auth = vd_str("bearer secret");
+    char feed[VD_FEED_BYTES_MAX + 1];
+    stand_as(world, "one", 3600000, &ann, 1);
+    vd_str_copy(feed, sizeof feed, reading(world).feed);
+    stand_as(world, "two", 3600000, &bob, 1);
+    assert_false(vd_str_is(reading(world).feed, feed));
+    assert_int_equal(vd_poller_standing(world->poller), 2);
+    stand_as(world, "three", 3600000, &plain, 1);
+    assert_true(vd_str_is(reading(world).status, "malformed"));
+    assert_int_equal(vd_poller_standing(world->poller), 2);
+}
+
 static void lease_ends_a_read(void **state)
 {
     world_t *world = *state;
@@ -266,6 +284,7 @@ int main(void)
         IN_WORLD(one_out_and_no_bunch),
         IN_WORLD(stopped_clock_makes_no_bunch),
         IN_WORLD(equal_reads_are_merged),
+        IN_WORLD(who_reads_is_part_of_a_read),
         IN_WORLD(lease_ends_a_read),
         IN_WORLD(what_is_refused),
         cmocka_unit_test(full_table),

@@ -4,10 +4,11 @@
 set -eu
 build=$1
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+example=$here/../../protocol/client/example/attach.c
 work=$(mktemp -d)
 vedette=
 finish() {
-    [ -z "$vedette" ] || "$vedette" --dir "$work/d" down >/dev/null 2>&1 || true
+    [ -z "$vedette" ] || "$vedette" down >/dev/null 2>&1 || true
     rm -rf "$work"
 }
 trap finish EXIT
@@ -30,18 +31,20 @@ done
 
 pc=$(dirname "$(find "$work/p" -name libvedette.pc)")
 # shellcheck disable=SC2046 # flags are words
-PKG_CONFIG_PATH=$pc cc -std=c11 -Wall -Wextra -Werror -o "$work/attach" "$here/package/attach.c" \
+PKG_CONFIG_PATH=$pc cc -std=c11 -Wall -Wextra -Werror -o "$work/attach" "$example" \
     $(PKG_CONFIG_PATH=$pc pkg-config --cflags --libs libvedette)
-cmake -S "$here/package" -B "$work/b" -DCMAKE_PREFIX_PATH="$work/p" >"$work/log" 2>&1 &&
+cmake -S "$here/package" -B "$work/b" -DCMAKE_PREFIX_PATH="$work/p" -DEXAMPLE="$example" >"$work/log" 2>&1 &&
     cmake --build "$work/b" >>"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
 version=$(PKG_CONFIG_PATH=$pc pkg-config --modversion libvedette)
 
 vedette=$work/p/bin/vedette
-"$vedette" --dir "$work/d" up --detach --wait
+export VEDETTE_DIR=$work/d
+"$vedette" version | grep -qxE "vedette +$version" || fail "libvedette.pc says $version, vedette something else"
+"$vedette" up --detach --wait
 lib=$(dirname "$(find "$work/p" -name 'libvedette.so*' | head -n 1)")
 for program in "$work/attach" "$work/b/attach"; do
-    got=$(LD_LIBRARY_PATH=$lib "$program" "$work/d")
-    [ "$got" = "$version 1 session_started" ] || fail "$program printed \"$got\""
+    LD_LIBRARY_PATH=$lib "$program" >"$work/out" || fail "$program failed"
+    grep -q '"type":"session_started"' "$work/out" || fail "$program did not show the session's first event: $(cat "$work/out")"
 done
-"$vedette" --dir "$work/d" down
+"$vedette" down
 vedette=

@@ -19,7 +19,7 @@ import threading
 import time
 
 POLL_S = 0.05
-COLUMNS = 110
+COLUMNS = 120
 STOP_TIMEOUT_S = 15
 
 
@@ -118,6 +118,8 @@ class Tour:
                 event = self.lines.get()
                 self.live.append(event)
                 print(f"  {event['ts'][11:]}  {event['seq']:>4}  {event['type']:<18} {brief(event['data'])}")
+            if self.follower.poll() is not None:
+                raise NotSeen(f"vedette follow ended with {self.follower.returncode}")
             return next((e for e in self.live if e["type"] == kind and wanted(e["data"])), None)
         return self.until(f"an event {kind}", probe)
 
@@ -190,7 +192,7 @@ class Tour:
     def interactive(self):
         self.up()
         self.snapshots()
-        there = f"VEDETTE_DIR={os.environ['VEDETTE_DIR']} {os.path.relpath(self.vedette)}"
+        there = f"VEDETTE_DIR={os.environ['VEDETTE_DIR']} {short(self.vedette)}"
         heading("Live events. In another terminal, try:")
         print("  python3 -m http.server 8000          and stop it again")
         print(f"  {there} kill ingestor")
@@ -199,6 +201,8 @@ class Tour:
         self.follower = subprocess.Popen([self.vedette, "follow", "--from", "start"])
         while not self.interrupted and self.follower.poll() is None:
             time.sleep(POLL_S)
+        if not self.interrupted:
+            raise NotSeen("vedette follow ended by itself")
 
     def close(self):
         self.stop_server()
@@ -220,18 +224,25 @@ def heading(text):
 def brief(data):
     """An event's data in one line, without what every event of this machine has."""
     if isinstance(data, dict):
-        data = {key: value for key, value in data.items() if key not in ("source", "inode", "command")}
+        data = {key: value for key, value in data.items() if key not in ("source", "inode", "command", "protocol")}
     text = json.dumps(data, separators=(",", ":"), ensure_ascii=False)
     return text if len(text) <= COLUMNS - 40 else text[:COLUMNS - 43] + "..."
 
 
-def closing(tour):
-    heading("Seen:")
-    for line in tour.seen:
-        print(f"  {line}")
+def short(path):
+    """The path as one would type it here."""
+    relative = os.path.relpath(path)
+    return path if relative.startswith("..") else relative
+
+
+def closing(tour, guided):
+    if guided:
+        heading("Seen:")
+        for line in tour.seen:
+            print(f"  {line}")
     heading("Next:")
-    here = os.path.relpath(tour.vedette)
-    print(f"  {here} up --detach --wait     your own, in your home's state directory; {here} down ends it")
+    here = short(tour.vedette)
+    print(f"  {here} up --detach --wait     a runtime that stays, until {here} down")
     print(f"  {here} follow --from start    what has happened and what happens")
     print(f"  {here} --help                 everything else")
 
@@ -258,7 +269,7 @@ def main():
     finally:
         tour.close()
     if status == 0:
-        closing(tour)
+        closing(tour, bool(arguments.seconds))
     sys.exit(status)
 
 

@@ -52,6 +52,13 @@ def script(name, found, *arguments):
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+def rest_of(process):
+    """What it still prints, its end included. (communicate() would lose what readline() has read ahead.)"""
+    said = process.stdout.read()
+    process.wait(timeout=60)
+    return said, process.stderr.read()
+
+
 def main():
     found = blocks()
     check_hex(found)
@@ -69,10 +76,10 @@ def main():
             ingestor.send_signal(signal.SIGKILL)
             ingestor.wait()
             ingestor = start_ingestor(directory)
-            rest, problem = producer.communicate(timeout=60)
+            rest, problem = rest_of(producer)
             assert producer.returncode == 0, problem
             assert rest.split() == [f"{session}:2", f"{session}:3"], rest
-            seen, problem = subscriber.communicate(timeout=60)
+            seen, problem = rest_of(subscriber)
             assert subscriber.returncode == 0, problem
             assert [line.split()[:2] for line in seen.splitlines()] == [["2", "hello"], ["3", "session_ended"]], seen
         finally:

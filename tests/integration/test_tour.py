@@ -62,7 +62,8 @@ def interrupted(binaries, step):
             if step in line:
                 tour.send_signal(signal.SIGINT)
                 break
-        output += tour.communicate(timeout=2 * DEADLINE_S)[0]
+        output += tour.stdout.read()
+        tour.wait(2 * DEADLINE_S)
         assert tour.returncode == 130, f"interrupted at {step!r}: exit {tour.returncode}\n{output}"
         assert not gone(folder), f"interrupted at {step!r}, left behind: {gone(folder)}"
 

@@ -57,7 +57,7 @@ packages_apt() {
 packages_by_hand() {
     local command="apt-get update && $1"
     if command -v sudo >/dev/null; then
-        printf 'sudo %s\n' "${command/&& /&& sudo }"
+        printf 'sudo %s\n' "${command/"&& "/"&& sudo "}"
     else
         printf 'su -c "%s"\n' "$command"
     fi

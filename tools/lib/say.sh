@@ -8,7 +8,10 @@ else
     bold='' dim='' red='' green='' plain=''
 fi
 
-on_terminal() { [ -t 0 ] && [ -t 1 ]; }
+# Looked at once: inside $(...) stdout is no terminal any more.
+terminal=no
+[ -t 0 ] && [ -t 1 ] && terminal=yes
+on_terminal() { [ "$terminal" = yes ]; }
 
 say_heading() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
 say() { printf '%s\n' "$*"; }

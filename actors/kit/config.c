@@ -309,7 +309,7 @@ static vd_status_t read_file(const char *file, char **text, size_t *size, vd_buf
     if (stream == NULL) {
         int number = errno;
         vd_complain(&complaints, 0, "cannot read the configuration: %s", strerror(number));
-        return number == ENOENT ? VD_NOT_FOUND : VD_IO;
+        return number == ENOENT ? VD_NOT_FOUND : VD_CONFIG;
     }
     vd_status_t status = VD_OK;
     *text = malloc(FILE_BYTES_MAX + 1);
@@ -318,7 +318,7 @@ static vd_status_t read_file(const char *file, char **text, size_t *size, vd_buf
         status = VD_NO_MEMORY;
     } else if (ferror(stream)) {
         vd_complain(&complaints, 0, "cannot read the configuration: %s", strerror(errno));
-        status = VD_IO;
+        status = VD_CONFIG;
     } else if (*size > FILE_BYTES_MAX) {
         vd_complain(&complaints, 0, "the configuration is over %d bytes", FILE_BYTES_MAX);
         status = VD_CONFIG;

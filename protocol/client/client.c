@@ -38,6 +38,7 @@ vd_client_t *vd_client_new(const char *dir)
     vd_client_t *self = calloc(1, sizeof *self);
     if (self == NULL)
         return NULL;
+    self->dir_given = dir != NULL && *dir != 0;
     self->paths_status = vd_paths_resolve(dir, &self->paths, self->error, sizeof self->error);
     vd_buffer_init(&self->out, VD_FRAME_BYTES_MAX);
     vd_buffer_init(&self->json, JSON_BYTES_MAX);
@@ -168,8 +169,9 @@ vd_status_t vd_client_probe(vd_client_t *self, const char *endpoint)
 
 vd_status_t vd_client_unreachable(vd_client_t *self)
 {
-    return vd_client_fail(self, VD_UNREACHABLE, "no runtime in %s; start one: vedette up",
-                          self->paths.run);
+    return vd_client_fail(self, VD_UNREACHABLE, "no runtime in %s; start one: vedette up%s%s",
+                          self->paths.run, self->dir_given ? " --dir " : "",
+                          self->dir_given ? self->paths.dir : "");
 }
 
 static void set_int(void *socket, int option, int value)

@@ -55,6 +55,7 @@ typedef struct vd_engine {
 struct vd_client {
     vd_paths_t paths;
     vd_status_t paths_status;
+    bool dir_given; /* by the caller, not by the environment */
     char error[VD_TEXT_BYTES_MAX + 1];
     void *context; /* NULL until something is sent */
     vd_effects_t *effects;

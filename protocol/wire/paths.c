@@ -73,10 +73,11 @@ static vd_status_t resolve_defaults(vd_paths_t *paths, char *error, size_t error
         return status;
     if (base != NULL && base[0] == '/')
         status = join(state, base, "vedette", error, error_size);
-    else if (home != NULL)
+    else if (home != NULL && home[0] == '/')
         status = join(state, home, ".local/state/vedette", error, error_size);
     else {
-        snprintf(error, error_size, "HOME is not set: use --dir DIR or VEDETTE_DIR");
+        snprintf(error, error_size, "HOME is %s: use --dir DIR or VEDETTE_DIR",
+                 home != NULL ? "no absolute path" : "not set");
         status = VD_USAGE;
     }
     if (status == VD_OK)
@@ -130,7 +131,9 @@ static vd_status_t make_path(const char *path, char *error, size_t error_size)
     snprintf(error, error_size,
              "directory %s: cannot be made: %s; use another --dir or VEDETTE_DIR", path,
              strerror(cause));
-    return vd_status_of_errno(cause);
+    /* Nothing was looked for: a parent that is missing is a directory that cannot be written. */
+    vd_status_t status = vd_status_of_errno(cause);
+    return status == VD_NOT_FOUND ? VD_IO : status;
 }
 
 vd_status_t vd_paths_create(const vd_paths_t *paths, char *error, size_t error_size)

@@ -86,6 +86,8 @@ static void check_versions(doctor_t *doctor, cli_t *cli)
         doctor_add(doctor, "runtime", "ok", "", "none is up here; start one: vedette up");
         return;
     }
+    if (status == VD_USAGE) /* there is no directory to look in, which is a row of its own */
+        return;
     if (status != VD_OK) {
         doctor_add(doctor, "runtime", "bad", "see: vedette logs supervisor",
                    "the supervisor does not answer: %s", vd_client_error(cli->client));
@@ -124,7 +126,7 @@ int cmd_doctor(cli_t *cli)
     check_versions(&doctor, cli);
     vd_status_t status = vd_paths_resolve(cli->dir, &paths, error, sizeof error);
     if (status != VD_OK) {
-        doctor_add(&doctor, "directory", "bad", "use a shorter --dir", "%s", error);
+        doctor_add(&doctor, "directory", "bad", "see: vedette --help", "%s", error);
     } else {
         doctor_check_run_dir(&doctor, &paths);
         doctor_check_processes(&doctor, &paths);

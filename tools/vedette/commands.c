@@ -54,7 +54,10 @@ static const cli_option_t session_options[] = {
 
 const cli_command_t cli_commands[] = {
     {"up", "[-c FILE] [--detach [--wait]] [--for TIME]", "Start a runtime in the foreground.",
-     "Ctrl-C ends it in order. With --detach the log goes to supervisor.log; see: vedette logs.",
+     "Ctrl-C ends it in order, with exit code 0; a second one kills what is left. On a terminal, and\n"
+     "with --detach, the log goes to supervisor.log (see: vedette logs); with -v, and where stderr "
+     "is\n"
+     "no terminal, to stderr.",
      up_options, 0, 0, cmd_up},
     {"down", "[--timeout TIME]", "Stop the runtime in order.", NULL, down_options, 0, 0, cmd_down},
     {"status", "", "Show the runtime as a whole.", NULL, NULL, 0, 0, cmd_status},

@@ -60,10 +60,14 @@ static void check_sockets(doctor_t *doctor, const char *run)
     }
     if (entries != NULL)
         closedir(entries);
-    if (deserted > 0)
-        doctor_add(doctor, "ports", "warn",
-                   doctor->is_up ? "see: vedette ps" : "none: the next up replaces them",
+    if (deserted > 0 && doctor->is_up)
+        doctor_add(doctor, "ports", "warn", "see: vedette ps",
                    "%u sockets, and %u that nobody listens at, such as %s", live, deserted, first);
+    else if (deserted > 0)
+        doctor_add(doctor, "ports", "ok", "",
+                   "%u sockets of a runtime that was killed; the next up replaces them", deserted);
+    else if (live == 0)
+        doctor_add(doctor, "ports", "ok", "", "no socket is in use; no TCP port is needed");
     else
         doctor_add(doctor, "ports", "ok", "",
                    "%u sockets, all in the directory; no TCP port is used", live);

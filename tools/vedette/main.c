@@ -2,9 +2,11 @@
 #include "cli.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Ends the output. A reader that went away is no error; a disk that is full is. */
 static int finish(const cli_t *cli, int code)
@@ -17,10 +19,25 @@ static int finish(const cli_t *cli, int code)
     return cli_fail(cli, VD_IO, "cannot write to stdout: %s", strerror(errno));
 }
 
+/* Descriptors 0 to 2 that the caller has closed lead nowhere: a socket of ours that took the number
+ * would get the output. */
+static bool keep_standard_descriptors(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
 int main(int argc, char **argv)
 {
     static cli_t cli;
     int code = 0;
+    if (!keep_standard_descriptors())
+        return 1;
     signal(SIGPIPE, SIG_IGN);
     if (!cli_parse(&cli, argc, argv, &code))
         return finish(&cli, code);

@@ -273,19 +273,73 @@ static void print_a_tree(void *arg)
     cli_print_tree(vd_buffer_view(arg));
 }
 
-static void trees_are_indented(void **state)
+static void assert_tree(const char *json, const char *tree)
 {
-    static const char text[] =
-        "{\"load\":1.5,\"name\":\"x\",\"list\":[1,2],\"none\":[],"
-        "\"disks\":[{\"at\":\"/\",\"free\":3},{\"at\":\"/home\"}],\"in\":{\"deep\":true}}";
     vd_buffer_t value;
     char error[VD_TEXT_BYTES_MAX + 1];
-    (void)state;
-    vd_buffer_init(&value, 4096);
-    assert_int_equal(vd_json_parse(vd_str(text), &value, error, sizeof error), VD_OK);
+    vd_buffer_init(&value, 65536);
+    assert_int_equal(vd_json_parse(vd_str(json), &value, error, sizeof error), VD_OK);
     char *out = printed(print_a_tree, &value);
-    assert_string_equal(out, "load  1.5\nname  x\nlist  [1,2]\nnone  []\ndisks\n"
-                             "  at     free\n  /         3\n  /home     -\nin\n  deep  true\n");
+    assert_string_equal(out, tree);
+    free(out);
+    vd_buffer_free(&value);
+}
+
+static void trees_are_indented(void **state)
+{
+    (void)state;
+    assert_tree("{\"load\":1.5,\"name\":\"x\",\"list\":[1,2],\"none\":[],"
+                "\"disks\":[{\"at\":\"/\",\"free\":3},{\"at\":\"/home\",\"new\":true}],"
+                "\"in\":{\"deep\":true}}",
+                "load  1.50\nname  x\nlist  1, 2\nnone  none\ndisks\n"
+                "  at     free  new\n  /         3  -\n  /home     -  yes\nin\n  deep  yes\n");
+    assert_tree("{\"hosts\":[{\"name\":\"a\",\"load\":{\"one\":1}},{\"name\":\"b\"},3,[4,[5]]]}",
+                "hosts\n  - name  a\n    load\n      one  1\n  - name  b\n  - 3\n  - \n"
+                "      - 4\n      - 5\n");
+    assert_tree("[]", "none\n");
+    assert_tree("\"x\"", "x\n");
+}
+
+static void trees_show_figures_by_their_unit(void **state)
+{
+    (void)state;
+    assert_tree("{\"total_bytes\":25276514304,\"sent_bytes_per_s\":2048.4,\"busy_percent\":51.2562,"
+                "\"age_ms\":61000,\"at_ms\":1795269652414,\"took_us\":8054,\"bytes\":\"text\","
+                "\"pressure\":0.0,\"error\":null}",
+                "total_bytes       24G\nsent_bytes_per_s  2.0K/s\nbusy_percent      51.3%\n"
+                "age_ms            1m01s\nat_ms             2026-11-21T14:00:52.414Z\n"
+                "took_us           8.05ms\nbytes             text\npressure          0.00\n"
+                "error             -\n");
+}
+
+/* A table of ten long columns, and a list of fifty names: nothing passes column 100. */
+static void trees_are_not_wide(void **state)
+{
+    vd_buffer_t value;
+    (void)state;
+    vd_buffer_init(&value, 65536);
+    vd_write_map(&value, 2);
+    vd_write_text(&value, "rows");
+    vd_write_array(&value, 2);
+    for (int row = 0; row < 2; row++) {
+        vd_write_map(&value, 10);
+        for (int i = 0; i < 10; i++) {
+            char key[32];
+            snprintf(key, sizeof key, "a_rather_long_key_%d", i);
+            vd_write_pair_text(&value, key, "and a value");
+        }
+    }
+    vd_write_text(&value, "names");
+    vd_write_array(&value, 50);
+    for (int i = 0; i < 50; i++)
+        vd_write_text(&value, "interface");
+    char *out = printed(print_a_tree, &value);
+    size_t lines = 0;
+    for (char *line = strtok(out, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+        assert_true(strlen(line) <= 100);
+        lines++;
+    }
+    assert_int_equal(lines, 1 + 20 + 7);
     free(out);
     vd_buffer_free(&value);
 }
@@ -320,6 +374,8 @@ int main(void)
         cmocka_unit_test(help_names_every_command_and_option),
         cmocka_unit_test(tables_are_aligned_and_json_is_json),
         cmocka_unit_test(trees_are_indented),
+        cmocka_unit_test(trees_show_figures_by_their_unit),
+        cmocka_unit_test(trees_are_not_wide),
         cmocka_unit_test(long_values_are_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

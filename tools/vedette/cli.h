@@ -97,7 +97,9 @@ const char *cli_nearest(const char *word, const char *const *names, size_t count
  * columns it takes. */
 size_t cli_clean(vd_str_t text, char *out, size_t size);
 
-/* ---- output (output.c, tree.c) ---- */
+/* ---- output (output.c, tree.c, figures.c) ---- */
+
+typedef void cli_format_t(const vd_value_t *value, char *out, size_t size);
 
 /* One column of a table of maps. */
 typedef struct cli_column {
@@ -105,13 +107,15 @@ typedef struct cli_column {
     const char *key;
     bool right; /* numbers stand on the right */
     /* How the value is shown; NULL: as it is. */
-    void (*format)(const vd_value_t *value, char *out, size_t size);
+    cli_format_t *format;
 } cli_column_t;
 
 /* Prints an array of maps in the form that was asked for. */
 int cli_print_rows(cli_t *cli, vd_bytes_t rows, const cli_column_t *columns, size_t count);
-/* As a table, each line behind `indent` spaces. At most CLI_COLUMNS_MAX columns. */
-void cli_print_table(vd_bytes_t rows, const cli_column_t *columns, size_t count, int indent);
+/* As a table, each line behind `indent` spaces. At most CLI_COLUMNS_MAX columns. False, and nothing
+ * printed, when it would take more than `width` columns; 0: it may. */
+bool cli_print_table(vd_bytes_t rows, const cli_column_t *columns, size_t count, int indent,
+                     size_t width);
 /* Prints one value: as JSON, or as an indented tree. */
 int cli_print_value(cli_t *cli, vd_bytes_t value);
 void cli_print_tree(vd_bytes_t value);
@@ -119,6 +123,8 @@ void cli_print_tree(vd_bytes_t value);
 void cli_print_pretty(const char *json);
 /* A value in one short line, cut to `columns`. */
 void cli_brief(vd_bytes_t value, size_t columns, char *out, size_t size);
+/* How a figure of this name is shown, by its unit: "total_bytes", "busy_percent", "age_ms". */
+cli_format_t *cli_figure_format(vd_str_t key);
 void cli_format_since(const vd_value_t *value, char *out,
                       size_t size);                                    /* wall ms -> how long ago */
 void cli_format_time(const vd_value_t *value, char *out, size_t size); /* wall ms -> time stamp */

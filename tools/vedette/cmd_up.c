@@ -28,8 +28,7 @@ static void detach(const up_supervisor_t *supervisor, int log, int64_t for_ms)
     up_become(supervisor);
 }
 
-static int up_detached(cli_t *cli, up_supervisor_t *supervisor, int64_t for_ms,
-                       int64_t timeout_ms)
+static int up_detached(cli_t *cli, up_supervisor_t *supervisor, int64_t for_ms, int64_t timeout_ms)
 {
     int64_t from = 0;
     int code = 1;

@@ -54,7 +54,8 @@ static const cli_option_t session_options[] = {
 
 const cli_command_t cli_commands[] = {
     {"up", "[-c FILE] [--detach [--wait]] [--for TIME]", "Start a runtime in the foreground.",
-     "Ctrl-C ends it in order, with exit code 0; a second one kills what is left. On a terminal, and\n"
+     "Ctrl-C ends it in order, with exit code 0; a second one kills what is left. On a terminal, "
+     "and\n"
      "with --detach, the log goes to supervisor.log (see: vedette logs); with -v, and where stderr "
      "is\n"
      "no terminal, to stderr.",

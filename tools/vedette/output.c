@@ -108,14 +108,15 @@ static void print_cells(const cli_column_t *columns, const size_t *widths, size_
     putchar('\n');
 }
 
-void cli_print_table(vd_bytes_t rows, const cli_column_t *columns, size_t count, int indent)
+bool cli_print_table(vd_bytes_t rows, const cli_column_t *columns, size_t count, int indent,
+                     size_t width)
 {
     assert(count <= CLI_COLUMNS_MAX);
     char cells[CLI_COLUMNS_MAX][CELL_BYTES];
     size_t widths[CLI_COLUMNS_MAX] = {0};
     vd_value_t array, row;
     if (!vd_value_of(rows, &array))
-        return;
+        return false;
     for (size_t i = 0; i < count; i++)
         widths[i] = strlen(columns[i].title);
     vd_bytes_t rest = array.bytes;
@@ -123,9 +124,14 @@ void cli_print_table(vd_bytes_t rows, const cli_column_t *columns, size_t count,
         for (size_t i = 0; i < count; i++) {
             cell(row.raw, &columns[i], cells[0]);
             char ignored[CELL_BYTES];
-            size_t width = cli_clean(vd_str(cells[0]), ignored, sizeof ignored);
-            widths[i] = width > widths[i] ? width : widths[i];
+            size_t used = cli_clean(vd_str(cells[0]), ignored, sizeof ignored);
+            widths[i] = used > widths[i] ? used : widths[i];
         }
+    size_t whole = (size_t)indent + 2 * (count > 0 ? count - 1 : 0);
+    for (size_t i = 0; i < count; i++)
+        whole += widths[i];
+    if (width > 0 && whole > width)
+        return false;
     for (size_t i = 0; i < count; i++)
         vd_str_copy(cells[i], CELL_BYTES, vd_str(columns[i].title));
     print_cells(columns, widths, count, cells, indent);
@@ -135,6 +141,7 @@ void cli_print_table(vd_bytes_t rows, const cli_column_t *columns, size_t count,
             cell(row.raw, &columns[i], cells[i]);
         print_cells(columns, widths, count, cells, indent);
     }
+    return true;
 }
 
 static int print_json(const cli_t *cli, vd_bytes_t value, bool pretty)
@@ -157,7 +164,7 @@ int cli_print_rows(cli_t *cli, vd_bytes_t rows, const cli_column_t *columns, siz
     if (cli->output == CLI_JSON)
         return print_json(cli, rows, true);
     if (cli->output == CLI_TABLE) {
-        cli_print_table(rows, columns, count, 0);
+        cli_print_table(rows, columns, count, 0, 0);
         return 0;
     }
     if (!vd_value_of(rows, &array) || array.kind != VD_KIND_ARRAY)

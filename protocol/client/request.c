@@ -308,7 +308,7 @@ vd_status_t vd_client_sessions(vd_client_t *self, const char *state, uint32_t ro
         message.sessions.state = vd_str(state);
         message.sessions.before = vd_str(before);
         message.sessions.rows_max = wanted - count < ROWS_PAGE ? wanted - count : ROWS_PAGE;
-        int64_t rest_ms = (deadline_us - vd_client_now().mono_us) / 1000;
+        int64_t rest_ms = (deadline_us - vd_client_now().mono_us + 999) / 1000;
         vd_reply_t reply;
         vd_status_t status = ask(self, "ingestor", "read", &message,
                                  timeout_ms < 0 ? -1 : (int)(rest_ms > 0 ? rest_ms : 0), &reply);

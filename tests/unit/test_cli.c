@@ -295,7 +295,7 @@ static void trees_are_indented(void **state)
                 "  at     free  new\n  /         3  -\n  /home     -  yes\nin\n  deep  yes\n");
     assert_tree("{\"hosts\":[{\"name\":\"a\",\"load\":{\"one\":1}},{\"name\":\"b\"},3,[4,[5]]]}",
                 "hosts\n  - name  a\n    load\n      one  1\n  - name  b\n  - 3\n  - \n"
-                "      - 4\n      - 5\n");
+                "    - 4\n    - 5\n");
     assert_tree("[]", "none\n");
     assert_tree("\"x\"", "x\n");
 }

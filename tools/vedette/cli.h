@@ -123,6 +123,8 @@ void cli_print_tree(vd_bytes_t value);
 void cli_print_pretty(const char *json);
 /* A value in one short line, cut to `columns`. */
 void cli_brief(vd_bytes_t value, size_t columns, char *out, size_t size);
+/* A value as JSON in one line, whole. */
+void cli_print_line(vd_bytes_t value);
 /* How a figure of this name is shown, by its unit: "total_bytes", "busy_percent", "age_ms". */
 cli_format_t *cli_figure_format(vd_str_t key);
 void cli_format_since(const vd_value_t *value, char *out,
@@ -159,6 +161,9 @@ vd_status_t cli_status(cli_t *cli, int timeout_ms, vd_reply_t *reply, vd_value_t
 /* Is there an actor of this name? Otherwise tells the error with the nearest name, and sets
  * *exit_code. */
 bool cli_actor_known(cli_t *cli, const char *name, const char *kind, int *exit_code);
+/* Does it run, as far as the supervisor knows? False, with the error told and *exit_code set, when
+ * it is stopped, paused or failed: what nobody would answer need not be waited for. */
+bool cli_actor_runs(cli_t *cli, const char *name, int *exit_code);
 /* The path of an executable beside this one. False, with the error told, when it is not there. */
 bool cli_sibling(const cli_t *cli, const char *name, char *out, size_t size);
 

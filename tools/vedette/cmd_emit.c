@@ -38,6 +38,8 @@ static int read_data(cli_t *cli, vd_blob_t *data)
     vd_buffer_t text;
     vd_buffer_init(&text, JSON_BYTES_MAX);
     int code = from_stdin ? read_stdin(cli, &text) : 0;
+    if (code == 0 && from_stdin && text.size == 0)
+        code = cli_fail(cli, VD_USAGE, "--data -: stdin is empty; it has to be one JSON value");
     if (code == 0 && !from_stdin)
         vd_buffer_add(&text, json, strlen(json));
     if (code == 0 && vd_client_pack(cli->client, (const char *)text.data, text.size, data) != VD_OK)
@@ -48,7 +50,7 @@ static int read_data(cli_t *cli, vd_blob_t *data)
 }
 
 /* The session given, or the newest active one. */
-static int find_session(cli_t *cli, char *out, size_t size)
+static int find_session(cli_t *cli, int timeout_ms, char *out, size_t size)
 {
     const char *given = cli_value(cli, "session", NULL);
     if (given != NULL) {
@@ -58,7 +60,7 @@ static int find_session(cli_t *cli, char *out, size_t size)
     }
     vd_blob_t row;
     vd_session_record_t session;
-    vd_status_t status = vd_client_session(cli->client, NULL, CLI_TIMEOUT_MS, &row);
+    vd_status_t status = vd_client_session(cli->client, NULL, timeout_ms, &row);
     if (status != VD_OK)
         return cli_fail_client(cli, status);
     if (vd_record_decode(vd_bytes(row.data, row.size), VD_RECORD_session, &session) != VD_OK)
@@ -109,8 +111,8 @@ int cmd_emit(cli_t *cli)
         return cli_fail(cli, VD_USAGE, "'%s' is not an event type: 1 to %d of a-z A-Z 0-9 _ . -",
                         cli->arguments[0], VD_NAME_BYTES_MAX);
     int code = read_data(cli, &data);
-    if (code == 0)
-        code = find_session(cli, session, sizeof session);
+    if (code == 0 && cli_actor_runs(cli, "ingestor", &code))
+        code = find_session(cli, (int)timeout_ms, session, sizeof session);
     if (code != 0)
         return code;
     /* A name of its own: commands that run at the same time must not fence each other. */

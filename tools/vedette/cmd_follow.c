@@ -11,8 +11,16 @@
 enum {
     RECENT = 10,       /* events that a bare follow begins with, as tail -f does */
     LOOK_OUT_MS = 500, /* between looks whether stdout is still read */
-    WIDTH = 120,       /* of a line where stdout is no terminal */
+    ROOM_MIN = 8,      /* less of the data tells nothing */
 };
+
+/* How events are printed. */
+typedef struct printer {
+    const cli_t *cli;
+    size_t width;  /* of a line; 0: whole */
+    uint64_t left; /* events that are still wanted */
+    bool any;      /* one was printed */
+} printer_t;
 
 static volatile sig_atomic_t interrupted;
 
@@ -21,12 +29,13 @@ static void on_signal(int number)
     interrupted = number;
 }
 
+/* Lines are cut for eyes alone: what is piped is whole. */
 static size_t width_of_stdout(void)
 {
     struct winsize size;
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40)
-        return size.ws_col;
-    return WIDTH;
+    if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
+        return 0;
+    return size.ws_col;
 }
 
 /* Fills the options from the command line. Returns 0, or the exit code with the error told. */
@@ -40,6 +49,8 @@ static int read_options(const cli_t *cli, vd_follow_options_t *options, uint64_t
     bool all = options->session != NULL && strcmp(options->session, "*") == 0;
     if (!cli_number(cli, "count", UINT64_MAX, count))
         return vd_status_exit_code(VD_USAGE);
+    if (options->type != NULL && options->type[0] == 0)
+        return cli_fail(cli, VD_USAGE, "--type is empty; '*' is every type");
     if (from == NULL && (options->until_head || all)) {
         options->from = options->until_head ? VD_FROM_START : VD_FROM_NOW;
     } else if (from == NULL) {
@@ -62,31 +73,54 @@ static int read_options(const cli_t *cli, vd_follow_options_t *options, uint64_t
     return 0;
 }
 
-static void print_event(const cli_t *cli, vd_follow_t *follow, const vd_follow_event_t *event,
-                        size_t width)
+/* -o json is one array, whole whenever the command ends; ndjson has an event a line. */
+static void print_json(printer_t *printer, vd_follow_t *follow)
 {
-    if (cli->output != CLI_TABLE) {
-        const char *json = vd_follow_json(follow);
-        puts(json != NULL ? json : "null");
-        return;
-    }
+    const char *json = vd_follow_json(follow);
+    if (printer->cli->output == CLI_JSON)
+        fputs(printer->any ? ",\n  " : "[\n  ", stdout);
+    fputs(json != NULL ? json : "null", stdout);
+    if (printer->cli->output == CLI_NDJSON)
+        putchar('\n');
+}
+
+static void print_row(const printer_t *printer, vd_follow_t *follow, const vd_follow_event_t *event)
+{
     char data[4096], clock[16] = "";
     vd_str_copy(clock, sizeof clock, vd_str(event->ts + 11)); /* the time of day, without Z */
     clock[12] = 0;
     bool all = strcmp(vd_follow_session(follow), "*") == 0;
     int used = printf("%s  %s%s%5" PRIu64 "  %-20s ", clock, all ? event->session : "",
                       all ? " " : "", event->seq, event->type);
-    size_t room = used > 0 && (size_t)used + 20 < width ? width - (size_t)used : 20;
-    cli_brief(vd_bytes(event->data.data, event->data.size), room, data, sizeof data);
-    printf("%s\n", strcmp(data, "null") == 0 ? "" : data);
+    vd_bytes_t value = vd_bytes(event->data.data, event->data.size);
+    size_t room = used >= 0 && (size_t)used < printer->width ? printer->width - (size_t)used : 0;
+    if (value.size == 1 && value.data[0] == 0xc0) /* nil: no data */
+        putchar('\n');
+    else if (printer->width == 0)
+        cli_print_line(value);
+    else if (room < ROOM_MIN)
+        putchar('\n');
+    else {
+        cli_brief(value, room, data, sizeof data);
+        puts(data);
+    }
+}
+
+static void print_event(printer_t *printer, vd_follow_t *follow, const vd_follow_event_t *event)
+{
+    if (printer->cli->output != CLI_TABLE)
+        print_json(printer, follow);
+    else
+        print_row(printer, follow, event);
+    printer->any = true;
+    printer->left--;
 }
 
 /* Follows until an end. Returns the exit code. */
-static int run(cli_t *cli, vd_follow_t *follow, uint64_t count)
+static int run(cli_t *cli, vd_follow_t *follow, printer_t *printer)
 {
-    size_t width = width_of_stdout();
     bool told = false;
-    while (count > 0) {
+    while (printer->left > 0) {
         vd_follow_event_t event;
         vd_status_t status = interrupted ? VD_CANCELLED : vd_follow_next(follow, 0, &event);
         if (status == VD_TIMED_OUT) { /* nothing at hand: what is printed goes out before waiting */
@@ -98,8 +132,7 @@ static int run(cli_t *cli, vd_follow_t *follow, uint64_t count)
         switch (status) {
         case VD_OK:
             told = false;
-            print_event(cli, follow, &event, width);
-            count--;
+            print_event(printer, follow, &event);
             break;
         case VD_TIMED_OUT:
             break;
@@ -130,9 +163,10 @@ int cmd_follow(cli_t *cli)
 {
     vd_follow_options_t options = {0};
     vd_follow_t *follow = NULL;
-    uint64_t count;
-    int code = read_options(cli, &options, &count);
-    if (code != 0)
+    printer_t printer = {.cli = cli};
+    printer.width = cli_has(cli, "full") ? 0 : width_of_stdout();
+    int code = read_options(cli, &options, &printer.left);
+    if (code != 0 || !cli_actor_runs(cli, "ingestor", &code))
         return code;
     struct sigaction action = {.sa_handler = on_signal};
     sigaction(SIGINT, &action, NULL);
@@ -142,7 +176,9 @@ int cmd_follow(cli_t *cli)
         return 0;
     if (status != VD_OK)
         return cli_fail_client(cli, status);
-    code = run(cli, follow, count);
+    code = run(cli, follow, &printer);
+    if (cli->output == CLI_JSON)
+        puts(printer.any ? "\n]" : "[]");
     vd_follow_destroy(&follow);
     return code;
 }

@@ -97,6 +97,63 @@ static void read_new(log_file_t *file, vd_buffer_t *text)
     }
 }
 
+/* A line "TS LEVEL actor: text" as the map that the JSON form of the log has. */
+static void write_line(vd_buffer_t *out, const log_line_t *line)
+{
+    enum { STAMP = VD_TS_SIZE - 1, LEVEL = 5 };
+    static const char *const levels[] = {"debug", "info", "warn", "error"};
+    static const char *const labels[] = {"DEBUG", "INFO ", "WARN ", "ERROR"};
+    vd_str_t text = vd_bytes(line->text, line->size), actor = {0};
+    const char *level = NULL;
+    if (line->size > STAMP + LEVEL + 2 && memcmp(line->text, line->ts, STAMP) == 0) {
+        for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
+            if (memcmp(line->text + STAMP + 1, labels[i], LEVEL) == 0)
+                level = levels[i];
+        text = vd_bytes(line->text + STAMP + LEVEL + 2, line->size - STAMP - LEVEL - 2);
+        size_t at = 0;
+        while (at + 1 < text.size && !(text.data[at] == ':' && text.data[at + 1] == ' '))
+            at++;
+        if (at + 1 < text.size) {
+            actor = vd_bytes(text.data, at);
+            text = vd_bytes(text.data + at + 2, text.size - at - 2);
+        }
+    }
+    char clean[8192];
+    cli_clean(text, clean, sizeof clean);
+    vd_write_map(out, 4);
+    vd_write_pair_text(out, "ts", line->ts);
+    vd_write_pair_text(out, "level", level != NULL ? level : "");
+    vd_write_pair_str(out, "actor", actor);
+    vd_write_pair_text(out, "text", clean);
+}
+
+static void print_line(const cli_t *cli, const log_line_t *line)
+{
+    static const char json[] = "{\"ts\":\"";
+    static bool any;
+    char clean[8192];
+    if (cli->output == CLI_TABLE) {
+        cli_clean(vd_bytes(line->text, line->size), clean, sizeof clean);
+        puts(clean);
+        return;
+    }
+    vd_buffer_t map, text;
+    vd_buffer_init(&map, sizeof clean * 2);
+    vd_buffer_init(&text, sizeof clean * 8);
+    if (line->size > sizeof json && memcmp(line->text, json, sizeof json - 1) == 0) {
+        vd_buffer_add(&text, line->text, line->size);
+    } else {
+        write_line(&map, line);
+        vd_value_json(&text, vd_buffer_view(&map));
+    }
+    if (cli->output == CLI_JSON)
+        fputs(any ? ",\n  " : "\n  ", stdout);
+    printf("%.*s%s", (int)text.size, (const char *)text.data, cli->output == CLI_JSON ? "" : "\n");
+    any = true;
+    vd_buffer_free(&map);
+    vd_buffer_free(&text);
+}
+
 /* Prints the last `limit` lines of `text`, sorted by time. */
 static int print_sorted(cli_t *cli, const vd_buffer_t *text, uint64_t limit)
 {
@@ -117,9 +174,7 @@ static int print_sorted(cli_t *cli, const vd_buffer_t *text, uint64_t limit)
     }
     qsort(lines, count, sizeof *lines, compare);
     for (size_t i = count > limit ? count - (size_t)limit : 0; i < count; i++) {
-        char clean[8192];
-        cli_clean(vd_bytes(lines[i].text, lines[i].size), clean, sizeof clean);
-        puts(clean);
+        print_line(cli, &lines[i]);
     }
     free(lines);
     return 0;
@@ -199,6 +254,11 @@ int cmd_logs(cli_t *cli)
     size_t count = 0;
     uint64_t limit;
     const char *dir = vd_client_log_dir(cli->client);
+    char error[VD_TEXT_BYTES_MAX];
+    vd_paths_t paths;
+    vd_status_t status = vd_paths_resolve(cli->dir, &paths, error, sizeof error);
+    if (status != VD_OK)
+        return cli_fail(cli, status, "%s", error);
     if (!cli_number(cli, "lines", LINES, &limit))
         return vd_status_exit_code(VD_USAGE);
     if (limit > LINES_MAX)
@@ -208,8 +268,8 @@ int cmd_logs(cli_t *cli)
             return cli_fail(cli, VD_USAGE, "'%s' is not the name of an actor", cli->arguments[0]);
         add_file(files, &count, dir, cli->arguments[0]);
         if (access(files[0].path, R_OK) != 0)
-            return cli_fail(cli, VD_NOT_FOUND, "%s: %s; see: vedette ps", files[0].path,
-                            strerror(errno));
+            return cli_fail(cli, VD_NOT_FOUND, "'%s' has no log: %s: %s", cli->arguments[0],
+                            files[0].path, strerror(errno));
     } else if (!add_all(files, &count, dir)) {
         return cli_fail(cli, VD_NOT_FOUND, "%s: %s; nothing has run here yet", dir,
                         strerror(errno));
@@ -220,6 +280,8 @@ int cmd_logs(cli_t *cli)
         go_back(&files[i], &text);
         read_new(&files[i], &text);
     }
+    if (cli->output == CLI_JSON)
+        putchar('[');
     int code = print_sorted(cli, &text, limit);
     struct sigaction action = {.sa_handler = on_signal};
     if (code == 0 && cli_has(cli, "follow")) {
@@ -227,6 +289,8 @@ int cmd_logs(cli_t *cli)
         sigaction(SIGTERM, &action, NULL);
         code = follow(cli, files, count, &text);
     }
+    if (cli->output == CLI_JSON)
+        puts("\n]");
     vd_buffer_free(&text);
     return code;
 }

@@ -7,7 +7,8 @@ int cmd_snapshot(cli_t *cli)
 {
     vd_blob_t value;
     int code = 0;
-    if (!cli_actor_known(cli, cli->arguments[0], "observer", &code))
+    if (!cli_actor_known(cli, cli->arguments[0], "observer", &code) ||
+        !cli_actor_runs(cli, cli->arguments[0], &code))
         return code;
     vd_status_t status = vd_client_snapshot(cli->client, cli->arguments[0], CLI_TIMEOUT_MS, &value);
     if (status != VD_OK)
@@ -29,7 +30,8 @@ int cmd_query(cli_t *cli)
 {
     vd_blob_t value;
     int code = 0;
-    if (!cli_actor_known(cli, cli->arguments[0], "observer", &code))
+    if (!cli_actor_known(cli, cli->arguments[0], "observer", &code) ||
+        !cli_actor_runs(cli, cli->arguments[0], &code))
         return code;
     vd_buffer_t args;
     vd_buffer_init(&args, VD_SPEC_BYTES_MAX);

@@ -25,8 +25,11 @@ static int list(cli_t *cli)
                         state);
     if (!cli_number(cli, "count", 100, &count))
         return vd_status_exit_code(VD_USAGE);
-    if (count > 10000)
-        return cli_fail(cli, VD_USAGE, "--count: at most 10000");
+    if (count == 0 || count > 10000)
+        return cli_fail(cli, VD_USAGE, "--count: 1 to 10000");
+    int code = 0;
+    if (!cli_actor_runs(cli, "ingestor", &code))
+        return code;
     vd_blob_t rows;
     vd_status_t status =
         vd_client_sessions(cli->client, state, (uint32_t)count, CLI_TIMEOUT_MS, &rows);
@@ -40,6 +43,9 @@ static int show(cli_t *cli)
 {
     if (cli->argument_count != 2)
         return cli_fail(cli, VD_USAGE, "usage: vedette session show SESSION");
+    int code = 0;
+    if (!cli_actor_runs(cli, "ingestor", &code))
+        return code;
     vd_blob_t row;
     vd_status_t status = vd_client_session(cli->client, cli->arguments[1], CLI_TIMEOUT_MS, &row);
     if (status != VD_OK)

@@ -89,7 +89,10 @@ static void write_row(vd_buffer_t *out, const vd_source_record_t *source, const 
         vd_write_f64(out, (double)figures->took_us / 1000);
     else
         vd_write_nil(out);
-    vd_write_pair_str(out, "status", figures->status);
+    vd_write_pair_str(out, "status",
+                      figures->reads > 0         ? figures->status
+                      : source->poller.size == 0 ? vd_str("no poller")
+                                                 : vd_str("not read"));
     vd_write_pair_u64(out, "failures", figures->failures);
     vd_write_pair_str(out, "last_error", figures->error);
     vd_write_text(out, "labels");
@@ -126,7 +129,7 @@ static void collect_readings(cli_t *cli, vd_bytes_t sources, vd_buffer_t *readin
         if (status == VD_OK)
             vd_buffer_add(readings, value.data, value.size);
         else
-            cli_say(cli, "%s: %s", pollers[i], vd_client_error(cli->client));
+            cli_say(cli, "%s", vd_client_error(cli->client));
     }
 }
 
@@ -135,6 +138,9 @@ int cmd_source(cli_t *cli)
     if (strcmp(cli->arguments[0], "ls") != 0)
         return cli_fail(cli, VD_USAGE, "source %s: it is ls", cli->arguments[0]);
     vd_blob_t blob;
+    int code = 1;
+    if (!cli_actor_runs(cli, "broker", &code))
+        return code;
     vd_status_t status = vd_client_sources(cli->client, CLI_TIMEOUT_MS, &blob);
     if (status != VD_OK)
         return cli_fail_client(cli, status);
@@ -143,7 +149,7 @@ int cmd_source(cli_t *cli)
     vd_buffer_init(&readings, READINGS_BYTES_MAX);
     vd_buffer_init(&rows, READINGS_BYTES_MAX);
     vd_value_t array, row;
-    int code = 1;
+    code = 1;
     if (vd_buffer_add(&sources, blob.data, blob.size) &&
         vd_value_of(vd_buffer_view(&sources), &array)) {
         collect_readings(cli, array.raw, &readings);

@@ -33,6 +33,7 @@ static const cli_option_t follow_options[] = {
     {"count", 'n', "N", "stop after N events"},
     {"end", 0, NULL, "stop at what is newest when it begins"},
     {"type", 't', "GLOB", "only events whose type matches; * and ? are special"},
+    {"full", 0, NULL, "do not cut lines to the width of the terminal"},
     {0},
 };
 static const cli_option_t emit_options[] = {
@@ -87,11 +88,12 @@ const cli_command_t cli_commands[] = {
      cmd_query},
     {"follow", "[SESSION] [--from WHERE] [--count N] [--end] [--type GLOB]",
      "Print events as they are committed.",
-     "SESSION is the newest active one if it is left out, and '*' is all of them. Without --from "
-     "it begins\n"
-     "with the last 10 events, with --end at the first. It ends with the session, or with Ctrl-C, "
-     "and\n"
-     "goes on over the death of every process.",
+     "SESSION is the newest active one if it is left out, and '*' is all of them, with the "
+     "session\n"
+     "in each line. Without --from it begins with the last 10 events, with --end at the first. It\n"
+     "ends with the session, or with Ctrl-C (exit code 0), and goes on over the death of every\n"
+     "process. Times are UTC. Lines are cut to the width of a terminal; what is piped is whole.\n"
+     "With -o json it prints one array, with -o ndjson one event a line.",
      follow_options, 0, 1, cmd_follow},
     {"emit", "TYPE [--session S] [--data JSON|-]",
      "Write one event; prints session:seq once it is on disk.", NULL, emit_options, 1, 1, cmd_emit},

@@ -79,12 +79,13 @@ static int unknown_option(const cli_t *cli, const char *word)
     for (const cli_option_t *o = cli_common_options; o->name != NULL && count < 64; o++)
         names[count++] = o->name;
     const char *nearest = word[1] == '-' ? cli_nearest(word + 2, names, count) : NULL;
-    const char *command = cli->command != NULL ? cli->command->name : "vedette";
+    const char *command = cli->command != NULL ? cli->command->name : "this command";
     if (nearest != NULL)
         return cli_fail(cli, VD_USAGE, "%s has no option %s; did you mean --%s?", command, word,
                         nearest);
-    return cli_fail(cli, VD_USAGE, "%s has no option %s; see: vedette %s--help", command, word,
-                    cli->command != NULL ? "COMMAND " : "");
+    return cli_fail(cli, VD_USAGE, "%s has no option %s; see: vedette%s%s --help", command, word,
+                    cli->command != NULL ? " " : "",
+                    cli->command != NULL ? cli->command->name : "");
 }
 
 static int unknown_command(const cli_t *cli, const char *word)
@@ -103,6 +104,8 @@ static int unknown_command(const cli_t *cli, const char *word)
 static int keep(cli_t *cli, const cli_option_t *option, const char *value)
 {
     if (strcmp(option->name, "dir") == 0 && option->value != NULL) {
+        if (value[0] == 0)
+            return cli_fail(cli, VD_USAGE, "--dir is empty");
         cli->dir = value;
     } else if (strcmp(option->name, "output") == 0) {
         static const char *const forms[] = {"table", "json", "ndjson"};
@@ -207,7 +210,9 @@ bool cli_parse(cli_t *cli, int argc, char **argv, int *exit_code)
         else if (help)
             cli_help();
         else
-            *exit_code = cli_fail(cli, VD_USAGE, "which command? see: vedette --help");
+            *exit_code = cli_fail(cli, VD_USAGE,
+                                  "which command? The first three: up, follow, ps. All of "
+                                  "them: vedette --help");
         return false;
     }
     const cli_command_t *c = cli->command;

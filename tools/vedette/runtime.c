@@ -75,6 +75,10 @@ bool cli_actor_known(cli_t *cli, const char *name, const char *kind, int *exit_c
         if (vd_record_decode(row.raw, VD_RECORD_child, &child) != VD_OK ||
             (kind != NULL && !vd_str_is(child.kind, kind) && !vd_str_is(child.name, name)))
             continue;
+        if (vd_str_is(child.name, name) && kind != NULL && !vd_str_is(child.kind, kind)) {
+            *exit_code = cli_fail(cli, VD_NOT_FOUND, "'%s' is no %s; see: vedette ps", name, kind);
+            return false;
+        }
         if (vd_str_is(child.name, name))
             return true;
         vd_str_copy(names[count], sizeof names[count], child.name);
@@ -89,6 +93,30 @@ bool cli_actor_known(cli_t *cli, const char *name, const char *kind, int *exit_c
     else
         *exit_code =
             cli_fail(cli, VD_NOT_FOUND, "there is no %s '%s'; see: vedette ps", what, name);
+    return false;
+}
+
+bool cli_actor_runs(cli_t *cli, const char *name, int *exit_code)
+{
+    enum { LOOK_TIMEOUT_MS = 300 };
+    vd_blob_t value;
+    vd_child_record_t child;
+    if (vd_client_get(cli->client, "supervisor", "control", "lifecycle", LOOK_TIMEOUT_MS, &value) !=
+            VD_OK ||
+        !cli_child(vd_bytes(value.data, value.size), name, &child))
+        return true;
+    if (vd_str_is(child.state, "stopped"))
+        *exit_code =
+            cli_fail(cli, VD_UNREACHABLE, "%s is stopped; start it: vedette start %s", name, name);
+    else if (vd_str_is(child.state, "paused"))
+        *exit_code = cli_fail(cli, VD_UNREACHABLE, "%s is paused; let it go on: vedette resume %s",
+                              name, name);
+    else if (vd_str_is(child.state, "failed"))
+        *exit_code = cli_fail(cli, VD_UNREACHABLE,
+                              "%s has failed: %.*s; see: vedette logs %s, vedette start %s", name,
+                              (int)child.reason.size, (const char *)child.reason.data, name, name);
+    else
+        return true;
     return false;
 }
 

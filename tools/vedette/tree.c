@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 enum {
     LINE_BYTES = 512,
@@ -43,6 +44,20 @@ void cli_brief(vd_bytes_t value, size_t columns, char *out, size_t size)
                 memcpy(out + at, "...", 4);
         }
     }
+    vd_buffer_free(&json);
+}
+
+void cli_print_line(vd_bytes_t value)
+{
+    vd_buffer_t json;
+    vd_buffer_init(&json, 16 * VD_FRAME_BYTES_MAX);
+    vd_value_json(&json, value);
+    size_t size = json.full ? 0 : json.size + 1;
+    char *clean = size > 0 ? malloc(size) : NULL;
+    if (clean != NULL)
+        cli_clean(vd_buffer_view(&json), clean, size);
+    puts(clean != NULL ? clean : "(too large to be shown)");
+    free(clean);
     vd_buffer_free(&json);
 }
 

@@ -32,6 +32,7 @@ typedef struct vd_read_spec {
     const char *target;  /* likewise */
     vd_bytes_t args;     /* one MessagePack map, or empty */
     int64_t interval_ms; /* 0: the observer's configured interval */
+    int64_t deadline_ms; /* for one read; 0: VD_SAMPLE_DEADLINE_MS */
     uint32_t keep;       /* how many of its newest samples are held, 1 to VD_KEEP_MAX; 0: 1 */
     bool optional;       /* its failure is no failure of the source */
 } vd_read_spec_t;
@@ -56,6 +57,8 @@ const vd_sample_record_t *vd_samples_before(const vd_samples_t *samples,
                                             const vd_sample_record_t *sample);
 /* Did it arrive since the last turn that succeeded? */
 bool vd_samples_is_new(const vd_samples_t *samples, const vd_sample_record_t *sample);
+/* Is every source known? Until then one that is missing may be there all the same. */
+bool vd_samples_is_complete(const vd_samples_t *samples);
 /* The sources of the membership that this observer reads. */
 size_t vd_samples_source_count(const vd_samples_t *samples);
 const vd_source_record_t *vd_samples_source_at(const vd_samples_t *samples, size_t at);
@@ -81,12 +84,12 @@ vd_status_t vd_turn_fail(vd_turn_t *turn, vd_status_t status, const char *format
     __attribute__((format(printf, 3, 4)));
 
 typedef struct vd_observer {
-    const char
-        *name; /* also the table observers.<name> of the configuration, and the actor's name */
+    const char *name;    /* also the actor's, unless it is run under another one */
     const char *summary; /* one sentence */
     const char *kinds;   /* the event types it may write, separated by spaces */
-    const vd_config_row_t
-        *config; /* its own keys, beside the host's (interval, history); NULL: none */
+    /* Its own keys, beside the host's (interval, history), of which it may have its own; NULL:
+     * none. Asked for as table observers.<name>, whatever the actor's name. */
+    const vd_config_row_t *config;
 
     /* Makes a fresh state from the configuration. Not VD_OK is fatal, with text in `error`. */
     vd_status_t (*init)(void **state, const vd_config_t *config, char *error, size_t error_size);
@@ -101,7 +104,8 @@ typedef struct vd_observer {
     /* Writes the snapshot: one MessagePack map. */
     void (*view)(const void *state, const vd_samples_t *samples, vd_buffer_t *out);
     /* Answers a query into `out`; VD_NOT_FOUND for an unknown name. May be NULL. */
-    vd_status_t (*query)(const void *state, vd_str_t name, vd_bytes_t args, vd_buffer_t *out);
+    vd_status_t (*query)(const void *state, const vd_samples_t *samples, vd_str_t name,
+                         vd_bytes_t args, vd_buffer_t *out);
     /* The state as one MessagePack value, and back into a fresh state. */
     void (*save)(const void *state, vd_buffer_t *out);
     vd_status_t (*load)(void *state, vd_bytes_t value);

@@ -119,7 +119,8 @@ static void answer_query(vd_host_t *self, const vd_input_t *input, vd_effects_t 
         return;
     }
     if (self->observer->query)
-        status = self->observer->query(self->state, query->name, query->args, &self->scratch);
+        status = self->observer->query(self->state, self->samples, query->name, query->args,
+                                       &self->scratch);
     if (status == VD_OK && self->scratch.full)
         status = VD_TOO_LARGE;
     if (status != VD_OK) {
@@ -234,9 +235,11 @@ static void settle(vd_host_t *self, vd_now_t now, vd_effects_t *effects)
         self->new_us = now.mono_us > 0 ? now.mono_us : 1;
     self->urgent = self->urgent || self->readings.answered != self->seen_answers;
     self->seen_answers = self->readings.answered;
+    if (self->roster.changes != self->seen_membership)
+        declare(self); /* before a turn, so that a source that has moved is not missing from it */
     if (vd_host_is_turn_due(self, now))
         vd_host_run_turn(self, now, effects);
-    if (self->roster.changes != self->seen_membership || self->cycle != cycle || restored)
+    if (self->cycle != cycle || restored)
         declare(self);
     self->seen_membership = self->roster.changes;
     if (self->faults.changes != self->published_faults)

@@ -16,12 +16,21 @@ static const vd_config_row_t host_rows[] = {
      "cycles that are held for readers of its changes", NULL},
     {0}};
 
-/* The host's rows and the observer's own, as one table. */
+static bool has_row(const vd_config_row_t *rows, const char *key)
+{
+    for (const vd_config_row_t *row = rows; row && row->key; row++)
+        if (strcmp(row->key, key) == 0)
+            return true;
+    return false;
+}
+
+/* The host's rows and the observer's own, as one table; of equal keys the observer's counts. */
 static void join_rows(const vd_observer_t *observer, vd_config_row_t rows[ROWS_MAX + 1])
 {
     size_t count = 0;
     for (const vd_config_row_t *row = host_rows; row->key; row++)
-        rows[count++] = *row;
+        if (!has_row(observer->config, row->key))
+            rows[count++] = *row;
     for (const vd_config_row_t *row = observer->config; row && row->key; row++) {
         assert(count < ROWS_MAX);
         rows[count++] = *row;

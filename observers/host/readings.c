@@ -61,6 +61,7 @@ static vd_read_record_t read_of(const vd_readings_t *self, const vd_slot_t *slot
                              .op = vd_str(slot->wish.op),
                              .target = vd_str(slot->wish.target),
                              .args = vd_bytes(slot->wish.args, slot->wish.args_size)};
+    read.deadline_ms = (uint64_t)slot->wish.deadline_ms;
     if (slot->standing)
         read.interval_ms =
             (uint64_t)(slot->wish.interval_ms > 0 ? slot->wish.interval_ms : self->interval_ms);

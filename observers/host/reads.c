@@ -60,6 +60,7 @@ void vd_reads_add_spec(vd_reads_t *self, const vd_read_spec_t *spec)
     }
     vd_read_wish_t *wish = &self->list[self->count];
     *wish = (vd_read_wish_t){.interval_ms = spec->interval_ms,
+                             .deadline_ms = spec->deadline_ms,
                              .keep = spec->keep ? spec->keep : 1,
                              .optional = spec->optional,
                              .args_size = spec->args.size};

@@ -148,6 +148,7 @@ static void take_snapshot(void *arg, vd_now_t now, vd_bytes_t value, bool comple
                 take_source(self, &source);
     if (!complete)
         return;
+    self->samples->complete = true;
     for (uint32_t at = 0; at < self->outlet_count; at++)
         if (!self->outlets[at]->marked && !self->outlets[at]->gone)
             drop_outlet(self, self->outlets[at]);

@@ -243,7 +243,8 @@ static const vd_read_wish_t *find_wish(const vd_reads_t *reads, const vd_slot_t 
 
 static bool same_wish(const vd_read_wish_t *a, const vd_read_wish_t *b)
 {
-    return a->interval_ms == b->interval_ms && a->keep == b->keep && a->optional == b->optional &&
+    return a->interval_ms == b->interval_ms && a->deadline_ms == b->deadline_ms &&
+           a->keep == b->keep && a->optional == b->optional &&
            vd_bytes_equal(vd_bytes(a->args, a->args_size), vd_bytes(b->args, b->args_size));
 }
 
@@ -273,6 +274,7 @@ bool vd_samples_declare(vd_samples_t *self, vd_observed_t *source, const vd_read
             return changed;
         slot->standing = true;
         slot->wish.interval_ms = wish->interval_ms;
+        slot->wish.deadline_ms = wish->deadline_ms;
         slot->wish.keep = wish->keep;
         slot->wish.optional = wish->optional;
         changed = true;
@@ -471,6 +473,12 @@ bool vd_samples_is_new(const vd_samples_t *self, const vd_sample_record_t *sampl
 {
     assert(self && sample);
     return ((const vd_kept_t *)sample)->serial > self->seen;
+}
+
+bool vd_samples_is_complete(const vd_samples_t *self)
+{
+    assert(self);
+    return self->complete;
 }
 
 size_t vd_samples_source_count(const vd_samples_t *self)

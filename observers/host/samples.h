@@ -29,6 +29,7 @@ typedef struct vd_read_wish {
     uint8_t *args;
     size_t args_size;
     int64_t interval_ms;
+    int64_t deadline_ms;
     uint32_t keep;
     bool optional;
 } vd_read_wish_t;
@@ -95,6 +96,7 @@ struct vd_samples {
     vd_samples_index_t *index;
     uint64_t serial;
     uint64_t seen;
+    bool complete; /* the membership was told as a whole */
     /* Called before a slot goes. */
     void (*dropped)(void *arg, vd_slot_t *slot);
     void *dropped_arg;

@@ -304,12 +304,14 @@ static void view(const void *state, const vd_samples_t *samples, vd_buffer_t *ou
 }
 
 /* "port" [number]: the services on this port. */
-static vd_status_t query(const void *state, vd_str_t name, vd_bytes_t args, vd_buffer_t *out)
+static vd_status_t query(const void *state, const vd_samples_t *samples, vd_str_t name,
+                         vd_bytes_t args, vd_buffer_t *out)
 {
     const vd_services_t *self = state;
     vd_value_t list, port;
     uint32_t count = 0;
     assert(self && out);
+    (void)samples;
     if (!vd_str_is(name, "port"))
         return VD_NOT_FOUND;
     if (!vd_value_of(args, &list) || list.kind != VD_KIND_ARRAY ||

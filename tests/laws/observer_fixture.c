@@ -27,8 +27,8 @@ void vd_bench_open(vd_bench_t *self, const vd_observer_t *observer, const char *
     vd_buffer_init(&self->log, 1 << 26);
     vd_source_record_t source = {
         .name = vd_str("local"), .adapter = vd_str("file"), .address = vd_str("/"), .inc = 1};
-    assert_non_null(vd_samples_set_source(self->samples, &source));
-    vd_bench_declare(self);
+    self->samples->complete = true;
+    vd_bench_source(self, &source);
 }
 
 void vd_bench_close(vd_bench_t *self)
@@ -55,12 +55,25 @@ static vd_observed_t *source_of(const vd_bench_t *self)
 
 void vd_bench_declare(vd_bench_t *self)
 {
-    vd_reads_t reads;
-    vd_observed_t *source = source_of(self);
-    vd_reads_open(&reads);
-    self->observer->reads(self->state, self->samples, &source->record, &reads);
-    vd_samples_declare(self->samples, source, &reads);
-    vd_reads_close(&reads);
+    for (uint32_t at = 0; at < self->samples->source_count; at++) {
+        vd_reads_t reads;
+        vd_observed_t *source = self->samples->sources[at];
+        vd_reads_open(&reads);
+        self->observer->reads(self->state, self->samples, &source->record, &reads);
+        vd_samples_declare(self->samples, source, &reads);
+        vd_reads_close(&reads);
+    }
+}
+
+void vd_bench_source(vd_bench_t *self, const vd_source_record_t *source)
+{
+    assert_non_null(vd_samples_set_source(self->samples, source));
+    vd_bench_declare(self);
+}
+
+void vd_bench_drop(vd_bench_t *self, const char *source)
+{
+    vd_samples_drop_source(self->samples, vd_str(source));
 }
 
 static void put(vd_bench_t *self, vd_slot_t *slot, const char *status, vd_bytes_t meta,
@@ -69,8 +82,8 @@ static void put(vd_bench_t *self, vd_slot_t *slot, const char *status, vd_bytes_
     vd_buffer_t bytes;
     vd_buffer_init(&bytes, 4 << 20);
     self->wall_ms += 7;
-    vd_sample_record_t record = {.source = vd_str("local"),
-                                 .source_inc = 1,
+    vd_sample_record_t record = {.source = slot->source->record.name,
+                                 .source_inc = slot->source->record.inc,
                                  .op = vd_str(slot->wish.op),
                                  .target = vd_str(slot->wish.target),
                                  .n = ++self->n,
@@ -83,10 +96,9 @@ static void put(vd_bench_t *self, vd_slot_t *slot, const char *status, vd_bytes_
     vd_buffer_free(&bytes);
 }
 
-static vd_slot_t *slot_of(const vd_bench_t *self, const char *op, const char *target)
+static vd_slot_t *slot_of(const vd_observed_t *source, const char *op, const char *target)
 {
-    const vd_observed_t *source = source_of(self);
-    for (uint32_t at = 0; at < source->slot_count; at++) {
+    for (uint32_t at = 0; source && at < source->slot_count; at++) {
         vd_slot_t *slot = source->slots[at];
         if (slot->standing && strcmp(slot->wish.op, op) == 0 &&
             strcmp(slot->wish.target, target) == 0)
@@ -98,16 +110,24 @@ static vd_slot_t *slot_of(const vd_bench_t *self, const char *op, const char *ta
 void vd_bench_put_bytes(vd_bench_t *self, const char *op, const char *target, vd_bytes_t meta,
                         vd_bytes_t content)
 {
-    vd_slot_t *slot = slot_of(self, op, target);
+    vd_slot_t *slot = slot_of(source_of(self), op, target);
     if (slot)
         put(self, slot, "ok", meta, content);
 }
 
 void vd_bench_put(vd_bench_t *self, const char *op, const char *target, const char *text)
 {
-    vd_slot_t *slot = slot_of(self, op, target);
+    vd_slot_t *slot = slot_of(source_of(self), op, target);
     if (slot)
         put(self, slot, text ? "ok" : "io", vd_bytes(NULL, 0), vd_str(text));
+}
+
+void vd_bench_put_of(vd_bench_t *self, const char *source, const char *op, const char *target,
+                     const char *status, vd_bytes_t content)
+{
+    vd_slot_t *slot = slot_of(vd_samples_source(self->samples, vd_str(source)), op, target);
+    if (slot)
+        put(self, slot, status, vd_bytes(NULL, 0), content);
 }
 
 void vd_bench_answer(vd_bench_t *self, const vd_read_record_t *read, const char *status,

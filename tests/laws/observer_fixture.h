@@ -25,7 +25,13 @@ void vd_bench_close(vd_bench_t *self);
 void *vd_bench_fresh(const vd_bench_t *self);
 /* Asks for the reads, as the host does. */
 void vd_bench_declare(vd_bench_t *self);
-/* A new sample of a standing read; text NULL: it failed. Ignored when the read is not declared. */
+/* A source comes or changes; it goes. */
+void vd_bench_source(vd_bench_t *self, const vd_source_record_t *source);
+void vd_bench_drop(vd_bench_t *self, const char *source);
+/* A new sample of a standing read of any source. Ignored when the read is not declared. */
+void vd_bench_put_of(vd_bench_t *self, const char *source, const char *op, const char *target,
+                     const char *status, vd_bytes_t content);
+/* A new sample of a standing read of "local"; text NULL: it failed. Ignored when the read is not declared. */
 void vd_bench_put(vd_bench_t *self, const char *op, const char *target, const char *text);
 void vd_bench_put_bytes(vd_bench_t *self, const char *op, const char *target, vd_bytes_t meta,
                         vd_bytes_t content);

@@ -15,12 +15,13 @@
 #include "core/core.h"
 #include "laws/observer_fixture.h"
 #include "machine/machine.h"
+#include "raft/raft.h"
 #include "services/services.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { WORLDS = 150, STEPS = 60, PORTS = 12, INTERFACES = 5, DISKS = 4 };
+enum { WORLDS = 150, STEPS = 60, PORTS = 12, INTERFACES = 5, DISKS = 4, MEMBERS = 5 };
 
 typedef struct world {
     uint64_t seed;
@@ -30,6 +31,12 @@ typedef struct world {
     /* machine */
     bool interfaces[INTERFACES];
     bool disks[DISKS];
+    /* raft */
+    bool members[MEMBERS];
+    bool failing[MEMBERS];
+    uint32_t terms[MEMBERS];
+    uint32_t lives[MEMBERS]; /* a new one has a new id */
+    uint32_t leader;         /* who says so of itself; MEMBERS: nobody */
 } world_t;
 
 static uint32_t below(world_t *world, uint32_t limit)
@@ -184,6 +191,81 @@ static void answer_machine(vd_bench_t *bench, world_t *world, const vd_read_reco
 }
 
 /* ---- the laws ---- */
+
+/* ---- a world of a cluster ---- */
+
+static void show_member(vd_bench_t *bench, const char *name, bool openraft, vd_bytes_t body)
+{
+    vd_buffer_t labels;
+    vd_buffer_init(&labels, 256);
+    vd_write_map(&labels, 2);
+    vd_write_pair_text(&labels, "app", "raft");
+    vd_write_pair_text(&labels, "reader", openraft ? "openraft" : "etcd");
+    vd_source_record_t source = {.name = vd_str(name),
+                                 .adapter = vd_str("http"),
+                                 .address = vd_str("http://127.0.0.1:1"),
+                                 .inc = 1,
+                                 .labels = vd_buffer_view(&labels)};
+    vd_bench_source(bench, &source);
+    vd_bench_put_of(bench, name, openraft ? "get" : "post",
+                    openraft ? "/state" : "/v3/maintenance/status", body.size ? "ok" : "timed_out",
+                    body);
+    vd_buffer_free(&labels);
+}
+
+static void move_member(vd_bench_t *bench, world_t *world, uint32_t at)
+{
+    char name[8], id[16];
+    bool openraft = at % 2 == 1, leads = world->leader == at || below(world, 12) == 0;
+    vd_buffer_t body;
+    snprintf(name, sizeof name, "m%u", at);
+    snprintf(id, sizeof id, "%u", 100 * world->lives[at] + at);
+    if (!world->members[at]) {
+        vd_bench_drop(bench, name);
+        return;
+    }
+    vd_buffer_init(&body, 4096);
+    if (world->failing[at])
+        (void)0; /* nothing is heard */
+    else if (below(world, 15) == 0)
+        add_text(&body, "{\"header\":[[");
+    else if (openraft)
+        add_text(&body, "{\"node_id\":%s,\"role\":\"%s\",\"current_term\":%u,\"voters\":[1,%u]}",
+                 id, leads ? "Leader" : "Follower", world->terms[at], below(world, 3));
+    else
+        add_text(&body,
+                 "{\"header\":{\"member_id\":\"%s\"},\"raftTerm\":\"%u\",\"raftIndex\":\"%u\","
+                 "\"leader\":\"%s\"}",
+                 id, world->terms[at], below(world, 100), leads ? id : "7");
+    show_member(bench, name, openraft, vd_buffer_view(&body));
+    vd_buffer_free(&body);
+}
+
+static void move_cluster(vd_bench_t *bench, world_t *world)
+{
+    if (below(world, 6) == 0)
+        world->leader = below(world, MEMBERS + 1);
+    if (below(world, 40) == 0)
+        memset(world->terms, 0, sizeof world->terms); /* made anew */
+    for (uint32_t at = 0; at < MEMBERS; at++) {
+        if (below(world, 8) == 0)
+            world->terms[at] += below(world, 3);
+        if (below(world, 10) == 0)
+            world->failing[at] = !world->failing[at];
+        if (below(world, 12) == 0)
+            world->members[at] = !world->members[at];
+        if (below(world, 40) == 0)
+            world->lives[at]++;
+        if (below(world, 4) > 0)
+            move_member(bench, world, at);
+    }
+}
+
+static void answer_nothing(vd_bench_t *bench, world_t *world, const vd_read_record_t *read)
+{
+    (void)bench, (void)world, (void)read;
+    fail(); /* the observer asks for no one-off reads */
+}
 
 typedef struct subject {
     const vd_observer_t *observer;
@@ -380,9 +462,12 @@ int main(void)
     static subject_t services = {&vd_services_observer, "", move_services, answer_services};
     static subject_t machine = {&vd_machine_observer, "[observers.host]\nhold = 2\n", move_machine,
                                 answer_machine};
+    static subject_t raft = {&vd_raft_observer, "", move_cluster, answer_nothing};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_prestate(test_laws, &services),
         cmocka_unit_test_prestate(test_laws, &machine),
+        cmocka_unit_test_prestate(test_laws, &raft),
+        cmocka_unit_test_prestate(test_hostile_saves, &raft),
         cmocka_unit_test_prestate(test_hostile_saves, &services),
         cmocka_unit_test_prestate(test_hostile_saves, &machine),
     };

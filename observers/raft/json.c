@@ -1,0 +1,97 @@
+/* json.c: bounds, then jansson. */
+#include "json.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+/* The first bound that the text breaks; NULL: none. Counts commas and brackets outside strings, which
+ * is at least the number of values. */
+static const char *broken_bound(vd_bytes_t text)
+{
+    uint32_t depth = 0, values = 1;
+    bool in_string = false;
+    if (text.size > VD_JSON_BYTES_MAX)
+        return "it is larger than this observer reads";
+    for (size_t at = 0; at < text.size; at++) {
+        uint8_t c = text.data[at];
+        if (in_string) {
+            if (c == '\\')
+                at++;
+            else if (c == '"')
+                in_string = false;
+            continue;
+        }
+        in_string = c == '"';
+        if (c == '[' || c == '{')
+            depth++;
+        else if ((c == ']' || c == '}') && depth > 0)
+            depth--;
+        values += c == ',' || c == '[' || c == '{';
+        if (depth > VD_JSON_DEPTH_MAX)
+            return "it is nested too deeply";
+        if (values > VD_JSON_VALUES_MAX)
+            return "it has too many values";
+    }
+    return NULL;
+}
+
+json_t *vd_json_object(vd_bytes_t content, char *error, size_t error_size)
+{
+    assert(error && error_size > 0);
+    json_error_t problem;
+    const char *broken = broken_bound(content);
+    if (broken) {
+        snprintf(error, error_size, "not JSON to be read: %s (%zu bytes)", broken, content.size);
+        return NULL;
+    }
+    json_t *value = json_loadb(content.size ? (const char *)content.data : "", content.size,
+                               JSON_REJECT_DUPLICATES, &problem);
+    if (!value)
+        snprintf(error, error_size, "not JSON: %s (at byte %d of %zu)", problem.text,
+                 problem.position, content.size);
+    else if (!json_is_object(value))
+        snprintf(error, error_size, "an object is expected, not this JSON");
+    if (json_is_object(value))
+        return value;
+    json_decref(value);
+    return NULL;
+}
+
+static bool parse_u64(const char *text, size_t size, uint64_t *value)
+{
+    uint64_t sum = 0;
+    if (size == 0 || size > 20)
+        return false;
+    for (size_t at = 0; at < size; at++) {
+        uint64_t digit = (uint64_t)(text[at] - '0');
+        if (text[at] < '0' || text[at] > '9' || sum > (UINT64_MAX - digit) / 10)
+            return false;
+        sum = sum * 10 + digit;
+    }
+    *value = sum;
+    return true;
+}
+
+bool vd_json_u64(const json_t *object, const char *key, uint64_t *value)
+{
+    assert(object && key && value);
+    const json_t *found = json_object_get(object, key);
+    if (json_is_string(found))
+        return parse_u64(json_string_value(found), json_string_length(found), value);
+    if (!json_is_integer(found) || json_integer_value(found) < 0)
+        return false;
+    *value = (uint64_t)json_integer_value(found);
+    return true;
+}
+
+bool vd_json_text(const json_t *value, char *text, size_t size)
+{
+    assert(text && size > 0);
+    if (json_is_integer(value)) {
+        int length = snprintf(text, size, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+        return length > 0 && (size_t)length < size;
+    }
+    return json_is_string(value) &&
+           vd_str_copy(text, size, vd_bytes(json_string_value(value), json_string_length(value)));
+}

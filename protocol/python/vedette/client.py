@@ -270,18 +270,18 @@ class Follower:
             self._take_commits(message)
 
     def next(self, timeout_s=None):
-        """The next Event, or None when none came within `timeout_s` (None: for ever)."""
+        """The next Event, or None when none came within `timeout_s` (None: for ever; 0: what is at hand)."""
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         while not self.queue:
             now = time.monotonic()
-            if deadline is not None and now > deadline:
-                return None
             self._grant(now)
             message = self.link.receive(0.2 if deadline is None else min(0.2, max(0.0, deadline - now)))
             if message is not None:
                 self._take(message)
             elif time.monotonic() - self.heard > self.SILENCE_S:
                 self._again()
+            elif deadline is not None and time.monotonic() >= deadline:
+                return None
         return self.queue.pop(0)[0]
 
     def caught_up(self):

@@ -66,20 +66,22 @@ class Feed:
         self.queue.append(("item", wire.unpack(message.payload), True))
 
     def next(self, timeout_s=None):
-        """The next change, or None when none came within `timeout_s`."""
+        """The next change, or None when none came within `timeout_s` (0: what is at hand)."""
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         while not self.queue:
             now = time.monotonic()
-            if deadline is not None and now > deadline:
-                return None
             if now - self.heard > self.QUIET_S:
                 self._ask(1.0 if deadline is None else max(0.05, min(1.0, deadline - now)))
-                continue
-            if self.sub.poll(50 if deadline is None else max(1, min(50, int((deadline - now) * 1000)))):
+                if self.queue or deadline is None or now < deadline:
+                    continue
+                return None
+            if self.sub.poll(50 if deadline is None else max(0, min(50, int((deadline - now) * 1000) + 1))):
                 try:
                     self._take()
                 except (zmq.Again, wire.Malformed):
                     continue
+            elif deadline is not None and now >= deadline:
+                return None
         return self.queue.pop(0)
 
     def __iter__(self):

@@ -36,7 +36,8 @@ int main(int argc, char **argv)
                                      .pid = (uint64_t)getpid(),
                                      .control_endpoint = control,
                                      .membership_endpoint = feed,
-                                     .seed = vd_actor_inc(actor)};
+                                     .seed = vd_actor_inc(actor),
+                                     .first = vd_actor_first(actor)};
     vd_membership_t *membership = vd_membership_new(&config);
     exit_code = membership == NULL ? vd_status_exit_code(VD_NO_MEMORY) : run(actor, membership);
     vd_actor_destroy(&actor);

@@ -320,7 +320,8 @@ void vd_members_layout(vd_membership_t *self)
         self->layout[count++] = (vd_assign_source_t){source->hash, poller, i};
     }
     assert(count == self->sources.live);
-    vd_assign(self->assignment, self->layout, count, self->pollers, poller_count, self->complete);
+    vd_assign(self->assignment, self->layout, count, self->pollers, poller_count,
+              self->complete || self->first);
     for (uint32_t i = 0; i < count; i++) {
         vd_source_t *source = &self->sources.slots[self->layout[i].id];
         int32_t place = self->layout[i].poller;

@@ -35,6 +35,7 @@ vd_membership_t *vd_membership_new(const vd_membership_config_t *config)
         return NULL;
     self->inc = config->inc;
     self->seed = config->seed;
+    self->first = config->first;
     if (allocate(self) && vd_members_add_own(self, config))
         return self;
     vd_membership_destroy(&self);
@@ -122,7 +123,8 @@ static void look(vd_membership_t *self, vd_now_t now, vd_effects_t *effects)
 {
     assert(self->started);
     int64_t next_us = INT64_MAX;
-    int64_t settled_us = self->started_us + (int64_t)VD_MEMBERSHIP_SETTLE_MS * 1000;
+    int64_t settle_ms = self->first ? 0 : VD_MEMBERSHIP_SETTLE_MS;
+    int64_t settled_us = self->started_us + settle_ms * 1000;
     look_at_start(self, now, effects);
     if (!self->complete)
         next_us = self->started_us + (int64_t)VD_LEASE_MS * 1000;

@@ -18,7 +18,8 @@
  * 5. The broker is soft state, rebuilt by its actors: for SETTLE_MS after its start it places
  * nothing, so that the pollers can register; for LEASE_MS its feed says complete=false, and nothing
  * is removed for silence and no source with a poller gets another, unless that poller's end is
- * told.
+ * told. The first broker of a runtime has nothing to find again: it places at once, and lays out
+ * anew as pollers come.
  * 6. The feed "membership" tells actors, sources and providers; items are whole records and may be
  * applied twice. A step publishes a bounded number of items; the rest follows in the next.
  * 7. All tables are fixed; what does not fit is answered with ERROR overloaded. The snapshot always
@@ -28,6 +29,8 @@
 #define VD_MEMBERSHIP_H
 
 #include "core/core.h"
+
+#include <stdbool.h>
 
 enum { VD_MEMBERSHIP_CONTROL = 1, VD_MEMBERSHIP_PUB = 2 }; /* ports: ROUTER, PUB */
 
@@ -43,6 +46,7 @@ typedef struct vd_membership_config {
     const char *control_endpoint;
     const char *membership_endpoint;
     uint64_t seed;
+    bool first; /* the first broker of its runtime: nobody read anything before */
 } vd_membership_config_t;
 
 typedef struct vd_membership vd_membership_t;

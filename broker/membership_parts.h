@@ -69,6 +69,7 @@ struct vd_membership {
     uint64_t mark;
     int64_t started_us;
     bool started;
+    bool first; /* as configured */
     bool complete;
     bool layout_due;
     uint32_t member_count;

@@ -229,6 +229,11 @@ uint64_t vd_actor_inc(const vd_actor_t *self)
     return self->inc;
 }
 
+bool vd_actor_first(const vd_actor_t *self)
+{
+    return self->life.first;
+}
+
 const vd_paths_t *vd_actor_paths(const vd_actor_t *self)
 {
     return &self->paths;

@@ -8,8 +8,8 @@
  * 3. Options of every actor: --dir DIR, --name NAME, --config FILE, --session ID, --log-level L,
  *    --log-json, --check-config, --print-config, --version, --help. Environment of a supervised
  *    actor: VEDETTE_NOTIFY_FD (a pipe: "ready\n" once, then "alive\n" each second of progress of
- *    the loop), VEDETTE_LOCK_FD (the runtime's lock, kept open, nothing done with it). Children of
- *    an actor inherit neither.
+ *    the loop), VEDETTE_LOCK_FD (the runtime's lock, kept open, nothing done with it),
+ *    VEDETTE_FIRST (nothing of the runtime ran before it). Children of an actor inherit none.
  * 4. On every ROUTER port the shell itself answers PING, counts and answers garbage with ERROR
  *    where there is someone to answer, and answers unknown messages with ERROR unsupported. Garbage
  *    never reaches a core.
@@ -83,6 +83,7 @@ void vd_actor_destroy(vd_actor_t **self);
 
 const char *vd_actor_name(const vd_actor_t *self);
 uint64_t vd_actor_inc(const vd_actor_t *self); /* random, fresh in each life */
+bool vd_actor_first(const vd_actor_t *self);   /* nothing of the runtime ran before it */
 const vd_paths_t *vd_actor_paths(const vd_actor_t *self);
 const char *vd_actor_session(const vd_actor_t *self);     /* --session; empty if none */
 const char *vd_actor_config_file(const vd_actor_t *self); /* --config; empty if none */

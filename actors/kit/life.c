@@ -49,6 +49,8 @@ vd_status_t vd_life_begin(vd_life_t *self, char *error, size_t error_size)
         status = inherit("VEDETTE_LOCK_FD", &self->lock_fd, error, error_size);
     if (status != VD_OK)
         return status;
+    self->first = getenv("VEDETTE_FIRST") != NULL;
+    unsetenv("VEDETTE_FIRST");
     if (self->notify_fd >= 0)
         fcntl(self->notify_fd, F_SETFL, fcntl(self->notify_fd, F_GETFL) | O_NONBLOCK);
     raise_open_files();

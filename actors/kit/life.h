@@ -4,19 +4,22 @@
  * 1. SIGTERM, SIGINT and SIGHUP come through a descriptor of the loop; SIGPIPE is ignored.
  * 2. The descriptors that a supervisor hands over (VEDETTE_NOTIFY_FD, VEDETTE_LOCK_FD) are closed
  *    on exec and their variables removed, so that no child of this process has them.
- * 3. The end of whoever reads the notify pipe is the end of this process: the supervisor is gone.
+ * 3. VEDETTE_FIRST says that nothing of this runtime ran before this process. It is removed, too.
+ * 4. The end of whoever reads the notify pipe is the end of this process: the supervisor is gone.
  */
 #ifndef VD_LIFE_H
 #define VD_LIFE_H
 
 #include "wire/status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef struct vd_life {
     int signal_fd;
     int notify_fd; /* -1: nobody is told */
     int lock_fd;   /* of the runtime, only kept open; -1: none */
+    bool first;    /* nothing of the runtime ran before */
 } vd_life_t;
 
 /* Takes over descriptors, blocks signals, raises the limit of open files. Before any thread is

@@ -17,24 +17,33 @@ extern char **environ;
 
 static const char NOTIFY_VARIABLE[] = "VEDETTE_NOTIFY_FD=";
 static const char LOCK_VARIABLE[] = "VEDETTE_LOCK_FD=";
+static const char FIRST_VARIABLE[] = "VEDETTE_FIRST=";
 
-/* The environment for the child: ours, with the two variables replaced. To be freed. */
-static char **make_environment(bool lock)
+static bool is_ours(const char *variable)
+{
+    return strncmp(variable, NOTIFY_VARIABLE, sizeof NOTIFY_VARIABLE - 1) == 0 ||
+           strncmp(variable, LOCK_VARIABLE, sizeof LOCK_VARIABLE - 1) == 0 ||
+           strncmp(variable, FIRST_VARIABLE, sizeof FIRST_VARIABLE - 1) == 0;
+}
+
+/* The environment for the child: ours, with our variables replaced. To be freed. */
+static char **make_environment(bool lock, bool first)
 {
     size_t count = 0;
     while (environ[count])
         count++;
-    char **out = calloc(count + 3, sizeof *out);
+    char **out = calloc(count + 4, sizeof *out);
     if (!out)
         return NULL;
     size_t kept = 0;
     for (size_t i = 0; i < count; i++)
-        if (strncmp(environ[i], NOTIFY_VARIABLE, sizeof NOTIFY_VARIABLE - 1) != 0 &&
-            strncmp(environ[i], LOCK_VARIABLE, sizeof LOCK_VARIABLE - 1) != 0)
+        if (!is_ours(environ[i]))
             out[kept++] = environ[i];
     out[kept++] = "VEDETTE_NOTIFY_FD=3";
     if (lock)
         out[kept++] = "VEDETTE_LOCK_FD=4";
+    if (first)
+        out[kept++] = "VEDETTE_FIRST=1";
     return out;
 }
 
@@ -110,7 +119,7 @@ pid_t vd_launch(const vd_launch_t *launch)
             arguments[count++] = options[i][0];
             arguments[count++] = options[i][1];
         }
-    char **environment = make_environment(launch->lock_fd >= 0);
+    char **environment = make_environment(launch->lock_fd >= 0, launch->first);
     if (!environment) {
         errno = ENOMEM;
         return -1;

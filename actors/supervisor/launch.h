@@ -20,6 +20,7 @@ typedef struct vd_launch {
     const char *session;
     int notify_fd; /* its number in the child is in VEDETTE_NOTIFY_FD */
     int lock_fd;   /* likewise in VEDETTE_LOCK_FD; -1: none */
+    bool first;    /* nothing of this runtime ran before: VEDETTE_FIRST=1 */
     int output_fd; /* standard output and error; -1: those of the supervisor */
 } vd_launch_t;
 

@@ -213,7 +213,7 @@ static int open_output(vd_processes_t *self, process_t *process)
     return open("/dev/null", O_WRONLY | O_CLOEXEC);
 }
 
-static pid_t launch(vd_processes_t *self, process_t *process, int notify_fd)
+static pid_t launch(vd_processes_t *self, process_t *process, uint64_t life, int notify_fd)
 {
     vd_launch_t launch = {
         .path = process->path,
@@ -223,6 +223,7 @@ static pid_t launch(vd_processes_t *self, process_t *process, int notify_fd)
         .session = self->spec.session,
         .notify_fd = notify_fd,
         .lock_fd = self->spec.lock_fd,
+        .first = life == 1, /* lives count from the supervisor's start, which waits for the old */
         .output_fd = open_output(self, process),
     };
     pid_t pid = vd_launch(&launch);
@@ -255,7 +256,7 @@ static void spawn(vd_processes_t *self, uint64_t life, const vd_child_t *child)
         return;
     }
     process->notify_fd = pipe_fds[0];
-    process->pid = launch(self, process, pipe_fds[1]);
+    process->pid = launch(self, process, life, pipe_fds[1]);
     int number = errno;
     (void)close(pipe_fds[1]);
     if (process->pid < 0) {

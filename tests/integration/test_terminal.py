@@ -156,6 +156,17 @@ def what_cannot_answer_is_told_at_once():
         assert outcome["pid_before"] != outcome["pid_after"] and outcome["after"] == "ready", outcome
 
 
+def what_only_starts_is_waited_for():
+    with Home(BIN) as home:
+        for _ in range(3):
+            home.run("up", "--detach")
+            assert home.lines("follow", "--from", "start", "--count", "1")[0]["type"] == "session_started"
+            home.run("down")
+            home.run("up", "--detach")
+            home.run("emit", "by_hand")
+            home.run("down")
+
+
 def json_is_json():
     with Home(BIN) as home:
         home.run("up", "--detach", "--wait")
@@ -173,6 +184,6 @@ def json_is_json():
 
 
 for case in (up_on_a_terminal, a_start_that_fails_is_told_in_a_line, lines_fit_the_terminal_and_pipes_get_all,
-             closed_descriptors_do_no_harm, what_cannot_answer_is_told_at_once, json_is_json):
+             closed_descriptors_do_no_harm, what_cannot_answer_is_told_at_once, what_only_starts_is_waited_for, json_is_json):
     case()
     print(f"ok {case.__name__}", flush=True)

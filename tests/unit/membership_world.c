@@ -346,7 +346,7 @@ void check_shadow(world_t *world)
     assert_memory_equal(counts[0], counts[1], sizeof counts[0]);
 }
 
-world_t *new_world(void)
+static world_t *make_world(bool first)
 {
     world_t *world = calloc(1, sizeof *world);
     vd_membership_config_t config = {.name = "broker",
@@ -354,7 +354,8 @@ world_t *new_world(void)
                                      .pid = 10,
                                      .control_endpoint = "ipc:///run/broker.control",
                                      .membership_endpoint = "ipc:///run/broker.membership",
-                                     .seed = 12345};
+                                     .seed = 12345,
+                                     .first = first};
     world->membership = vd_membership_new(&config);
     world->effects = vd_effects_new();
     assert_true(world->membership != NULL && world->effects != NULL);
@@ -364,6 +365,17 @@ world_t *new_world(void)
     vd_input_t input = {.kind = VD_INPUT_START};
     step(world, &input);
     return world;
+}
+
+world_t *new_world(void)
+{
+    return make_world(false);
+}
+
+int set_up_first(void **state)
+{
+    *state = make_world(true);
+    return 0;
 }
 
 int set_up(void **state)

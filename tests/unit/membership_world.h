@@ -60,6 +60,8 @@ typedef struct world {
 } world_t;
 
 world_t *new_world(void);
+/* The fixture with the first broker of a runtime. */
+int set_up_first(void **state);
 int set_up(void **state);
 int tear_down(void **state);
 /* Lets time pass, timer by timer. */

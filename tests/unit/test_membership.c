@@ -330,6 +330,24 @@ static void sources_get_ready_pollers(void **state)
     check_shadow(world);
 }
 
+/* Before the first broker nobody read anything: there is nothing to wait for, and the load is
+ * levelled as pollers come. */
+static void first_broker_places_at_once(void **state)
+{
+    world_t *world = *state;
+    vd_source_record_t sources[] = {source_of("a", "/"), source_of("b", "/")};
+    announce(world, "static", 1, sources, 2);
+    register_actor(world, "poller-1", "poller", 1, 1);
+    settle(world);
+    assert_string_equal(poller_of(world, "a"), "poller-1");
+    assert_string_equal(poller_of(world, "b"), "poller-1");
+    register_actor(world, "poller-2", "poller", 2, 2);
+    settle(world);
+    assert_string_not_equal(poller_of(world, "a"), poller_of(world, "b"));
+    assert_false(vd_membership_complete(world->membership));
+    check_shadow(world);
+}
+
 /* Within the first lease nothing moves to a poller that comes late; after it the load is levelled.
  */
 static void start_is_patient(void **state)
@@ -494,6 +512,7 @@ int main(void)
         IN_WORLD(new_broker_same_incarnations),
         IN_WORLD(full_of_sources),
         IN_WORLD(sources_get_ready_pollers),
+        cmocka_unit_test_setup_teardown(first_broker_places_at_once, set_up_first, tear_down),
         IN_WORLD(start_is_patient),
         IN_WORLD(suspect_keeps_its_sources),
         cmocka_unit_test(random_histories),

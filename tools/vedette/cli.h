@@ -164,6 +164,8 @@ bool cli_actor_known(cli_t *cli, const char *name, const char *kind, int *exit_c
 /* Does it run, as far as the supervisor knows? False, with the error told and *exit_code set, when
  * it is stopped, paused or failed: what nobody would answer need not be waited for. */
 bool cli_actor_runs(cli_t *cli, const char *name, int *exit_code);
+/* While a runtime is only being started: waits until it is ready, for a few seconds. */
+void cli_await_start(cli_t *cli);
 /* The path of an executable beside this one. False, with the error told, when it is not there. */
 bool cli_sibling(const cli_t *cli, const char *name, char *out, size_t size);
 

@@ -111,14 +111,28 @@ static void check_versions(doctor_t *doctor, cli_t *cli)
                    (const char *)version.data, VD_VERSION);
 }
 
+/* One line for each check, and its remedy below. */
+static int print(cli_t *cli, vd_bytes_t rows)
+{
+    if (cli->output != CLI_TABLE)
+        return cli_print_rows(cli, rows, NULL, 0);
+    vd_value_t array, row;
+    vd_value_of(rows, &array);
+    vd_bytes_t rest = array.bytes;
+    while (vd_value_next(&rest, &row)) {
+        static const char *const keys[] = {"state", "check", "text", "remedy"};
+        char texts[4][1024];
+        for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+            cli_clean(vd_value_get_str(&row, keys[i]), texts[i], sizeof texts[i]);
+        printf("%-4s  %-12s  %s\n", texts[0], texts[1], texts[2]);
+        if (texts[3][0] != 0)
+            printf("%20s-> %s\n", "", texts[3]);
+    }
+    return 0;
+}
+
 int cmd_doctor(cli_t *cli)
 {
-    static const cli_column_t columns[] = {
-        {"CHECK", "check", false, NULL},
-        {"STATE", "state", false, NULL},
-        {"FOUND", "text", false, NULL},
-        {"REMEDY", "remedy", false, NULL},
-    };
     doctor_t doctor = {0};
     vd_paths_t paths;
     char error[VD_TEXT_BYTES_MAX];
@@ -138,8 +152,7 @@ int cmd_doctor(cli_t *cli)
     vd_buffer_init(&rows, VD_FRAME_BYTES_MAX);
     vd_write_array(&rows, doctor.count);
     vd_write_raw(&rows, vd_buffer_view(&doctor.rows));
-    int code =
-        cli_print_rows(cli, vd_buffer_view(&rows), columns, sizeof columns / sizeof *columns);
+    int code = print(cli, vd_buffer_view(&rows));
     vd_buffer_free(&doctor.rows);
     vd_buffer_free(&rows);
     return code != 0 ? code : doctor.bad > 0 ? 1 : 0;

@@ -60,6 +60,7 @@ static int find_session(cli_t *cli, int timeout_ms, char *out, size_t size)
     }
     vd_blob_t row;
     vd_session_record_t session;
+    cli_await_start(cli);
     vd_status_t status = vd_client_session(cli->client, NULL, timeout_ms, &row);
     if (status != VD_OK)
         return cli_fail_client(cli, status);

@@ -168,6 +168,8 @@ int cmd_follow(cli_t *cli)
     int code = read_options(cli, &options, &printer.left);
     if (code != 0 || !cli_actor_runs(cli, "ingestor", &code))
         return code;
+    if (options.session == NULL)
+        cli_await_start(cli);
     struct sigaction action = {.sa_handler = on_signal};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);

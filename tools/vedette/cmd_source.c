@@ -162,6 +162,9 @@ int cmd_source(cli_t *cli)
             figures_t figures = figures_of(&readings, source.name);
             write_row(&rows, &source, &figures);
         }
+        if (array.count == 0)
+            cli_say(cli, "no source is known; a broker that has just started is told them within "
+                         "seconds");
         code =
             cli_print_rows(cli, vd_buffer_view(&rows), columns, sizeof columns / sizeof *columns);
     }

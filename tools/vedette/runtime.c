@@ -120,6 +120,17 @@ bool cli_actor_runs(cli_t *cli, const char *name, int *exit_code)
     return false;
 }
 
+void cli_await_start(cli_t *cli)
+{
+    enum { LOOK_TIMEOUT_MS = 300, STARTS_IN_MS = 15000 };
+    int64_t deadline = cli_mono_ms() + STARTS_IN_MS;
+    vd_reply_t reply;
+    vd_value_t map;
+    while (cli_status(cli, LOOK_TIMEOUT_MS, &reply, &map) == VD_OK &&
+           vd_str_is(vd_value_get_str(&map, "state"), "starting") && cli_mono_ms() < deadline)
+        usleep(10000);
+}
+
 bool cli_sibling(const cli_t *cli, const char *name, char *out, size_t size)
 {
     char self[4096];

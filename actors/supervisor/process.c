@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/pidfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -65,22 +66,38 @@ static void log_path(const vd_processes_t *self, const char *name, char out[PATH
     (void)snprintf(out, PATH_MAX, "%s/%s.log", self->spec.logs, name);
 }
 
+static void trim_log(const vd_processes_t *self, const char *path)
+{
+    vd_status_t status = vd_logfile_trim(path, self->spec.log_bytes_max);
+    if (status != VD_OK)
+        vd_log(VD_WARN, "the log %s cannot be rotated and was cut: %s", path,
+               vd_status_text(status));
+}
+
+/* Does the supervisor's own output go to this file? */
+static bool is_own_output(const char *path)
+{
+    struct stat named, own;
+    return stat(path, &named) == 0 && fstat(STDERR_FILENO, &own) == 0 &&
+           named.st_ino == own.st_ino && named.st_dev == own.st_dev;
+}
+
 static int trim_logs(zloop_t *loop, int timer, void *arg)
 {
     (void)loop;
     (void)timer;
     vd_processes_t *self = arg;
+    char path[PATH_MAX];
     for (size_t i = 0; i < VD_SUPERVISOR_CHILDREN_MAX; i++) {
         process_t *process = &self->slots[i];
         if (process->life == 0)
             continue;
-        char path[PATH_MAX];
         log_path(self, process->name, path);
-        vd_status_t status = vd_logfile_trim(path, self->spec.log_bytes_max);
-        if (status != VD_OK)
-            vd_log(VD_WARN, "the log %s cannot be rotated and was cut: %s", path,
-                   vd_status_text(status));
+        trim_log(self, path);
     }
+    log_path(self, vd_actor_name(self->spec.actor), path);
+    if (is_own_output(path))
+        trim_log(self, path);
     return 0;
 }
 

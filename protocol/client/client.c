@@ -169,6 +169,11 @@ vd_status_t vd_client_probe(vd_client_t *self, const char *endpoint)
 
 vd_status_t vd_client_unreachable(vd_client_t *self)
 {
+    if (access(self->paths.run, X_OK) != 0 && errno == EACCES)
+        return vd_client_fail(self, VD_UNREACHABLE,
+                              "%s is not open to this user: use the one that runs the runtime, or "
+                              "another --dir",
+                              self->paths.run);
     return vd_client_fail(self, VD_UNREACHABLE, "no runtime in %s; start one: vedette up%s%s",
                           self->paths.run, self->dir_given ? " --dir " : "",
                           self->dir_given ? self->paths.dir : "");

@@ -167,6 +167,20 @@ def what_only_starts_is_waited_for():
             home.run("down")
 
 
+def the_log_of_the_supervisor_is_capped():
+    with Home(BIN) as home:
+        config = os.path.join(home.holder.name, "small.toml")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write("[supervisor]\nlog_bytes_max = 4096\n")
+        home.run("up", "--detach", "--wait", "-c", config)
+        log = os.path.join(home.dir, "logs", "supervisor.log")
+        while os.path.getsize(log) <= 4096 and not os.path.exists(log + ".1"):
+            home.run("kill", "services", "--wait")
+        wait_for("the rotation", lambda: os.path.exists(log + ".1") and os.path.getsize(log) <= 4096)
+        home.run("kill", "services", "--wait")
+        assert "supervisor" in home.run("logs", "supervisor", "-n", "1").out
+
+
 def json_is_json():
     with Home(BIN) as home:
         home.run("up", "--detach", "--wait")
@@ -184,6 +198,7 @@ def json_is_json():
 
 
 for case in (up_on_a_terminal, a_start_that_fails_is_told_in_a_line, lines_fit_the_terminal_and_pipes_get_all,
-             closed_descriptors_do_no_harm, what_cannot_answer_is_told_at_once, what_only_starts_is_waited_for, json_is_json):
+             closed_descriptors_do_no_harm, what_cannot_answer_is_told_at_once, what_only_starts_is_waited_for,
+             the_log_of_the_supervisor_is_capped, json_is_json):
     case()
     print(f"ok {case.__name__}", flush=True)

@@ -83,7 +83,7 @@ static void check_versions(doctor_t *doctor, cli_t *cli)
     vd_value_t map;
     vd_status_t status = cli_status(cli, 2000, &reply, &map);
     if (status == VD_UNREACHABLE) {
-        doctor_add(doctor, "runtime", "ok", "", "none is up here; start one: vedette up");
+        doctor_add(doctor, "runtime", "ok", "", "%s", vd_client_error(cli->client));
         return;
     }
     if (status == VD_USAGE) /* there is no directory to look in, which is a row of its own */

@@ -103,13 +103,19 @@ int cmd_status(cli_t *cli)
         return cli_fail_client(cli, status);
     if (cli->output != CLI_TABLE)
         return cli_print_value(cli, map.raw);
-    static const char *const texts[] = {"state", "session", "version", "data", "text"};
+    static const struct {
+        const char *label, *key;
+    } texts[] = {{"state", "state"},
+                 {"trouble", "text"},
+                 {"session", "session"},
+                 {"version", "version"},
+                 {"data", "data"}};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         char clean[VD_TEXT_BYTES_MAX + 1];
-        vd_str_t text = vd_value_get_str(&map, texts[i]);
+        vd_str_t text = vd_value_get_str(&map, texts[i].key);
         cli_clean(text, clean, sizeof clean);
         if (text.size > 0)
-            printf("%-8s  %s\n", texts[i], clean);
+            printf("%-8s  %s\n", texts[i].label, clean);
     }
     char since[32];
     cli_format_duration(cli_wall_ms() - (int64_t)vd_value_get_u64(&map, "started_ms", 0), since,

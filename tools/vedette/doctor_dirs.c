@@ -77,9 +77,10 @@ void doctor_check_run_dir(doctor_t *doctor, const vd_paths_t *paths)
 {
     struct stat info;
     if (lstat(paths->run, &info) != 0) {
-        doctor_add(doctor, "directory", errno == ENOENT ? "ok" : "bad", "",
-                   errno == ENOENT ? "%s: not there yet; the first up makes it"
-                                   : "%s: it cannot be read",
+        bool new = errno == ENOENT;
+        doctor_add(doctor, "directory", new ? "ok" : "bad",
+                   new ? "" : "use a directory of your own: --dir",
+                   new ? "%s: not there yet; the first up makes it" : "%s: it cannot be read",
                    paths->run);
         return;
     }
@@ -250,6 +251,8 @@ void doctor_check_processes(doctor_t *doctor, const vd_paths_t *paths)
     if (entries != NULL)
         closedir(entries);
     if (orphans == 0)
-        doctor_add(doctor, "processes", "ok", "", "%u of this runtime, none without a supervisor",
+        doctor_add(doctor, "processes", "ok", "",
+                   ours > 0 ? "%u of this runtime, none without a supervisor"
+                            : "none of this runtime",
                    ours);
 }

@@ -29,6 +29,14 @@ class Terminal:
             os.execve(os.path.join(BIN, "vedette"), ["vedette", *arguments], home.environment())
         os.set_blocking(self.fd, False)
         self.code = None
+        # Keys that are pressed before the command has the terminal reach nobody.
+        wait_for("the command", self.has_begun)
+
+    def has_begun(self):
+        try:
+            return os.readlink(f"/proc/{self.pid}/exe").endswith("/vedette")
+        except FileNotFoundError:  # and ended
+            return True
 
     def look(self):
         pid, state = os.waitpid(self.pid, os.WNOHANG) if self.code is None else (0, 0)

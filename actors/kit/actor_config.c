@@ -1,6 +1,7 @@
 /* actor_config.c: what every actor does with its configuration. */
 #include "kit/actor_config.h"
 
+#include "kit/endpoint.h"
 #include "kit/log.h"
 
 #include <assert.h>
@@ -25,6 +26,51 @@ static void print_buffer(FILE *stream, const vd_buffer_t *buffer)
         fwrite(buffer->data, 1, buffer->size, stream);
 }
 
+/* Checks one further endpoint, "ACTOR.PORT=ENDPOINT", as far as it can be told before it is
+ * bound. */
+static bool check_bind(const char *text, char *error, size_t error_size)
+{
+    const char *equals = strchr(text, '=');
+    const char *dot = strchr(text, '.');
+    if (equals == NULL || dot == NULL || dot == text || dot + 1 >= equals) {
+        snprintf(error, error_size,
+                 "\"%.200s\" names no port: it has to be \"ACTOR.PORT=ENDPOINT\"", text);
+        return false;
+    }
+    vd_str_t port = vd_bytes(dot + 1, (size_t)(equals - dot - 1));
+    if (vd_str_is(port, "control")) {
+        snprintf(error, error_size,
+                 "%.200s is refused: control stays in the runtime's directory until there are keys",
+                 text);
+        return false;
+    }
+    /* The directory of an ipc endpoint may come later. */
+    return strncmp(equals + 1, "ipc://", 6) == 0 ||
+           vd_endpoint_check(equals + 1, true, error, error_size) == VD_OK;
+}
+
+/* Checks what the rows of the common tables cannot say. */
+static vd_status_t check_common(const vd_config_t *config, const char *file)
+{
+    char error[512];
+    vd_level_t level;
+    vd_status_t status = VD_OK;
+    const char *name = file != NULL ? file : "the configuration";
+    const char *text = vd_config_str(config, "runtime", "log_level");
+    if (!vd_level_parse(text, &level)) {
+        fprintf(stderr,
+                "%s: runtime.log_level \"%.40s\" is not a level: use debug, info, warn or error\n",
+                name, text);
+        status = VD_CONFIG;
+    }
+    for (size_t at = 0; at < vd_config_list_count(config, "network", "bind"); at++)
+        if (!check_bind(vd_config_list_at(config, "network", "bind", at), error, sizeof error)) {
+            fprintf(stderr, "%s: network.bind: %s\n", name, error);
+            status = VD_CONFIG;
+        }
+    return status;
+}
+
 vd_status_t vd_actor_config_load(const vd_actor_spec_t *spec, const char *file,
                                  vd_config_t **config)
 {
@@ -37,6 +83,8 @@ vd_status_t vd_actor_config_load(const vd_actor_spec_t *spec, const char *file,
     vd_status_t status = vd_config_load(file, tables, count, config, &errors);
     print_buffer(stderr, &errors);
     vd_buffer_free(&errors);
+    if (status == VD_OK && (status = check_common(*config, file)) != VD_OK)
+        vd_config_destroy(config);
     free((void *)tables);
     return status;
 }
@@ -66,13 +114,10 @@ vd_status_t vd_actor_config_bind(const vd_config_t *config, const char *name, vd
         char error[512] = "";
         const char *from = text + name_size + 1;
         vd_status_t status = VD_CONFIG;
-        if (!vd_str_copy(port, sizeof port, vd_bytes(from, (size_t)(equals - from))))
+        if (!check_bind(text, error, sizeof error))
+            status = VD_CONFIG;
+        else if (!vd_str_copy(port, sizeof port, vd_bytes(from, (size_t)(equals - from))))
             snprintf(error, sizeof error, "network.bind: %.200s names no port", text);
-        else if (strcmp(port, "control") == 0)
-            snprintf(error, sizeof error,
-                     "network.bind: %.200s is refused: control stays in the runtime's directory "
-                     "until there are keys",
-                     text);
         else
             status = vd_shell_bind_also(shell, port, equals + 1, error, sizeof error);
         if (status != VD_OK) {

@@ -46,7 +46,8 @@ typedef struct vd_config_table {
 typedef struct vd_config vd_config_t;
 
 /* Reads `file` (NULL: defaults alone) and checks the given tables. Errors are written to `errors`
- * as lines "file:line: text". VD_OK, VD_CONFIG, VD_NOT_FOUND or VD_IO. */
+ * as lines "file:line: text". VD_OK, VD_NOT_FOUND, or VD_CONFIG, also for what
+ * cannot be read. */
 vd_status_t vd_config_load(const char *file, const vd_config_table_t *tables, size_t count,
                            vd_config_t **self, vd_buffer_t *errors);
 /* The same from text; `name` stands for the file in errors. */

@@ -141,8 +141,12 @@ static void answer_status(const vd_supervisor_t *self, const vd_input_t *input,
     char text[VD_TEXT_BYTES_MAX] = "";
     if (bad)
         (void)snprintf(text, sizeof text, "%s %s%s%s%s", bad->name,
-                       bad->state == VD_CHILD_BACKOFF ? "waits to be started again" : "is ",
-                       bad->state == VD_CHILD_BACKOFF ? "" : vd_child_state_name(bad->state),
+                       bad->state == VD_CHILD_BACKOFF  ? "waits to be started again"
+                       : bad->state == VD_CHILD_FAILED ? "has failed"
+                                                       : "is ",
+                       bad->state == VD_CHILD_BACKOFF || bad->state == VD_CHILD_FAILED
+                           ? ""
+                           : vd_child_state_name(bad->state),
                        bad->reason[0] ? ": " : "", bad->reason);
     else if (self->session.text[0] != '\0')
         (void)snprintf(text, sizeof text, "%.*s", (int)sizeof text - 1, self->session.text);

@@ -1,5 +1,7 @@
 #include "logfile.h"
 
+#include "wire/run.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -64,6 +66,17 @@ vd_status_t vd_logfile_trim(const char *path, int64_t bytes_max)
     return copied && cut ? VD_OK : vd_status_of_errno(number);
 }
 
+/* A line of a log in text is "TIME LEVEL NAME: text"; what has no time stamp is said as it is. */
+static const char *what_is_said(const char *line)
+{
+    enum { STAMP = VD_TS_SIZE - 1 };
+    int64_t ignored;
+    if (strlen(line) < STAMP || !vd_ts_parse(vd_bytes(line, STAMP), &ignored))
+        return line;
+    const char *colon = strstr(line + STAMP, ": ");
+    return colon ? colon + 2 : line;
+}
+
 void vd_logfile_last_line(const char *path, int64_t from, char *out, size_t size)
 {
     assert(path && out && size > 0);
@@ -81,7 +94,7 @@ void vd_logfile_last_line(const char *path, int64_t from, char *out, size_t size
             got--;
         tail[got > 0 ? got : 0] = '\0';
         char *line = strrchr(tail, '\n');
-        (void)snprintf(out, size, "%.*s", (int)size - 1, line ? line + 1 : tail);
+        (void)snprintf(out, size, "%.*s", (int)size - 1, what_is_said(line ? line + 1 : tail));
     }
     (void)close(fd);
 }

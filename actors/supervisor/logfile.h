@@ -20,7 +20,8 @@
 int vd_logfile_open(const char *path, int64_t bytes_max, int64_t *size);
 /* Rotates while a child writes. VD_OK also when there is nothing to do. */
 vd_status_t vd_logfile_trim(const char *path, int64_t bytes_max);
-/* Copies the last line that was written after `from` into `out`; empty when there is none. */
+/* Copies what the last line that was written after `from` says, without time stamp, level and
+ * name, into `out`; empty when there is none. */
 void vd_logfile_last_line(const char *path, int64_t from, char *out, size_t size);
 
 #endif

@@ -197,6 +197,16 @@ def configuration_is_checked():
         assert f"{path}:2:" in error, error
         check("[pollers\n", 2)
         home.run("config", "check", path + ".none", code=4)
+        # What only one actor, or no row, can tell is told before anything starts.
+        for content, word in (("[observers.host]\ninterval = \"0s\"\n", "observers.host.interval"),
+                              ("[network]\nbind = [\"host.requests=tcp://0.0.0.0:7000\"]\n", "refused"),
+                              ("[network]\nbind = [\"broker.control=tcp://127.0.0.1:7000\"]\n", "control stays"),
+                              ("[network]\nbind = [\"nonsense\"]\n", "ACTOR.PORT=ENDPOINT"),
+                              ("[runtime]\nlog_level = \"loud\"\n", "not a level")):
+            error = check(content, 2)
+            assert path in error and word in error and len(error.splitlines()) == 1, error
+            for detach in ([], ["--detach"]):
+                assert home.run("up", "-c", path, *detach, code=2).err == error, (error, detach)
         check("[pollers]\nmax_procesess = 3\n", 2)
         assert "max_processes" in home.run("up", "-c", path, code=2).err
         home.run("up", "--detach", "-c", path, code=2)

@@ -223,7 +223,8 @@ static void reads_files(void **state)
         VD_NOT_FOUND);
     vd_buffer_add(&self->errors, "", 1);
     assert_non_null(strstr((const char *)self->errors.data, "/nonexistent/v.toml: cannot read"));
-    assert_int_equal(vd_config_load("/tmp", tables, TABLES, &self->config, &self->errors), VD_IO);
+    assert_int_equal(vd_config_load("/tmp", tables, TABLES, &self->config, &self->errors),
+                     VD_CONFIG);
     char path[] = "/tmp/vd-config-XXXXXX";
     int fd = mkstemp(path);
     assert_true(fd >= 0);

@@ -507,7 +507,7 @@ static void binds_to_loopback_where_the_configuration_says_so(void **state)
     char path[128], text[256], endpoint[64];
     snprintf(endpoint, sizeof endpoint, "tcp://127.0.0.1:%d", free_port());
     snprintf(text, sizeof text,
-             "[network]\nbind = [\"other.requests=tcp://1.2.3.4:5\", "
+             "[network]\nbind = [\"other.requests=tcp://127.0.0.1:5\", "
              "\"test.requests=%s\"]\n",
              endpoint);
     write_config(self, path, text);

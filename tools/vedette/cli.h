@@ -188,6 +188,8 @@ int cmd_session(cli_t *cli);
 int cmd_config(cli_t *cli);
 int cmd_version(cli_t *cli);
 
+/* Lets every executable check the file. 0, or the exit code with the errors told. */
+int cli_check_config(cli_t *cli, const char *file);
 /* Waits until the runtime is ready, or until it is gone; a pid above 0 is a child of ours whose
  * end ends the wait
  * (*exit_code is then its). VD_OK, VD_TIMED_OUT, VD_UNREACHABLE, VD_FAILED. */

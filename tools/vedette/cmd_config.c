@@ -227,7 +227,7 @@ static int read_file(cli_t *cli, const char *file, vd_buffer_t *text)
     return 0;
 }
 
-static int check(cli_t *cli, const char *file)
+int cli_check_config(cli_t *cli, const char *file)
 {
     static cli_executables_t executables;
     static tables_t tables;
@@ -247,8 +247,6 @@ static int check(cli_t *cli, const char *file)
     fwrite(errors.data, 1, errors.size, stderr);
     if (code == 0 && (bad || errors.size > 0))
         code = vd_status_exit_code(VD_CONFIG);
-    else if (code == 0)
-        cli_say(cli, "%s: no errors", file);
     vd_buffer_free(&text);
     vd_buffer_free(&errors);
     return code;
@@ -257,9 +255,14 @@ static int check(cli_t *cli, const char *file)
 int cmd_config(cli_t *cli)
 {
     const char *verb = cli->arguments[0];
+    int code = 0;
     if (strcmp(verb, "init") == 0 && cli->argument_count == 1)
         return init(cli);
     if (strcmp(verb, "check") == 0 && cli->argument_count == 2)
-        return check(cli, cli->arguments[1]);
-    return cli_fail(cli, VD_USAGE, "usage: vedette config check FILE, or: vedette config init");
+        code = cli_check_config(cli, cli->arguments[1]);
+    else
+        return cli_fail(cli, VD_USAGE, "usage: vedette config check FILE, or: vedette config init");
+    if (code == 0)
+        cli_say(cli, "%s: no errors", cli->arguments[1]);
+    return code;
 }

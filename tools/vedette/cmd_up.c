@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { READY_MS = 30000 };
@@ -47,6 +48,10 @@ static int up_detached(cli_t *cli, up_supervisor_t *supervisor, int64_t for_ms, 
         cli_say(cli, "up in %s (pid %d)", vd_client_run_dir(cli->client), (int)pid);
         return 0;
     }
+    if (status == VD_FAILED && waitpid(pid, NULL, WNOHANG) == 0) {
+        cli_say(cli, "the others go on; end them with: vedette down");
+        return code;
+    }
     if (status == VD_FAILED)
         return up_tell_end(cli, supervisor, from, code);
     return cli_fail(cli, VD_TIMED_OUT,
@@ -84,6 +89,9 @@ int cmd_up(cli_t *cli)
         if (realpath(cli_value(cli, "config", ""), config) == NULL)
             return cli_fail(cli, errno == ENOENT ? VD_NOT_FOUND : VD_CONFIG, "%s: %s",
                             cli_value(cli, "config", ""), strerror(errno));
+        int code = cli_check_config(cli, config);
+        if (code != 0)
+            return code;
         supervisor.argv[count++] = "--config";
         supervisor.argv[count++] = config;
     }

@@ -255,13 +255,18 @@ def test_pause_and_resume(run):
     run.control("pause", "poller-1")
     wait_for("it is stopped by the signal", lambda: open(f"/proc/{pid}/stat").read().split()[2] == "T")
     assert run.child("poller-1")["state"] == "paused"
-    try:
-        run.control("pause", "poller-1")
-        assert False, "pausing twice is refused"
-    except vedette.Error as error:
-        assert error.status == "not_ready", error
+    run.control("pause", "poller-1")  # what is so already is done
+    assert run.child("poller-1")["state"] == "paused"
+    run.control("resume", "poller-1")
     run.control("resume", "poller-1")
     wait_for("it runs", lambda: open(f"/proc/{pid}/stat").read().split()[2] != "T")
+    run.control("stop", "static")
+    wait_for("the other is stopped", lambda: run.child("static")["state"] == "stopped")
+    try:
+        run.control("pause", "static")
+        assert False, "what is stopped cannot be paused"
+    except vedette.Error as error:
+        assert error.status == "not_ready", error
     # A paused one obeys a stop.
     run.control("pause", "poller-1")
     run.control("stop", "poller-1")

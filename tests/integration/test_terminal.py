@@ -93,9 +93,9 @@ def a_start_that_fails_is_told_in_a_line():
         up = Terminal(home, "up", "-c", config, columns=400)
         assert up.end() == 2
         lines = up.text.decode().splitlines()
-        assert len(lines) == 1 and lines[0].startswith("vedette: ") and "max_processes" in lines[0], lines
+        assert len(lines) == 1 and lines[0].startswith(config + ":2: ") and "max_processes" in lines[0], lines
         up = Terminal(home, "up", "-c", home.holder.name, columns=400)
-        assert up.end() == 2 and b"Is a directory" in up.text, up.text
+        assert up.end() == 2 and b"cannot be read" in up.text, up.text
         file = os.path.join(home.holder.name, "file")
         with open(file, "w", encoding="utf-8"):
             pass

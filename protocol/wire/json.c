@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
+#include <msgpack/unpack.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -124,91 +125,118 @@ static void add_float(vd_buffer_t *out, double number)
     add_text(out, text);
 }
 
-static void add_key(vd_buffer_t *out, const vd_value_t *key)
+static void add_object(vd_buffer_t *out, const msgpack_object *object);
+
+static void add_key(vd_buffer_t *out, const msgpack_object *key)
 {
-    if (key->kind == VD_KIND_STR) {
-        add_string(out, key->bytes);
+    if (key->type == MSGPACK_OBJECT_STR) {
+        add_string(out, vd_bytes(key->via.str.ptr, key->via.str.size));
         return;
     }
-    size_t before = out->size;
-    vd_value_json(out, key->raw);
-    if (out->full)
-        return;
-    /* Quote what was written: as a copy, because the text moves. */
-    size_t size = out->size - before;
-    char *copy = malloc(size + 1);
-    if (copy == NULL)
-        return;
-    memcpy(copy, out->data + before, size);
-    vd_buffer_cut(out, before);
-    add_string(out, vd_bytes(copy, size));
-    free(copy);
+    /* Written apart, then quoted. */
+    vd_buffer_t text;
+    vd_buffer_init(&text, out->cap);
+    add_object(&text, key);
+    add_string(out, vd_buffer_view(&text));
+    out->full = out->full || text.full;
+    vd_buffer_free(&text);
 }
 
-static void add_container(vd_buffer_t *out, const vd_value_t *value)
+static void add_map(vd_buffer_t *out, const msgpack_object_map *map)
 {
-    bool is_map = value->kind == VD_KIND_MAP;
-    vd_bytes_t rest = value->bytes;
-    add_text(out, is_map ? "{" : "[");
-    for (uint32_t i = 0; i < value->count; i++) {
-        vd_value_t item;
-        if (i > 0)
-            add_text(out, ",");
-        if (!vd_value_next(&rest, &item))
-            break;
-        if (is_map) {
-            add_key(out, &item);
-            add_text(out, ":");
-            if (!vd_value_next(&rest, &item))
-                break;
-        }
-        vd_value_json(out, item.raw);
+    add_text(out, "{");
+    for (uint32_t i = 0; i < map->size; i++) {
+        add_text(out, i > 0 ? "," : "");
+        add_key(out, &map->ptr[i].key);
+        add_text(out, ":");
+        add_object(out, &map->ptr[i].val);
     }
-    add_text(out, is_map ? "}" : "]");
+    add_text(out, "}");
 }
 
-void vd_value_json(vd_buffer_t *out, vd_bytes_t bytes)
+static void add_array(vd_buffer_t *out, const msgpack_object_array *array)
 {
-    vd_value_t value;
-    char text[64];
-    if (!vd_value_next(&bytes, &value)) {
+    add_text(out, "[");
+    for (uint32_t i = 0; i < array->size; i++) {
+        add_text(out, i > 0 ? "," : "");
+        add_object(out, &array->ptr[i]);
+    }
+    add_text(out, "]");
+}
+
+static void add_ext(vd_buffer_t *out, const msgpack_object_ext *ext)
+{
+    char text[32];
+    snprintf(text, sizeof text, "{\"ext\":%d,\"base64\":", ext->type);
+    add_text(out, text);
+    add_base64(out, vd_bytes(ext->ptr, ext->size));
+    add_text(out, "}");
+}
+
+static void add_integer(vd_buffer_t *out, const msgpack_object *object)
+{
+    char text[32];
+    if (object->type == MSGPACK_OBJECT_POSITIVE_INTEGER)
+        snprintf(text, sizeof text, "%" PRIu64, object->via.u64);
+    else
+        snprintf(text, sizeof text, "%" PRId64, object->via.i64);
+    add_text(out, text);
+}
+
+static void add_object(vd_buffer_t *out, const msgpack_object *object)
+{
+    switch (object->type) {
+    case MSGPACK_OBJECT_NIL:
+        add_text(out, "null");
+        break;
+    case MSGPACK_OBJECT_BOOLEAN:
+        add_text(out, object->via.boolean ? "true" : "false");
+        break;
+    case MSGPACK_OBJECT_POSITIVE_INTEGER:
+    case MSGPACK_OBJECT_NEGATIVE_INTEGER:
+        add_integer(out, object);
+        break;
+    case MSGPACK_OBJECT_FLOAT32:
+    case MSGPACK_OBJECT_FLOAT64:
+        add_float(out, object->via.f64);
+        break;
+    case MSGPACK_OBJECT_STR:
+        add_string(out, vd_bytes(object->via.str.ptr, object->via.str.size));
+        break;
+    case MSGPACK_OBJECT_BIN:
+        add_base64(out, vd_bytes(object->via.bin.ptr, object->via.bin.size));
+        break;
+    case MSGPACK_OBJECT_EXT:
+        add_ext(out, &object->via.ext);
+        break;
+    case MSGPACK_OBJECT_ARRAY:
+        add_array(out, &object->via.array);
+        break;
+    case MSGPACK_OBJECT_MAP:
+        add_map(out, &object->via.map);
+        break;
+    }
+}
+
+/* Scanned before it is unpacked: msgpack-c believes the sizes that it reads. */
+void vd_value_json(vd_buffer_t *out, vd_bytes_t value)
+{
+    size_t size = 0, unpacked_size = 0;
+    if (vd_scan(value, VD_DEPTH_MAX, &size) != VD_OK) {
         add_text(out, "null");
         return;
     }
-    switch (value.kind) {
-    case VD_KIND_NIL:
-        add_text(out, "null");
-        break;
-    case VD_KIND_BOOL:
-        add_text(out, value.boolean ? "true" : "false");
-        break;
-    case VD_KIND_U64:
-        snprintf(text, sizeof text, "%" PRIu64, value.u64);
-        add_text(out, text);
-        break;
-    case VD_KIND_I64:
-        snprintf(text, sizeof text, "%" PRId64, value.i64);
-        add_text(out, text);
-        break;
-    case VD_KIND_F64:
-        add_float(out, value.f64);
-        break;
-    case VD_KIND_STR:
-        add_string(out, value.bytes);
-        break;
-    case VD_KIND_BIN:
-        add_base64(out, value.bytes);
-        break;
-    case VD_KIND_EXT:
-        snprintf(text, sizeof text, "{\"ext\":%d,\"base64\":", (int8_t)value.bytes.data[0]);
-        add_text(out, text);
-        add_base64(out, vd_bytes(value.bytes.data + 1, value.bytes.size - 1));
-        add_text(out, "}");
-        break;
-    default:
-        add_container(out, &value);
-        break;
+    msgpack_unpacked unpacked;
+    msgpack_unpacked_init(&unpacked);
+    msgpack_unpack_return done =
+        msgpack_unpack_next(&unpacked, (const char *)value.data, size, &unpacked_size);
+    if (done == MSGPACK_UNPACK_SUCCESS) {
+        assert(unpacked_size == size);
+        add_object(out, &unpacked.data);
+    } else {
+        out->full = true; /* no memory for the tree */
     }
+    msgpack_unpacked_destroy(&unpacked);
 }
 
 static bool is_shown_first(vd_str_t key)
@@ -238,7 +266,7 @@ void vd_event_json(vd_buffer_t *out, const vd_event_t *event)
             if (is_shown_first(vd_value_str(&key)))
                 continue;
             add_text(out, ",");
-            add_key(out, &key);
+            add_string(out, vd_value_str(&key));
             add_text(out, ":");
             vd_value_json(out, value.raw);
         }

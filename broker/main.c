@@ -4,6 +4,13 @@
 
 #include <unistd.h>
 
+static void tell_metrics(const void *state, vd_metric_list_t *list)
+{
+    vd_metric(list, "actors", vd_membership_actors(state));
+    vd_metric(list, "sources", vd_membership_sources(state));
+    vd_metric(list, "complete", vd_membership_complete(state));
+}
+
 static int run(vd_actor_t *actor, vd_membership_t *membership)
 {
     static const vd_port_t ports[] = {
@@ -14,7 +21,8 @@ static int run(vd_actor_t *actor, vd_membership_t *membership)
                            .step = vd_membership_step,
                            .state = membership,
                            .ports = ports,
-                           .port_count = 2};
+                           .port_count = 2,
+                           .metrics = tell_metrics};
     if (vd_actor_add_core(actor, &core) < 0)
         return vd_status_exit_code(VD_FAILED);
     return vd_actor_run(actor);

@@ -128,6 +128,20 @@ static int on_outcome(zloop_t *loop, zmq_pollitem_t *item, void *arg)
 
 /* ---- the process ---- */
 
+static void tell_metrics(const void *state, vd_metric_list_t *list)
+{
+    const vd_sequencer_stats_t *stats = vd_sequencer_stats(state);
+    vd_metric(list, "emit_frames", stats->frames);
+    vd_metric(list, "events", stats->events);
+    vd_metric(list, "commits", stats->commits);
+    vd_metric(list, "events_rejected", stats->rejected);
+    vd_metric(list, "frames_refused", stats->refused);
+    vd_metric(list, "not_now", stats->not_now);
+    vd_metric(list, "append_failures", stats->failures);
+    vd_metric(list, "head", vd_sequencer_head(state));
+    vd_metric(list, "store_trouble", vd_sequencer_in_trouble(state));
+}
+
 static bool add_cores(ingestor_t *self)
 {
     static const vd_port_t emit[] = {{VD_SEQ_PORT_EMIT, VD_PORT_ROUTER, "emit"}};
@@ -138,7 +152,8 @@ static bool add_cores(ingestor_t *self)
                                 .ports = emit,
                                 .port_count = 1,
                                 .perform = perform,
-                                .perform_arg = self};
+                                .perform_arg = self,
+                                .metrics = tell_metrics};
     vd_core_spec_t publication = {.name = "publication",
                                   .step = vd_publication_step,
                                   .state = &self->publication,

@@ -47,6 +47,11 @@ static int on_grown(zloop_t *loop, zmq_pollitem_t *item, void *arg)
     return 0;
 }
 
+static void tell_metrics(const void *state, vd_metric_list_t *list)
+{
+    vd_metric(list, "subscribers", vd_reading_subscribers(state));
+}
+
 static vd_status_t make(vd_reader_t *self, vd_actor_t *actor, vd_store_t *store)
 {
     static const vd_port_t ports[] = {{VD_READING_PORT, VD_PORT_ROUTER, "read"}};
@@ -71,7 +76,8 @@ static vd_status_t make(vd_reader_t *self, vd_actor_t *actor, vd_store_t *store)
                            .step = vd_reading_step,
                            .state = self->reading,
                            .ports = ports,
-                           .port_count = 1};
+                           .port_count = 1,
+                           .metrics = tell_metrics};
     vd_status_t status = VD_OK;
     self->handle = vd_shell_add(self->shell, &core, &status);
     return self->handle < 0 ? status : vd_actor_add_shell(actor, self->shell);

@@ -49,6 +49,11 @@ void vd_reading_destroy(vd_reading_t **self)
     *self = NULL;
 }
 
+uint32_t vd_reading_subscribers(const vd_reading_t *self)
+{
+    return vd_publisher_subscribers(self->publisher);
+}
+
 /* ---- sessions ---- */
 
 static const char *state_name(vd_session_state_t state)

@@ -17,6 +17,8 @@ typedef struct vd_reading vd_reading_t;
 /* NULL without memory. The store stays the caller's. */
 vd_reading_t *vd_reading_new(vd_store_t *store);
 void vd_reading_destroy(vd_reading_t **self);
+/* Readers that have a stream now. */
+uint32_t vd_reading_subscribers(const vd_reading_t *self);
 /* The step function (vd_step_fn); `state` is a vd_reading_t. */
 void vd_reading_step(void *state, vd_now_t now, const vd_input_t *input, vd_effects_t *effects);
 

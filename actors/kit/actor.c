@@ -506,7 +506,9 @@ int vd_actor_run(vd_actor_t *self)
         vd_actor_ready(self);
     zloop_start(self->loop);
     char counts[512];
-    vd_metrics_print(vd_shell_metrics(self->shell), counts, sizeof counts);
+    vd_metrics_t metrics;
+    vd_shell_metrics(self->shell, &metrics);
+    vd_metrics_print(&metrics, counts, sizeof counts);
     int code = exit_code_of(self);
     vd_log(VD_INFO, "ended, exit code %d: %s", code, counts);
     return code;

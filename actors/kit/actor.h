@@ -10,9 +10,9 @@
  *    actor: VEDETTE_NOTIFY_FD (a pipe: "ready\n" once, then "alive\n" each second of progress of
  *    the loop), VEDETTE_LOCK_FD (the runtime's lock, kept open, nothing done with it),
  *    VEDETTE_FIRST (nothing of the runtime ran before it). Children of an actor inherit none.
- * 4. On every ROUTER port the shell itself answers PING, counts and answers garbage with ERROR
- *    where there is someone to answer, and answers unknown messages with ERROR unsupported. Garbage
- *    never reaches a core.
+ * 4. On every ROUTER port the shell itself answers PING and GET of the feed "metrics" (metrics.h),
+ *    counts and answers garbage with ERROR where there is someone to answer, and answers unknown
+ *    messages with ERROR unsupported. Garbage never reaches a core.
  * 5. SIGTERM and SIGINT become VD_INPUT_STOP for every core; the actor ends when each has answered
  *    with EXIT, or after 5 s. A core's own EXIT stops the others likewise. The end of the reader of
  *    the notify pipe is a STOP too.
@@ -27,6 +27,7 @@
 
 #include "core/core.h"
 #include "kit/config.h"
+#include "kit/metrics.h"
 #include "wire/paths.h"
 
 #include <czmq.h>
@@ -52,6 +53,10 @@ struct vd_shell;
  * the core's step at once. */
 typedef void vd_perform_fn(void *arg, vd_actor_t *actor, const vd_effect_t *effect);
 
+/* Tells what a core counts, with vd_metric (kit/metrics.h), from the core's state. Called between
+ * steps, by the thread that runs them. */
+typedef void vd_metrics_fn(const void *state, vd_metric_list_t *list);
+
 typedef struct vd_core_spec {
     const char *name;
     vd_step_fn *step;
@@ -60,6 +65,7 @@ typedef struct vd_core_spec {
     size_t port_count;
     vd_perform_fn *perform; /* may be NULL when the core has no DO */
     void *perform_arg;
+    vd_metrics_fn *metrics; /* may be NULL */
 } vd_core_spec_t;
 
 typedef struct vd_actor_spec {

@@ -36,7 +36,7 @@ static void send_message(vd_shell_t *self, vd_shell_core_t *core, const vd_effec
     vd_link_t *link = vd_links_find(&core->links, effect->port, &effect->peer);
     if (link == NULL) {
         /* A connection that the core has not made, or that could not be made. */
-        self->metrics.drops++;
+        vd_count(&self->metrics.drops);
         return;
     }
     vd_bytes_t first = {0};
@@ -49,9 +49,9 @@ static void send_message(vd_shell_t *self, vd_shell_core_t *core, const vd_effec
         link->handle, has_first ? &first : NULL, vd_effect_header(self->effects, effect),
         vd_effect_body(self->effects, effect), vd_effect_payload(self->effects, effect));
     if (sent)
-        self->metrics.frames_out++;
+        vd_count(&self->metrics.frames_out);
     else
-        self->metrics.drops++;
+        vd_count(&self->metrics.drops);
 }
 
 static void change_connection(vd_shell_t *self, vd_shell_core_t *core, const vd_effect_t *effect)
@@ -167,11 +167,11 @@ void vd_shell_step(vd_shell_t *self, int handle, vd_now_t now, const vd_input_t 
     if (core->exited)
         return;
     self->stepping = true;
-    self->metrics.steps++;
+    vd_count(&self->metrics.steps);
     vd_effects_clear(self->effects);
     core->spec.step(core->spec.state, now, input, self->effects);
     if (self->effects->overflow) {
-        self->metrics.overflows++;
+        vd_count(&self->metrics.overflows);
         vd_log(VD_ERROR, "%s: effects of a step were lost: a message over a limit, or too many",
                core->spec.name);
     }
@@ -195,6 +195,7 @@ vd_shell_t *vd_shell_new(const vd_shell_spec_t *spec)
         return NULL;
     self->spec = *spec;
     self->timer_fd = -1;
+    self->begun_us = vd_shell_now().mono_us;
     self->effects = vd_effects_new();
     if (self->effects == NULL || !vd_shell_timers_begin(self))
         vd_shell_destroy(&self);
@@ -309,15 +310,22 @@ bool vd_shell_core_exited(const vd_shell_t *self, int handle, vd_status_t *statu
     return self->cores[handle]->exited;
 }
 
-const vd_metrics_t *vd_shell_metrics(const vd_shell_t *self)
+void vd_shell_metrics(const vd_shell_t *self, vd_metrics_t *sum)
 {
-    return &self->metrics;
+    *sum = (vd_metrics_t){0};
+    vd_metrics_add(sum, &self->metrics);
+    if (self->joined != NULL)
+        vd_metrics_add(sum, &self->joined->metrics);
+    if (self->joined_by != NULL)
+        vd_metrics_add(sum, &self->joined_by->metrics);
 }
 
 void vd_shell_join(vd_shell_t *self, vd_shell_t *other)
 {
     assert(self != other && self->joined == NULL && other->joined == NULL);
     self->joined = other;
+    other->joined_by = self;
+    other->begun_us = self->begun_us;
 }
 
 static uint32_t count_bound(const vd_shell_t *self)

@@ -43,7 +43,7 @@ vd_status_t vd_shell_bind_also(vd_shell_t *self, const char *name, const char *e
                                char *error, size_t error_size);
 /* Joins a shell of the same actor that another thread is going to run: from now on its bound ports
  * are among this one's for vd_shell_bind_also and vd_shell_endpoints. It must outlive this one's
- * use of them. */
+ * use of them. The counters of both are told by each. */
 void vd_shell_join(vd_shell_t *self, vd_shell_t *other);
 /* What PONG tells of this process from now on: what it cannot do at the moment; empty: all is well. */
 void vd_shell_set_trouble(vd_shell_t *self, const char *text);
@@ -55,7 +55,8 @@ void vd_shell_wake(vd_shell_t *self);
 int vd_shell_core_count(const vd_shell_t *self);
 const char *vd_shell_core_name(const vd_shell_t *self, int handle);
 bool vd_shell_core_exited(const vd_shell_t *self, int handle, vd_status_t *status);
-const vd_metrics_t *vd_shell_metrics(const vd_shell_t *self);
+/* The counters of this shell and of the one that it has joined or that has joined it. */
+void vd_shell_metrics(const vd_shell_t *self, vd_metrics_t *sum);
 /* Appends an array of endpoint records for all bound ports. Returns how many there are. */
 uint32_t vd_shell_endpoints(const vd_shell_t *self, vd_buffer_t *out);
 

@@ -21,11 +21,11 @@ static void answer(vd_shell_t *self, const vd_link_t *link, const vd_peer_t *pee
     if (vd_message_encode(message, &out, &header_size) == VD_OK)
         sent = vd_frames_send(link->handle, &first, vd_bytes(out.data, header_size),
                               vd_bytes(out.data + header_size, out.size - header_size),
-                              vd_bytes(NULL, 0));
+                              message->payload);
     if (sent)
-        self->metrics.frames_out++;
+        vd_count(&self->metrics.frames_out);
     else
-        self->metrics.drops++;
+        vd_count(&self->metrics.drops);
     vd_buffer_free(&out);
 }
 
@@ -37,9 +37,43 @@ static void answer_pong(vd_shell_t *self, const vd_link_t *link, const vd_peer_t
     pong.pong.inc = self->spec.inc;
     pong.pong.pid = (uint64_t)getpid();
     pong.pong.version = vd_str(VD_VERSION);
-    pong.pong.garbage = self->metrics.garbage;
+    vd_metrics_t metrics;
+    vd_shell_metrics(self, &metrics);
+    pong.pong.garbage = metrics.garbage;
     pong.pong.trouble = vd_str(self->trouble);
     answer(self, link, peer, &pong);
+}
+
+/* Answers GET of the feed "metrics": everything that this thread may look at. */
+static void answer_metrics(vd_shell_t *self, const vd_link_t *link, const vd_peer_t *peer,
+                           uint64_t correlation)
+{
+    vd_buffer_t pairs, map;
+    vd_metrics_t metrics;
+    vd_buffer_init(&pairs, VD_BODY_BYTES_MAX);
+    vd_buffer_init(&map, VD_BODY_BYTES_MAX);
+    vd_metric_list_t list = {.pairs = &pairs};
+    vd_metric(&list, "uptime_ms", (uint64_t)(vd_shell_now().mono_us - self->begun_us) / 1000);
+    vd_metrics_list_process(&list);
+    vd_shell_metrics(self, &metrics);
+    vd_metrics_list(&metrics, &list);
+    for (int at = 0; at < self->core_count; at++)
+        if (self->cores[at]->spec.metrics != NULL)
+            self->cores[at]->spec.metrics(self->cores[at]->spec.state, &list);
+    vd_write_map(&map, list.count);
+    vd_write_raw(&map, vd_buffer_view(&pairs));
+    if (pairs.full || map.full) {
+        vd_count(&self->metrics.drops); /* without memory */
+    } else {
+        vd_message_t snapshot = {
+            .id = VD_MESSAGE_SNAPSHOT, .correlation = correlation, .payload = vd_buffer_view(&map)};
+        snapshot.snapshot.feed = vd_str(VD_METRICS_FEED);
+        snapshot.snapshot.inc = self->spec.inc;
+        snapshot.snapshot.complete = true;
+        answer(self, link, peer, &snapshot);
+    }
+    vd_buffer_free(&pairs);
+    vd_buffer_free(&map);
 }
 
 /* Counts a message that was not understood and, on a ROUTER, says so. Answers are never answered.
@@ -47,7 +81,7 @@ static void answer_pong(vd_shell_t *self, const vd_link_t *link, const vd_peer_t
 static void refuse(vd_shell_t *self, const vd_link_t *link, const vd_peer_t *peer,
                    vd_status_t status, const vd_message_t *message)
 {
-    self->metrics.garbage++;
+    vd_count(&self->metrics.garbage);
     if (link->port.kind != VD_PORT_ROUTER)
         return;
     char text[256];
@@ -69,7 +103,7 @@ static void refuse(vd_shell_t *self, const vd_link_t *link, const vd_peer_t *pee
 static void take_message(vd_shell_t *self, vd_shell_core_t *core, vd_link_t *link, vd_now_t now,
                          vd_frames_t *frames)
 {
-    self->metrics.frames_in++;
+    vd_count(&self->metrics.frames_in);
     bool router = link->port.kind == VD_PORT_ROUTER;
     bool named = router || link->port.kind == VD_PORT_SUB;
     vd_bytes_t first = named ? vd_frames_part(frames, 0) : vd_bytes(NULL, 0);
@@ -77,7 +111,7 @@ static void take_message(vd_shell_t *self, vd_shell_core_t *core, vd_link_t *lin
     vd_input_t input = {.kind = VD_INPUT_MESSAGE, .port = link->port.port, .peer = link->peer};
     vd_message_t message = {.id = 0};
     if (router && first.size > VD_PEER_BYTES_MAX) {
-        self->metrics.garbage++; /* an identity over the limit cannot be answered */
+        vd_count(&self->metrics.garbage); /* an identity over the limit cannot be answered */
         return;
     }
     if (router)
@@ -92,6 +126,10 @@ static void take_message(vd_shell_t *self, vd_shell_core_t *core, vd_link_t *lin
     }
     if (router && message.id == VD_MESSAGE_PING) {
         answer_pong(self, link, &input.peer, message.correlation);
+        return;
+    }
+    if (router && message.id == VD_MESSAGE_GET && vd_str_is(message.get.feed, VD_METRICS_FEED)) {
+        answer_metrics(self, link, &input.peer, message.correlation);
         return;
     }
     input.message = &message;

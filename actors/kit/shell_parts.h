@@ -46,7 +46,9 @@ struct vd_shell {
     int64_t armed_us;
     vd_metrics_t metrics;
     char trouble[VD_TEXT_BYTES_MAX + 1];
-    vd_shell_t *joined; /* run by another thread; only its ports are looked at */
+    vd_shell_t *joined;    /* run by another thread; only its ports and counters are looked at */
+    vd_shell_t *joined_by; /* likewise; only its counters */
+    int64_t begun_us;
 };
 
 /* Runs one step at a given time. */

@@ -53,6 +53,14 @@ static void close_adapters(vd_process_t *self)
         vd_adapters[i]->close(&self->adapters[i]);
 }
 
+static void tell_metrics(const void *state, vd_metric_list_t *list)
+{
+    vd_metric(list, "reads", vd_poller_reads(state));
+    vd_metric(list, "read_failures", vd_poller_failures(state));
+    vd_metric(list, "reads_standing", vd_poller_standing(state));
+    vd_metric(list, "reads_out", vd_poller_out(state));
+}
+
 static int run(vd_process_t *self, vd_poller_t *poller)
 {
     static const vd_port_t ports[] = {
@@ -65,7 +73,8 @@ static int run(vd_process_t *self, vd_poller_t *poller)
                            .ports = ports,
                            .port_count = 2,
                            .perform = perform,
-                           .perform_arg = self};
+                           .perform_arg = self,
+                           .metrics = tell_metrics};
     self->core = vd_actor_add_core(self->actor, &core);
     if (self->core < 0 || !open_adapters(self))
         return vd_status_exit_code(VD_FAILED);

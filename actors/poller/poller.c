@@ -267,6 +267,7 @@ static void keep_sample(vd_poller_t *self, vd_now_t now, uint32_t at,
     vd_standing_t *read = &self->reads.slots[at];
     note_health(read, now, result);
     self->readings_n++;
+    self->failures += result->status != VD_OK;
     vd_sample_record_t record = make_sample(result, now);
     record.source = vd_standing_part(read, VD_PART_SOURCE);
     record.source_inc = read->source_inc;
@@ -425,6 +426,16 @@ void vd_poller_step(void *state, vd_now_t now, const vd_input_t *input, vd_effec
 uint32_t vd_poller_standing(const vd_poller_t *self)
 {
     return self->reads.count;
+}
+
+uint64_t vd_poller_reads(const vd_poller_t *self)
+{
+    return self->readings_n;
+}
+
+uint64_t vd_poller_failures(const vd_poller_t *self)
+{
+    return self->failures;
 }
 
 uint32_t vd_poller_out(const vd_poller_t *self)

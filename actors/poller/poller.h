@@ -46,7 +46,10 @@ vd_poller_t *vd_poller_new(const vd_poller_config_t *config);
 void vd_poller_destroy(vd_poller_t **self);
 /* A vd_step_fn; `state` is the vd_poller_t. The token of VD_POLLER_CANCEL is that of the read. */
 void vd_poller_step(void *state, vd_now_t now, const vd_input_t *input, vd_effects_t *effects);
-/* Standing reads and reads that are out: for tests. */
+/* Ends of standing reads since the start, and how many of them failed. */
+uint64_t vd_poller_reads(const vd_poller_t *self);
+uint64_t vd_poller_failures(const vd_poller_t *self);
+/* Standing reads and reads that are out. */
 uint32_t vd_poller_standing(const vd_poller_t *self);
 uint32_t vd_poller_out(const vd_poller_t *self);
 

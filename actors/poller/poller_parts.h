@@ -32,6 +32,7 @@ struct vd_poller {
     vd_schedule_t schedule;
     uint32_t out_count, once_count;
     uint64_t readings_n; /* samples since the start: the number of the feed "readings" */
+    uint64_t failures;   /* of these, without content */
     vd_out_t out[VD_POLLER_OUT_MAX];
     vd_buffer_t rows, sample, scratch;
 };

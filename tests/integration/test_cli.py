@@ -20,7 +20,7 @@ def without_a_runtime():
     with Home(BIN) as home:
         for command in (["ps"], ["status"], ["down"], ["follow"], ["follow", "s"], ["emit", "x"], ["snapshot", "host"],
                         ["query", "host", "x"], ["source", "ls"], ["session", "ls"], ["session", "show", "x"],
-                        ["kill", "broker"], ["start", "broker"], ["wait", "--timeout", "100ms"]):
+                        ["kill", "broker"], ["start", "broker"], ["metrics"], ["wait", "--timeout", "100ms"]):
             begun = time.monotonic()
             done = home.run(*command, code=6)
             assert "start one: vedette up" in done.err and done.out == "", (command, done)
@@ -68,6 +68,17 @@ def processes_are_listed_and_controlled():
         assert "did you mean services?" in home.run("kill", "servces", code=4).err
         home.run("kill", "nonsense-and-more", code=4)
         home.run("kill", "supervisor", code=1)
+
+        counted = {row["name"]: row for row in home.json("metrics")}
+        assert set(counted) >= ACTORS - {"static"}, counted
+        assert all(row["uptime_ms"] > 0 and row["garbage"] == 0 for row in counted.values()), counted
+        wait_for("every actor counted by the broker", lambda: home.json("metrics", "broker")["actors"] >= 6)
+        wait_for("reads counted", lambda: home.json("metrics", "poller-1")["reads"] > 0)
+        ingestor = home.json("metrics", "ingestor")
+        assert ingestor["events"] > 0 and "subscribers" in ingestor and ingestor["kind"] == "ingestor", ingestor
+        assert "GARBAGE" in home.run("metrics").out and "frames_in" in home.run("metrics", "supervisor").out
+        assert "did you mean host?" in home.run("metrics", "hots", code=4).err
+        home.run("metrics", "static", code=4)
 
         assert "ready" in home.run("logs", "ingestor").out
         everything = home.run("logs", "-n", "1000").out

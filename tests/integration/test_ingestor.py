@@ -154,6 +154,22 @@ class IngestorTest(unittest.TestCase):
         mark = producer.mark
         wait_for("still acknowledging", lambda: producer.turn() or producer.mark > mark + WINDOW)
 
+    def test_what_it_counts_is_told_on_both_ports(self):
+        self.ingestor.start()
+        producer = self.producer()
+        wait_for("acknowledged", lambda: producer.turn(producer.made < 500) or producer.mark >= 500)
+        wait_for("all acknowledged", lambda: producer.turn(False) or not producer.out)
+        follower = self.follow()
+        self.assertIsNotNone(follower.next(5.0))
+        emit, read = (self.client.get("ingestor", port, "metrics") for port in ("emit", "read"))
+        self.assertEqual((emit["events"], emit["append_failures"], emit["store_trouble"]), (producer.mark, 0, 0))
+        self.assertGreater(emit["commits"], 0)
+        self.assertEqual(read["subscribers"], 1)
+        for numbers in (emit, read):  # counters are those of both threads
+            self.assertGreater(numbers["frames_in"], 500)
+            self.assertEqual(numbers["garbage"], 0)
+            self.assertLess(numbers["rss_anon_bytes"], 48 << 20)
+
     def test_sessions_are_listed_newest_first(self):
         self.ingestor.start()
         for n in range(5):

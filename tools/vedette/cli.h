@@ -179,6 +179,7 @@ int cmd_ps(cli_t *cli);
 int cmd_control(cli_t *cli);
 int cmd_wait(cli_t *cli);
 int cmd_logs(cli_t *cli);
+int cmd_metrics(cli_t *cli);
 int cmd_source(cli_t *cli);
 int cmd_snapshot(cli_t *cli);
 int cmd_query(cli_t *cli);

@@ -79,6 +79,10 @@ const cli_command_t cli_commands[] = {
      wait_options, 0, 0, cmd_wait},
     {"logs", "[ACTOR] [-f] [-n N]", "Show the logs, of one actor or of all by time.", NULL,
      logs_options, 0, 1, cmd_logs},
+    {"metrics", "[ACTOR]", "Show what the actors count, or everything that one counts.",
+     "IN and OUT are messages, DROPS those that could not be sent, GARBAGE those that were not\n"
+     "understood. CPU and MEMORY (anonymous, resident) are of the whole process.",
+     NULL, 0, 1, cmd_metrics},
     {"source", "ls", "List what is observed, and how reading it goes.",
      "AGE is that of the oldest good reading, LATENCY the slowest last one.", NULL, 1, 1,
      cmd_source},

@@ -83,6 +83,15 @@ int64_t vd_turn_now_ms(const vd_turn_t *turn);
 vd_status_t vd_turn_fail(vd_turn_t *turn, vd_status_t status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* A query that an observer offers, for those who ask. */
+typedef struct vd_query_row {
+    const char *name;      /* not VD_QUERIES */
+    const char *arguments; /* "PORT [PROTOCOL]"; "" for none */
+    const char *help;      /* one phrase */
+} vd_query_row_t;
+/* The host itself answers this name with the rows: [{name, arguments, help}]. */
+#define VD_QUERIES "queries"
+
 typedef struct vd_observer {
     const char *name;    /* also the actor's, unless it is run under another one */
     const char *summary; /* one sentence */
@@ -103,7 +112,12 @@ typedef struct vd_observer {
     void (*apply)(void *state, const vd_event_t *event);
     /* Writes the snapshot: one MessagePack map. */
     void (*view)(const void *state, const vd_samples_t *samples, vd_buffer_t *out);
-    /* Answers a query into `out`; VD_NOT_FOUND for an unknown name. May be NULL. */
+    /* What it offers to be asked, ended by a NULL name; NULL: nothing. Other names never reach
+     * `query`. */
+    const vd_query_row_t *queries;
+    /* Answers a query of the table into `out` with one value; `args` is one scanned value, an array
+     * as a rule. VD_USAGE for arguments that do not fit; the host tells which do. May be NULL
+     * without a table. */
     vd_status_t (*query)(const void *state, const vd_samples_t *samples, vd_str_t name,
                          vd_bytes_t args, vd_buffer_t *out);
     /* The state as one MessagePack value, and back into a fresh state. */

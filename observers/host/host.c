@@ -109,34 +109,10 @@ static void start(vd_host_t *self, vd_now_t now, vd_effects_t *effects)
     vd_effects_timer(effects, VD_HOST_TIMER_CHECK, now.mono_us + CHECK_US);
 }
 
-static void answer_query(vd_host_t *self, const vd_input_t *input, vd_effects_t *effects)
-{
-    const vd_query_body_t *query = &input->message->query;
-    vd_status_t status = VD_NOT_FOUND;
-    vd_buffer_clear(&self->scratch);
-    if (query->args.size > 0 && vd_scan_exact(query->args, VD_DEPTH_MAX) != VD_OK) {
-        vd_effects_reply_error(effects, input, VD_MALFORMED, "the arguments are not one value");
-        return;
-    }
-    if (self->observer->query)
-        status = self->observer->query(self->state, self->samples, query->name, query->args,
-                                       &self->scratch);
-    if (status == VD_OK && self->scratch.full)
-        status = VD_TOO_LARGE;
-    if (status != VD_OK) {
-        vd_effects_reply_error(effects, input, status, "query %.*s of observer %s: %s",
-                               (int)query->name.size, query->name.data, self->name,
-                               vd_status_text(status));
-        return;
-    }
-    vd_message_t answer = {.id = VD_MESSAGE_VALUE, .payload = vd_buffer_view(&self->scratch)};
-    vd_effects_reply(effects, input, &answer);
-}
-
 static void answer(vd_host_t *self, const vd_input_t *input, vd_effects_t *effects)
 {
     if (input->message->id == VD_MESSAGE_QUERY) {
-        answer_query(self, input, effects);
+        vd_host_answer_query(self, input, effects);
         return;
     }
     vd_buffer_clear(&self->scratch);

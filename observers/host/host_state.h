@@ -75,6 +75,9 @@ vd_feed_snapshot_fn vd_host_write_snapshot;
 void vd_host_publish(vd_host_t *self, vd_now_t now, uint64_t seq, vd_bytes_t run, uint32_t count,
                      vd_effects_t *effects);
 
+/* query.c: answers a QUERY. */
+void vd_host_answer_query(vd_host_t *self, const vd_input_t *input, vd_effects_t *effects);
+
 /* restore.c */
 void vd_host_restore_begin(vd_host_t *self, vd_now_t now, vd_effects_t *effects);
 /* The ingestor's store has lost what it had answered, or is another one: a fresh state and a new replay. */

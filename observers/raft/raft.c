@@ -166,6 +166,13 @@ static vd_status_t load(void *state, vd_bytes_t value)
     return vd_raft_members_load(&self->members, value);
 }
 
+static const vd_query_row_t queries[] = {
+    {"leader", "", "the member that the others agree on, or null"},
+    {"member", "NAME", "one member"},
+    {"members", "", "all members"},
+    {0},
+};
+
 const vd_observer_t vd_raft_observer = {
     .name = "raft",
     .summary = "The members of a Raft cluster, who leads them, and whether they agree.",
@@ -179,6 +186,7 @@ const vd_observer_t vd_raft_observer = {
     .turn = vd_raft_turn,
     .apply = apply,
     .view = vd_raft_view,
+    .queries = queries,
     .query = vd_raft_query,
     .save = save,
     .load = load,

@@ -303,7 +303,11 @@ static void view(const void *state, const vd_samples_t *samples, vd_buffer_t *ou
     write_services(self, out);
 }
 
-/* "port" [number]: the services on this port. */
+static const vd_query_row_t queries[] = {
+    {"port", "PORT", "the services that listen on this port"},
+    {0},
+};
+
 static vd_status_t query(const void *state, const vd_samples_t *samples, vd_str_t name,
                          vd_bytes_t args, vd_buffer_t *out)
 {
@@ -374,6 +378,7 @@ const vd_observer_t vd_services_observer = {
     .turn = turn,
     .apply = apply,
     .view = view,
+    .queries = queries,
     .query = query,
     .save = save,
     .load = load,

@@ -44,6 +44,7 @@ vd_client_t *vd_client_new(const char *dir)
     vd_buffer_init(&self->json, JSON_BYTES_MAX);
     vd_buffer_init(&self->pack, VD_FRAME_BYTES_MAX);
     vd_buffer_init(&self->rows, VD_FRAME_BYTES_MAX);
+    vd_buffer_init(&self->seen, VD_FRAME_BYTES_MAX);
     return self;
 }
 
@@ -73,6 +74,7 @@ void vd_client_destroy(vd_client_t **self_p)
     vd_buffer_free(&self->json);
     vd_buffer_free(&self->pack);
     vd_buffer_free(&self->rows);
+    vd_buffer_free(&self->seen);
     free(self);
     *self_p = NULL;
 }

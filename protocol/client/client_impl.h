@@ -67,6 +67,7 @@ struct vd_client {
     vd_buffer_t json; /* of vd_client_json */
     vd_buffer_t pack; /* of vd_client_pack */
     vd_buffer_t rows; /* of the lists */
+    vd_buffer_t seen; /* the last snapshot of vd_wait */
     zmq_msg_t frames[3];
     uint32_t frame_count;
 };

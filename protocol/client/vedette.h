@@ -158,7 +158,9 @@ VD_API vd_status_t vd_client_get(vd_client_t *self, const char *actor, const cha
  */
 VD_API vd_status_t vd_client_snapshot(vd_client_t *self, const char *observer, int timeout_ms,
                                       vd_blob_t *value);
-/* What an observer offers beside its snapshot; `args` is an array, empty for none. */
+/* What an observer offers beside its snapshot; `args` is an array, empty for none. The name
+ * "queries" is answered by every observer: an array of maps {"name","arguments","help"}. An unknown
+ * name is VD_NOT_FOUND, with those that there are in vd_client_error. */
 VD_API vd_status_t vd_client_query(vd_client_t *self, const char *observer, const char *name,
                                    vd_blob_t args, int timeout_ms, vd_blob_t *value);
 /* Arrays of maps: processes and sources as the broker knows them; sessions as the store does,
@@ -245,6 +247,22 @@ VD_API void vd_watch_destroy(vd_watch_t **self);
  * complete yet (remove nothing), 0 an item. VD_OK, VD_TIMED_OUT, VD_CANCELLED or VD_UNREACHABLE (no
  * runtime now; call again). */
 VD_API vd_status_t vd_watch_next(vd_watch_t *self, int timeout_ms, vd_blob_t *value, int *snapshot);
+
+/* ---- waiting ---- */
+
+/* Waits until an expression holds over the snapshot of an observer, such as "count >= 3" or
+ * "any(services, item.port == 8080)"; the language is in EXPRESSIONS.md. It looks when the observer
+ * tells of a new cycle, once for each, and goes on over the death and the restart of every process.
+ *   VD_OK           it holds, in *snapshot
+ *   VD_TIMED_OUT    it does not; *snapshot is the last one seen, empty if there was none, and
+ *                   vd_client_error says what was seen in it
+ *   VD_USAGE        the expression is none: the column and what was expected are in vd_client_error
+ *   VD_NOT_FOUND    there is no such observer, and none came within the timeout
+ *   VD_TOO_LARGE    evaluating it takes too much
+ *   VD_UNREACHABLE  there is no runtime (any more)
+ * *snapshot lives until the next vd_wait on this client. */
+VD_API vd_status_t vd_wait(vd_client_t *self, const char *observer, const char *expression,
+                           int timeout_ms, vd_blob_t *snapshot);
 
 /* ---- writing ---- */
 

@@ -5,7 +5,7 @@ import sys
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(TOP, "protocol", "python"))
-from vedette import wire  # noqa: E402
+from vedette import expression, wire  # noqa: E402
 
 
 def load(name):
@@ -25,7 +25,28 @@ def status_of(vector):
     return "ok"
 
 
+def same(a, b):
+    """Equal, and of the same kinds: 1 is neither True nor 1.0."""
+    return type(a) is type(b) and a == b
+
+
+def expressions():
+    common, *rows = load("expressions.json")
+    for row in rows:
+        if "error" in row:
+            try:
+                expression.Expression(row["expression"])
+            except expression.ExpressionError as problem:
+                found = {"column": problem.column, "expected": problem.expected}
+                assert found == row["error"], f"{row['expression']}: {found}, wanted {row['error']}"
+                continue
+            raise AssertionError(f"{row['expression']}: is none, and was read")
+        found = expression.Expression(row["expression"]).evaluate(row.get("value", common["value"]))
+        assert same(found, row["result"]), f"{row['expression']}: {found!r}, wanted {row['result']!r}"
+
+
 def main():
+    expressions()
     for vector in load("messages.json"):
         message = wire.unpack_message(frames(vector))
         assert (message.name, message.correlation) == (vector["message"], vector["correlation"]), vector

@@ -3,7 +3,8 @@
  * 1. A client and everything made from it belong to one thread at a time; two clients share nothing.
  *    No function of this header starts a thread that calls you, and none handles a signal.
  * 2. Nothing is sent while you are outside of a call. What has to go on (acknowledgements, credit,
- *    repair) goes on inside vd_follow_next, vd_watch_next, vd_producer_wait and vd_producer_flush.
+ *    repair) goes on inside vd_follow_next, vd_watch_next, vd_wait, vd_producer_wait and
+ *    vd_producer_flush.
  * 3. A call blocks for at most its timeout in milliseconds (0: only what is at hand; negative: no
  *    limit) and then returns VD_TIMED_OUT; the same call may be made again and loses nothing. A
  *    signal with a handler ends a blocking call early with VD_CANCELLED. A call without a timeout
@@ -19,7 +20,7 @@
  *    commits, in each session without a gap. What it shows is on disk. Where that cannot be kept
  *    (the position was pruned, or the store went back in time) it says so once, with VD_PRUNED or
  *    VD_WENT_BACK, and goes on from where the store can: never a silent gap.
- * 7. A follow, a watch and a producer survive the death and the restart of every process of the
+ * 7. A follow, a watch, a wait and a producer survive the death and the restart of every process of the
  *    runtime, and reconnect by themselves. A follow needs the ingestor alone: it goes on while all
  *    others are down.
  * 8. An event that was taken by vd_producer_emit ends in exactly one receipt: on disk, or rejected

@@ -146,20 +146,19 @@ static void add_words(char *text, const char *format, ...)
 static void add_value(char *text, const vd_value_t *value)
 {
     vd_buffer_t json;
-    if (value->raw.size > 4 * VALUE_SHOWN_MAX &&
-        (value->kind == VD_KIND_ARRAY || value->kind == VD_KIND_MAP)) {
-        add_words(text, "a %s of %u", value->kind == VD_KIND_ARRAY ? "list" : "map", value->count);
-        return;
-    }
     vd_bytes_t nil = vd_bytes("\xc0", 1);
-    vd_buffer_init(&json, (size_t)64 * VALUE_SHOWN_MAX);
+    vd_buffer_init(&json, (size_t)64 * VALUE_SHOWN_MAX); /* what does not fit is left out */
     vd_value_json(&json, value->raw.size > 0 ? value->raw : nil);
     size_t size = json.size;
     if (size > VALUE_SHOWN_MAX)
         for (size = VALUE_SHOWN_MAX; size > 0 && (json.data[size] & 0xc0) == 0x80; size--)
             continue;
-    add_words(text, "%.*s%s", (int)size, json.data != NULL ? (const char *)json.data : "",
-              size < json.size ? "..." : "");
+    bool is_cut = size < json.size || json.full;
+    if (is_cut && (value->kind == VD_KIND_ARRAY || value->kind == VD_KIND_MAP))
+        add_words(text, "a %s of %u", value->kind == VD_KIND_ARRAY ? "list" : "map", value->count);
+    else
+        add_words(text, "%.*s%s", (int)size, json.data != NULL ? (const char *)json.data : "",
+                  is_cut ? "..." : "");
     vd_buffer_free(&json);
 }
 
@@ -188,7 +187,7 @@ static void add_seen(const vd_waiting_t *self, char *text)
     add_words(text, "; last seen, in cycle %llu", (unsigned long long)self->cycle);
     if (vd_ts_parse(vd_value_get_str(&map, "at"), &at_ms)) {
         int64_t age_ms = vd_client_now().wall_ms - at_ms;
-        add_words(text, " %lld ms ago", (long long)(age_ms > 0 ? age_ms : 0));
+        add_words(text, ", %lld ms ago", (long long)(age_ms > 0 ? age_ms : 0));
     }
     for (const char *comma = ":";
          vd_expression_next_path(&self->expression, bytes, &at, &path, &value) &&

@@ -1,6 +1,7 @@
 /* observer_word.c: an observer of one word. */
 #include "unit/observer_world.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 static vd_status_t word_init(void **state, const vd_config_t *config, char *error, size_t size)
@@ -65,10 +66,38 @@ static void word_view(const void *state, const vd_samples_t *samples, vd_buffer_
     vd_write_pair_text(out, "word", word->text);
 }
 
+static const vd_query_row_t word_queries[] = {
+    {"letters", "FROM", "the letters from the one at FROM on"},
+    {"word", "", "the word"},
+    {0},
+};
+
+static vd_status_t word_query(const void *state, const vd_samples_t *samples, vd_str_t name,
+                              vd_bytes_t args, vd_buffer_t *out)
+{
+    const word_t *word = state;
+    vd_value_t list, from = {.kind = VD_KIND_NIL};
+    (void)samples;
+    if (vd_str_is(name, "word")) {
+        vd_write_text(out, word->text);
+        return VD_OK;
+    }
+    assert(vd_str_is(name, "letters")); /* others never come here */
+    if (!vd_value_of(args, &list) || list.kind != VD_KIND_ARRAY ||
+        !vd_value_next(&list.bytes, &from) || from.kind != VD_KIND_U64)
+        return VD_USAGE;
+    if (from.u64 > strlen(word->text))
+        return VD_NOT_FOUND;
+    vd_write_text(out, word->text + from.u64);
+    return VD_OK;
+}
+
 const vd_observer_t word_observer = {.name = "word",
                                      .init = word_init,
                                      .destroy = word_destroy,
                                      .reads = word_reads,
                                      .turn = word_turn,
                                      .apply = word_apply,
-                                     .view = word_view};
+                                     .view = word_view,
+                                     .queries = word_queries,
+                                     .query = word_query};

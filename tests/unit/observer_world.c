@@ -326,6 +326,8 @@ static void take_send(world_t *world, const vd_effect_t *effect)
     default:
         if (effect->port == VD_HOST_PORT_REQUESTS) {
             world->answer_id = message.id;
+            if (message.id == VD_MESSAGE_ERROR)
+                vd_str_copy(world->error, sizeof world->error, message.error.text);
             keep(&world->answer, message.payload);
         }
         break;

@@ -60,6 +60,7 @@ typedef struct world {
     uint32_t items;
     vd_buffer_t answer;
     uint16_t answer_id;
+    char error[VD_TEXT_BYTES_MAX + 1]; /* of the last ERROR */
 } world_t;
 
 int set_up(void **state);

@@ -62,6 +62,8 @@ static void without_a_runtime_everything_is_unreachable_at_once(void **state)
     assert_int_equal(vd_client_sources(client, 10000, &blob), VD_UNREACHABLE);
     assert_int_equal(vd_client_sessions(client, NULL, 0, 10000, &blob), VD_UNREACHABLE);
     assert_int_equal(vd_client_snapshot(client, "host", 10000, &blob), VD_UNREACHABLE);
+    assert_int_equal(vd_wait(client, "host", "true", 10000, &blob), VD_UNREACHABLE);
+    assert_true(blob.size == 0);
     assert_int_equal(vd_follow_new(&follow, client, NULL, 10000), VD_UNREACHABLE);
     assert_int_equal(vd_follow_new(&follow, client, &options, 10000), VD_UNREACHABLE);
     assert_null(follow);
@@ -135,6 +137,11 @@ static void bad_options_are_refused_before_anything_is_sent(void **state)
     assert_int_equal(vd_producer_open(&producer, client, "", NULL, NULL, 0), VD_USAGE);
     assert_int_equal(vd_client_snapshot(client, "../x", 0, &blob), VD_USAGE);
     assert_int_equal(vd_client_snapshot(client, "", 0, &blob), VD_USAGE);
+    assert_int_equal(vd_wait(client, "host", "a ==", 0, &blob), VD_USAGE);
+    assert_non_null(strstr(vd_client_error(client), "column 5: expected a value, found the end"));
+    assert_int_equal(vd_wait(client, "host", NULL, 0, &blob), VD_USAGE);
+    assert_int_equal(vd_wait(client, "../x", "true", 0, &blob), VD_USAGE);
+    assert_int_equal(vd_wait(client, NULL, "true", 0, &blob), VD_USAGE);
     char name[128];
     memset(name, 'a', 100);
     name[100] = 0;

@@ -293,6 +293,48 @@ static void test_another_store_makes_the_state_anew(void **state)
     assert_true(vd_str_is(vd_value_get_str(&position, "store"), "bbbb"));
 }
 
+/* Asks, and returns the answer as JSON, or the text of the ERROR. */
+static const char *ask(world_t *world, const char *name, const char *args)
+{
+    static vd_buffer_t json;
+    char error[VD_TEXT_BYTES_MAX + 1];
+    vd_buffer_t value;
+    vd_buffer_init(&value, 4096);
+    assert_int_equal(vd_json_parse(vd_str(args), &value, error, sizeof error), VD_OK);
+    vd_message_t query = {.id = VD_MESSAGE_QUERY, .correlation = 6};
+    query.query.name = vd_str(name);
+    query.query.args = vd_buffer_view(&value);
+    post(world, VD_HOST_PORT_REQUESTS, "someone", &query);
+    deliver(world);
+    vd_buffer_free(&value);
+    if (world->answer_id == VD_MESSAGE_ERROR)
+        return world->error;
+    assert_int_equal(world->answer_id, VD_MESSAGE_VALUE);
+    vd_buffer_free(&json);
+    vd_buffer_init(&json, 4096);
+    vd_value_json(&json, vd_buffer_view(&world->answer));
+    assert_true(vd_buffer_add(&json, "", 1));
+    return (const char *)json.data;
+}
+
+static void test_queries_are_declared(void **state)
+{
+    world_t *world = *state;
+    see(world, "tree");
+    assert_string_equal(ask(world, "queries", "[]"),
+                        "[{\"name\":\"letters\",\"arguments\":\"FROM\",\"help\":\"the letters "
+                        "from the one at FROM on\"},{\"name\":\"word\",\"arguments\":\"\","
+                        "\"help\":\"the word\"}]");
+    assert_string_equal(ask(world, "word", "[]"), "\"tree\"");
+    assert_string_equal(ask(world, "letters", "[2]"), "\"ee\"");
+    assert_string_equal(ask(world, "letters", "[\"x\"]"),
+                        "query letters of observer word: the arguments are: FROM (the letters from "
+                        "the one at FROM on)");
+    assert_string_equal(ask(world, "letters", "[9]"), "query letters of observer word: not found");
+    assert_string_equal(ask(world, "letter", "[2]"),
+                        "observer word has no query 'letter'; it answers letters FROM; word");
+}
+
 static void test_unknown_queries_and_feeds_are_answered(void **state)
 {
     world_t *world = *state;
@@ -332,6 +374,7 @@ int main(void)
         HOST_TEST(test_late_turns_are_delayed_not_bunched),
         HOST_TEST(test_fenced_is_the_end),
         HOST_TEST(test_another_store_makes_the_state_anew),
+        HOST_TEST(test_queries_are_declared),
         HOST_TEST(test_unknown_queries_and_feeds_are_answered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* cmd_down.c: ends the runtime in order, and waits for what is asked to be waited for. */
+/* cmd_down.c: ends the runtime in order. */
 #include "cli.h"
 
 #include <errno.h>
@@ -6,10 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 
-enum {
-    DOWN_MS = 60000,
-    WAIT_MS = 30000,
-};
+enum { DOWN_MS = 60000 };
 
 static bool is_gone(uint64_t pid)
 {
@@ -41,43 +38,5 @@ int cmd_down(cli_t *cli)
         poll(NULL, 0, CLI_LOOK_MS);
     }
     cli_say(cli, "down");
-    return 0;
-}
-
-static int wait_down(cli_t *cli, int64_t timeout_ms)
-{
-    int64_t deadline = cli_mono_ms() + timeout_ms;
-    vd_reply_t reply;
-    vd_value_t map;
-    while (cli_status(cli, 500, &reply, &map) != VD_UNREACHABLE) {
-        if (cli_mono_ms() >= deadline)
-            return cli_fail(cli, VD_TIMED_OUT, "the runtime is still up after %" PRId64 " ms",
-                            timeout_ms);
-        poll(NULL, 0, CLI_LOOK_MS);
-    }
-    return 0;
-}
-
-int cmd_wait(cli_t *cli)
-{
-    int64_t timeout_ms;
-    const char *what = cli_value(cli, "for", "ready");
-    if (!cli_duration(cli, "timeout", WAIT_MS, &timeout_ms))
-        return vd_status_exit_code(VD_USAGE);
-    if (strcmp(what, "down") == 0)
-        return wait_down(cli, timeout_ms);
-    if (strcmp(what, "ready") != 0)
-        return cli_fail(cli, VD_USAGE, "--for %s: it is ready or down", what);
-    int code = 1;
-    vd_status_t status = cli_wait_ready(cli, timeout_ms, false, 0, &code);
-    if (status == VD_FAILED)
-        return code;
-    if (status == VD_UNREACHABLE)
-        return cli_fail_client(cli, status);
-    if (status != VD_OK)
-        return cli_fail(cli, VD_TIMED_OUT,
-                        "the runtime is not ready after %" PRId64 " ms; see: vedette ps",
-                        timeout_ms);
-    cli_say(cli, "ready");
     return 0;
 }

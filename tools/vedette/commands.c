@@ -72,11 +72,19 @@ const cli_command_t cli_commands[] = {
     CONTROL("kill", "Kill an actor with SIGKILL; its supervisor starts it again.", NULL),
     CONTROL("pause", "Freeze an actor with SIGSTOP.", NULL),
     CONTROL("resume", "Let a paused actor go on.", NULL),
-    {"wait", "[--for ready|down] [--timeout TIME]", "Wait for the runtime.",
+    {"wait", "[--for ready|down] [--timeout TIME] | OBSERVER EXPRESSION [--timeout TIME]",
+     "Wait for the runtime, or for what an observer shows.",
      "Also for one that is only being started. Exit code 124 when the time is over, 6 if there is "
      "no\n"
-     "runtime by then.",
-     wait_options, 0, 0, cmd_wait},
+     "runtime by then, 4 if there is no such observer.\n\n"
+     "EXPRESSION is a question to the observer's snapshot, and true is what is waited for:\n"
+     "  vedette wait services 'any(services, item.port == 8080)' --timeout 10s\n"
+     "  vedette wait host 'hosts[0].load.load_1m < 2 and $.cycle > 10'\n"
+     "Names begin at what the observer shows (vedette snapshot OBSERVER), $ is the snapshot as a\n"
+     "whole. == != < <= > >= in, and or not (&& || !), any(list, item...), all, count, length(x),\n"
+     "matches(text, 'glob*'). What is missing is null. With -o json or ndjson the snapshot is\n"
+     "printed; when the time is over, stderr says what was last seen.",
+     wait_options, 0, 2, cmd_wait},
     {"logs", "[ACTOR] [-f] [-n N]", "Show the logs, of one actor or of all by time.", NULL,
      logs_options, 0, 1, cmd_logs},
     {"metrics", "[ACTOR]", "Show what the actors count, or everything that one counts.",
@@ -87,9 +95,11 @@ const cli_command_t cli_commands[] = {
      "AGE is that of the oldest good reading, LATENCY the slowest last one.", NULL, 1, 1,
      cmd_source},
     {"snapshot", "OBSERVER", "Show what an observer knows now.", NULL, NULL, 1, 1, cmd_snapshot},
-    {"query", "OBSERVER NAME [ARGUMENT...]", "Ask an observer a question.",
-     "An argument that is JSON is passed as such, any other as text.", NULL, 2, CLI_POSITIONALS_MAX,
-     cmd_query},
+    {"query", "OBSERVER [NAME [ARGUMENT...]]", "Ask an observer a question, or which it answers.",
+     "An argument that is JSON is passed as such, any other as text. Without NAME the queries "
+     "that\n"
+     "the observer offers are listed.",
+     NULL, 1, CLI_POSITIONALS_MAX, cmd_query},
     {"follow", "[SESSION] [--from WHERE] [--count N] [--end] [--type GLOB]",
      "Print events as they are committed.",
      "SESSION is the newest active one if it is left out, and '*' is all of them, with the "

@@ -10,9 +10,11 @@
         session, seq = producer.emit("job_done", {"took_s": 3}, session="my-session")
 """
 
-from .client import Client, Error, Follower, Position, Producer, Reset, Unreachable, default_run_dir
+from .client import Client, Follower, Position, Producer, Reset, default_run_dir
+from .errors import Error, TimedOut, Unreachable
+from .expression import Expression, ExpressionError
 from .feed import Feed
 from .wire import Event, Malformed, new_session_id
 
-__all__ = ["Client", "Error", "Event", "Feed", "Follower", "Malformed", "Position", "Producer", "Reset",
-           "Unreachable", "default_run_dir", "new_session_id"]
+__all__ = ["Client", "Error", "Event", "Expression", "ExpressionError", "Feed", "Follower", "Malformed", "Position",
+           "Producer", "Reset", "TimedOut", "Unreachable", "default_run_dir", "new_session_id"]

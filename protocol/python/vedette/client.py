@@ -8,23 +8,9 @@ import time
 
 import zmq
 
-from . import wire
+from . import waiting, wire
 from .catalogue import LIMITS
-
-
-class Error(Exception):
-    """An answer ERROR or a rejection; `status` is the name of the status."""
-
-    def __init__(self, status, text):
-        super().__init__(f"{status}: {text}")
-        self.status = status
-
-
-class Unreachable(Error):
-    """Nobody answered in time."""
-
-    def __init__(self, text):
-        super().__init__("unreachable", text)
+from .errors import Error, Unreachable
 
 
 class Reset(Error):
@@ -157,6 +143,21 @@ class Client:
     def snapshot(self, observer):
         """The latest snapshot of an observer."""
         return self.get(observer, "requests", "state")
+
+    def query(self, observer, name="queries", *args, timeout_s=5.0):
+        """What an observer offers beside its snapshot; by default the list of its queries."""
+        fields = {"name": name, "args": list(args)}
+        return wire.unpack(self.request(observer, "requests", "QUERY", fields, timeout_s=timeout_s).payload)
+
+    def wait(self, observer, expression, timeout_s=30.0):
+        """The snapshot of an observer in which `expression` (see EXPRESSIONS.md) holds, as soon as there is one, over
+        deaths and restarts. Raises ExpressionError; TimedOut, with the last `snapshot` seen; Error("not_found") if no
+        such observer came; Unreachable if there is no runtime."""
+        return waiting.wait(self, observer, expression, timeout_s)
+
+    def runs(self):
+        """Is there a runtime in the directory?"""
+        return waiting.accepts(self.endpoint("supervisor", "control"))
 
     def sessions(self, **fields):
         """Sessions, newest first; fields as in SESSIONS."""

@@ -50,12 +50,15 @@ typedef struct vd_adapter {
     const char *name;
     const char *summary;
     const char *const *ops; /* ended by NULL */
+    uint32_t out_max;       /* standing reads that may be out at once, above 0 */
     /* Makes the adapter ready. NULL without memory or descriptors. */
     void *(*open)(const vd_adapter_host_t *host);
     void (*start)(void *self, const vd_read_request_t *request);
     void (*cancel)(void *self, uint64_t token);
     void (*close)(void **self);
 } vd_adapter_t;
+
+#define VD_ADAPTERS_MAX 8
 
 /* All adapters, ended by NULL. */
 extern const vd_adapter_t *const vd_adapters[];

@@ -14,6 +14,7 @@
 
 #define WORKERS        4
 #define STUCK_MAX      16
+#define OUT_MAX        192
 #define META_BYTES_MAX 512
 #define PATH_BYTES_MAX (2 * VD_TEXT_BYTES_MAX + 2)
 
@@ -192,6 +193,7 @@ const vd_adapter_t vd_file_adapter = {
     .name = "file",
     .summary = "Files, file systems and links of this machine.",
     .ops = vd_file_op_names,
+    .out_max = OUT_MAX,
     .open = open_adapter,
     .start = start,
     .cancel = cancel,

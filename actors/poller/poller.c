@@ -11,6 +11,22 @@
 enum { TIMER_DUE = 1, TIMER_DEADLINE = 2 };
 enum { STARTS_PER_STEP_MAX = 128, TIMEOUTS_PER_STEP_MAX = 64 };
 
+/* Counts the adapters and makes their places. False without memory. */
+static bool make_places(vd_poller_t *self, uint32_t reads_max)
+{
+    self->out_max = VD_POLLER_ONCE_MAX;
+    self->out_free = VD_OUT_NONE;
+    for (uint32_t i = 0; self->adapters[i] != NULL; i++) {
+        assert(i < VD_ADAPTERS_MAX && self->adapters[i]->out_max > 0);
+        self->out_max += self->adapters[i]->out_max;
+        self->adapter_count++;
+        if (!vd_schedule_init(&self->schedules[i], reads_max))
+            return false;
+    }
+    self->out = calloc(self->out_max, sizeof *self->out);
+    return self->out != NULL && vd_schedule_init(&self->deadlines, self->out_max);
+}
+
 vd_poller_t *vd_poller_new(const vd_poller_config_t *config)
 {
     assert(config != NULL && config->adapters != NULL && config->inc != 0);
@@ -23,7 +39,7 @@ vd_poller_t *vd_poller_new(const vd_poller_config_t *config)
     vd_buffer_init(&self->sample, VD_FRAME_BYTES_MAX - VD_HEADER_BYTES_MAX);
     vd_buffer_init(&self->scratch, VD_FRAME_BYTES_MAX);
     if (vd_reads_init(&self->reads, config->reads_max, config->samples_bytes_max) &&
-        vd_schedule_init(&self->schedule, config->reads_max))
+        make_places(self, config->reads_max))
         return self;
     vd_poller_destroy(&self);
     return NULL;
@@ -35,10 +51,13 @@ void vd_poller_destroy(vd_poller_t **self_pointer)
     vd_poller_t *self = *self_pointer;
     if (self == NULL)
         return;
-    for (int i = 0; i < VD_POLLER_OUT_MAX; i++)
+    for (uint32_t i = 0; i < self->out_high; i++)
         free(self->out[i].bytes);
+    free(self->out);
     vd_reads_free(&self->reads);
-    vd_schedule_free(&self->schedule);
+    for (uint32_t i = 0; i < self->adapter_count; i++)
+        vd_schedule_free(&self->schedules[i]);
+    vd_schedule_free(&self->deadlines);
     vd_buffer_free(&self->rows);
     vd_buffer_free(&self->sample);
     vd_buffer_free(&self->scratch);
@@ -48,14 +67,18 @@ void vd_poller_destroy(vd_poller_t **self_pointer)
 
 /* ---- starting ---- */
 
-/* A free place among those that are out. There is one: the caller has counted. */
+/* A free place among those that are out: the one used last. There is one: the caller has counted.
+ */
 static vd_out_t *take_out(vd_poller_t *self)
 {
-    assert(self->out_count < VD_POLLER_OUT_MAX);
-    uint32_t i = 0;
-    while (self->out[i].used)
-        i++;
+    assert(self->out_count < self->out_max);
+    uint32_t i = self->out_free;
+    if (i != VD_OUT_NONE)
+        self->out_free = self->out[i].next;
+    else
+        i = self->out_high++;
     vd_out_t *out = &self->out[i];
+    assert(!out->used && i < self->out_max);
     *out = (vd_out_t){.used = true, .age = out->age + 1};
     out->job.request.token = (uint64_t)out->age << 32 | i;
     self->out_count++;
@@ -65,17 +88,24 @@ static vd_out_t *take_out(vd_poller_t *self)
 static void free_out(vd_poller_t *self, vd_out_t *out)
 {
     assert(out->used && self->out_count > 0);
+    uint32_t i = (uint32_t)(out - self->out);
+    vd_schedule_clear(&self->deadlines, i);
     free(out->bytes);
     out->bytes = NULL;
     out->used = false;
+    out->next = self->out_free;
+    self->out_free = i;
     self->out_count--;
-    self->once_count -= out->once;
+    if (out->once)
+        self->once_count--;
+    else
+        self->outs[out->job.adapter]--;
 }
 
 static vd_out_t *find_out(vd_poller_t *self, uint64_t token)
 {
     uint32_t i = (uint32_t)token;
-    if (i >= VD_POLLER_OUT_MAX || !self->out[i].used || self->out[i].age != token >> 32)
+    if (i >= self->out_high || !self->out[i].used || self->out[i].age != token >> 32)
         return NULL;
     return &self->out[i];
 }
@@ -86,6 +116,7 @@ static void leave(vd_poller_t *self, vd_now_t now, vd_out_t *out, int64_t deadli
     assert(self->adapters[out->job.adapter] != NULL);
     out->started_us = now.mono_us;
     out->deadline_us = now.mono_us + deadline_us;
+    vd_schedule_set(&self->deadlines, (uint32_t)(out - self->out), out->deadline_us);
     vd_effects_do(effects, VD_POLLER_READ, out->job.request.token, &out->job);
 }
 
@@ -98,6 +129,7 @@ static void start_standing(vd_poller_t *self, vd_now_t now, uint32_t at, vd_effe
     read->started_us = now.mono_us;
     out->standing = at;
     out->job.adapter = read->adapter;
+    self->outs[read->adapter]++;
     vd_read_request_t *request = &out->job.request;
     request->address = vd_standing_part(read, VD_PART_ADDRESS);
     request->auth = vd_standing_part(read, VD_PART_AUTH);
@@ -108,26 +140,39 @@ static void start_standing(vd_poller_t *self, vd_now_t now, uint32_t at, vd_effe
     leave(self, now, out, read->deadline_us, effects);
 }
 
-/* Starts what is due, in order, as far as there are places. Returns when to look again, INT64_MAX
- * for never. */
-static int64_t start_due(vd_poller_t *self, vd_now_t now, vd_effects_t *effects)
+/* Starts what is due of one adapter, in order, as far as there are places. Returns when to look
+ * again, INT64_MAX for never. */
+static int64_t start_due_of(vd_poller_t *self, vd_now_t now, uint32_t adapter,
+                            vd_effects_t *effects)
 {
+    vd_schedule_t *schedule = &self->schedules[adapter];
     int64_t due_us = INT64_MAX;
     for (int started = 0; started < STARTS_PER_STEP_MAX; started++) {
-        uint32_t at = vd_schedule_first(&self->schedule, &due_us);
+        uint32_t at = vd_schedule_first(schedule, &due_us);
         if (at == VD_SCHEDULE_NONE)
             return INT64_MAX;
         if (due_us > now.mono_us)
             return due_us;
-        if (self->out_count - self->once_count >= VD_POLLER_OUT_MAX - VD_POLLER_ONCE_MAX)
+        if (self->outs[adapter] >= self->adapters[adapter]->out_max)
             return INT64_MAX; /* a completion looks again */
-        vd_schedule_clear(&self->schedule, at);
+        vd_schedule_clear(schedule, at);
         if (vd_reads_live(&self->reads, at, now.mono_us))
             start_standing(self, now, at, effects);
         else
             vd_reads_remove(&self->reads, at);
     }
     return now.mono_us;
+}
+
+static int64_t start_due(vd_poller_t *self, vd_now_t now, vd_effects_t *effects)
+{
+    int64_t next_us = INT64_MAX;
+    for (uint32_t i = 0; i < self->adapter_count; i++) {
+        int64_t due_us = start_due_of(self, now, i, effects);
+        if (due_us < next_us)
+            next_us = due_us;
+    }
+    return next_us;
 }
 
 /* Copies a row of READ_ONCE, so that it outlives the frame. VD_OK or VD_NO_MEMORY. */
@@ -307,7 +352,7 @@ static void end_standing(vd_poller_t *self, vd_now_t now, const vd_out_t *out,
     }
     int64_t due_us =
         vd_schedule_next(now.mono_us, read->started_us, read->interval_us, read->source_hash);
-    vd_schedule_set(&self->schedule, out->standing, due_us);
+    vd_schedule_set(&self->schedules[read->adapter], out->standing, due_us);
 }
 
 static void end_once(vd_poller_t *self, vd_now_t now, const vd_out_t *out,
@@ -336,30 +381,25 @@ static void end(vd_poller_t *self, vd_now_t now, vd_out_t *out, const vd_read_re
     free_out(self, out);
 }
 
-/* Cancels what is overdue. Returns when to look again, INT64_MAX for never. */
-static int64_t end_overdue(vd_poller_t *self, vd_now_t now, vd_effects_t *effects)
+/* Cancels what is overdue. */
+static void end_overdue(vd_poller_t *self, vd_now_t now, vd_effects_t *effects)
 {
-    int64_t next_us = INT64_MAX;
-    int ended = 0;
-    for (int i = 0; i < VD_POLLER_OUT_MAX; i++) {
-        vd_out_t *out = &self->out[i];
-        if (!out->used)
-            continue;
-        if (out->deadline_us <= now.mono_us && ended < TIMEOUTS_PER_STEP_MAX) {
-            uint64_t took_us = (uint64_t)(now.mono_us - out->started_us);
-            char text[96];
-            snprintf(text, sizeof text, "no answer within %lld ms",
-                     (long long)(out->deadline_us - out->started_us) / 1000);
-            vd_read_result_t result = {
-                .status = VD_TIMED_OUT, .error = vd_str(text), .took_us = took_us};
-            vd_effects_do(effects, VD_POLLER_CANCEL, out->job.request.token, NULL);
-            end(self, now, out, &result, effects);
-            ended++;
-        } else if (out->deadline_us < next_us) {
-            next_us = out->deadline_us;
-        }
+    int64_t deadline_us;
+    for (int ended = 0; ended < TIMEOUTS_PER_STEP_MAX; ended++) {
+        uint32_t at = vd_schedule_first(&self->deadlines, &deadline_us);
+        if (at == VD_SCHEDULE_NONE || deadline_us > now.mono_us)
+            return;
+        vd_out_t *out = &self->out[at];
+        assert(out->used && out->deadline_us == deadline_us);
+        char text[96];
+        snprintf(text, sizeof text, "no answer within %lld ms",
+                 (long long)(deadline_us - out->started_us) / 1000);
+        vd_read_result_t result = {.status = VD_TIMED_OUT,
+                                   .error = vd_str(text),
+                                   .took_us = (uint64_t)(now.mono_us - out->started_us)};
+        vd_effects_do(effects, VD_POLLER_CANCEL, out->job.request.token, NULL);
+        end(self, now, out, &result, effects);
     }
-    return next_us;
 }
 
 static void set_timer(vd_effects_t *effects, uint32_t id, int64_t at_us)
@@ -413,12 +453,10 @@ void vd_poller_step(void *state, vd_now_t now, const vd_input_t *input, vd_effec
     case VD_INPUT_TIMER:
         break;
     }
-    int64_t deadline_us = end_overdue(self, now, effects);
+    end_overdue(self, now, effects);
     int64_t due_us = start_due(self, now, effects);
-    /* A read that has just left may be the first to be overdue. */
-    for (int i = 0; i < VD_POLLER_OUT_MAX; i++)
-        if (self->out[i].used && self->out[i].deadline_us < deadline_us)
-            deadline_us = self->out[i].deadline_us;
+    int64_t deadline_us = INT64_MAX;
+    vd_schedule_first(&self->deadlines, &deadline_us);
     set_timer(effects, TIMER_DEADLINE, deadline_us);
     set_timer(effects, TIMER_DUE, due_us);
 }

@@ -7,8 +7,9 @@
  * and is completed with DONE and a vd_read_result_t. The core keeps the deadline: what is not done
  * in time is cancelled (VD_POLLER_CANCEL, same token) and becomes a sample with the status
  * timed_out. A late DONE counts for nothing.
- * 3. At most VD_POLLER_OUT_MAX reads are out; further ones that are due wait their turn. One-off
- * reads have a quarter of these places and get ERROR overloaded when they are taken.
+ * 3. Of each adapter at most `out_max` standing reads are out; further ones that are due wait their
+ * turn, and hold up no other adapter's. One-off reads have places of their own and get ERROR
+ * overloaded when they are taken.
  * 4. Each standing read has a feed sample/<source>/<key>: numbered samples on PUB, the last two on
  * request. Feed "readings" (GET only) is one row for each standing read: its age, latency, status,
  * last error and failures, kept after recovery. When rows do not fit into a snapshot, it says
@@ -23,7 +24,7 @@
 
 enum { VD_POLLER_REQUESTS = 1, VD_POLLER_SAMPLES = 2 }; /* ports: ROUTER, PUB */
 enum { VD_POLLER_READ = 1, VD_POLLER_CANCEL = 2 };      /* operations; CANCEL is not completed */
-enum { VD_POLLER_OUT_MAX = 256, VD_POLLER_ONCE_MAX = VD_POLLER_OUT_MAX / 4 };
+enum { VD_POLLER_ONCE_MAX = 64 };
 enum { VD_POLLER_SAMPLES_BYTES_MAX = 5242880 };
 
 typedef struct vd_poller_job {

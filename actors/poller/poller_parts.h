@@ -10,11 +10,14 @@
 #include "reads.h"
 #include "schedule.h"
 
+#define VD_OUT_NONE UINT32_MAX
+
 /* A read that is out. */
 typedef struct vd_out {
     bool used;
-    bool once;    /* answers a READ_ONCE, else a standing read */
-    uint32_t age; /* counts the uses of this place; part of the token */
+    uint32_t next; /* of the free list */
+    bool once;     /* answers a READ_ONCE, else a standing read */
+    uint32_t age;  /* counts the uses of this place; part of the token */
     uint32_t standing;
     int64_t started_us, deadline_us;
     vd_poller_job_t job;
@@ -29,11 +32,15 @@ struct vd_poller {
     uint64_t inc;
     const vd_adapter_t *const *adapters;
     vd_reads_t reads;
-    vd_schedule_t schedule;
-    uint32_t out_count, once_count;
+    uint32_t adapter_count;
+    vd_schedule_t schedules[VD_ADAPTERS_MAX]; /* when each adapter's standing reads are due */
+    uint32_t outs[VD_ADAPTERS_MAX];           /* of each adapter, standing */
+    vd_schedule_t deadlines;                  /* of what is out, by place */
+    uint32_t out_count, out_max, once_count;
+    uint32_t out_high, out_free;
     uint64_t readings_n; /* samples since the start: the number of the feed "readings" */
     uint64_t failures;   /* of these, without content */
-    vd_out_t out[VD_POLLER_OUT_MAX];
+    vd_out_t *out;
     vd_buffer_t rows, sample, scratch;
 };
 

@@ -56,7 +56,7 @@ static void set_due(vd_poller_t *self, uint32_t at, int64_t now_us, bool fresh)
     int64_t due_us =
         fresh ? vd_schedule_soon(now_us, read->interval_us, read->source_hash)
               : vd_schedule_next(now_us, read->started_us, read->interval_us, read->source_hash);
-    vd_schedule_set(&self->schedule, at, due_us);
+    vd_schedule_set(&self->schedules[read->adapter], at, due_us);
 }
 
 static vd_status_t stand_one(vd_poller_t *self, int64_t now_us, const vd_stand_body_t *body,

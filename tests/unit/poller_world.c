@@ -2,8 +2,9 @@
 #include "poller_world.h"
 
 static const char *const ops[] = {"read", "space", NULL};
-static const vd_adapter_t fake = {.name = "file", .ops = ops};
-static const vd_adapter_t *const adapters[] = {&fake, NULL};
+static const vd_adapter_t fake = {.name = "file", .ops = ops, .out_max = 192};
+static const vd_adapter_t other = {.name = "other", .ops = ops, .out_max = 1};
+static const vd_adapter_t *const adapters[] = {&fake, &other, NULL};
 
 static void keep(vd_buffer_t *frames, const vd_effects_t *effects, const vd_effect_t *effect,
                  vd_message_t *message)

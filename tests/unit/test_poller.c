@@ -174,6 +174,29 @@ static void who_reads_is_part_of_a_read(void **state)
     assert_int_equal(vd_poller_standing(world->poller), 2);
 }
 
+static void a_full_adapter_holds_up_no_other(void **state)
+{
+    world_t *world = *state;
+    for (int i = 0; i < 4; i++) {
+        char target[16];
+        snprintf(target, sizeof target, "/%d", i);
+        vd_read_record_t read = read_of("hangs", target, 1000);
+        read.adapter = vd_str("other"); /* one at a time, and none is ever done */
+        read.deadline_ms = 60000;
+        stand_as(world, "host", 3600000, &read, 1);
+    }
+    vd_read_record_t good = read_of("local", "/good", 1000);
+    stand_as(world, "host", 3600000, &good, 1);
+    uint32_t reads = 0;
+    for (int i = 0; i < 20; i++) {
+        pass(world, SECOND / 2);
+        reads += finish_good(world);
+        assert_int_equal(vd_poller_out(world->poller), 1);
+    }
+    assert_in_range(reads, 9, 11);
+    assert_int_equal(world->starts, reads + 1);
+}
+
 static void lease_ends_a_read(void **state)
 {
     world_t *world = *state;
@@ -284,6 +307,7 @@ int main(void)
         IN_WORLD(one_out_and_no_bunch),
         IN_WORLD(stopped_clock_makes_no_bunch),
         IN_WORLD(equal_reads_are_merged),
+        IN_WORLD(a_full_adapter_holds_up_no_other),
         IN_WORLD(who_reads_is_part_of_a_read),
         IN_WORLD(lease_ends_a_read),
         IN_WORLD(what_is_refused),

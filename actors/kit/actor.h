@@ -80,6 +80,10 @@ typedef struct vd_actor_spec {
 /* The configuration tables of every actor: runtime, network. Read besides those of its spec. */
 #define VD_ACTOR_TABLES 2
 extern const vd_config_table_t vd_actor_tables[VD_ACTOR_TABLES];
+/* The table of the pollers, for them and for their supervisor. */
+#define VD_POLLERS_MAX 64
+extern const vd_config_row_t vd_pollers_rows[];
+extern const vd_config_table_t vd_pollers_table;
 
 /* Parses options, resolves paths, reads and checks the configuration, opens the log, takes the
  * lock. On --help, --check-config and the like, and on errors, prints and sets *exit_code; returns

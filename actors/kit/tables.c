@@ -28,3 +28,21 @@ const vd_config_table_t vd_actor_tables[VD_ACTOR_TABLES] = {
      .help = "Sockets beside those in the runtime's directory",
      .rows = network_rows},
 };
+
+const vd_config_row_t vd_pollers_rows[] = {
+    {.key = "max_processes",
+     .type = VD_CONFIG_INT,
+     .fallback = "8",
+     .min = 1,
+     .max = VD_POLLERS_MAX,
+     .help = "as many pollers as sources, but at most so many"},
+    {.key = "ca_file",
+     .type = VD_CONFIG_STR,
+     .fallback = "\"\"",
+     .help =
+         "certificates (PEM) that sources behind https are checked against; empty: the system's"},
+    {.key = NULL},
+};
+
+const vd_config_table_t vd_pollers_table = {
+    .path = "pollers", .help = "Processes that read sources", .rows = vd_pollers_rows};

@@ -44,6 +44,8 @@ typedef struct vd_adapter_host {
     struct _zloop_t *loop;
     vd_adapter_done_fn *done;
     void *arg;
+    const char *ca_file; /* certificates to trust instead of the system's, or empty; outlives the
+                            adapter */
 } vd_adapter_host_t;
 
 typedef struct vd_adapter {
@@ -63,6 +65,8 @@ typedef struct vd_adapter {
 /* All adapters, ended by NULL. */
 extern const vd_adapter_t *const vd_adapters[];
 extern const vd_adapter_t vd_file_adapter;
+extern const vd_adapter_t vd_http_adapter;
+extern const vd_adapter_t vd_exec_adapter;
 
 /* The place of adapter `name` in `adapters`, or -1. */
 int vd_adapter_find(const vd_adapter_t *const *adapters, vd_str_t name);

@@ -3,7 +3,8 @@
 
 #include <assert.h>
 
-const vd_adapter_t *const vd_adapters[] = {&vd_file_adapter, NULL};
+const vd_adapter_t *const vd_adapters[] = {&vd_file_adapter, &vd_http_adapter, &vd_exec_adapter,
+                                           NULL};
 
 int vd_adapter_find(const vd_adapter_t *const *adapters, vd_str_t name)
 {

@@ -6,12 +6,10 @@
 #include <assert.h>
 #include <malloc.h>
 
-#define ADAPTERS_MAX 16
-
 typedef struct vd_process {
     vd_actor_t *actor;
     int core;
-    void *adapters[ADAPTERS_MAX];
+    void *adapters[VD_ADAPTERS_MAX];
 } vd_process_t;
 
 static void done(void *arg, uint64_t token, const vd_read_result_t *result)
@@ -38,8 +36,9 @@ static void perform(void *arg, vd_actor_t *actor, const vd_effect_t *effect)
 static bool open_adapters(vd_process_t *self)
 {
     vd_adapter_host_t host = {.loop = vd_actor_loop(self->actor), .done = done, .arg = self};
+    host.ca_file = vd_config_str(vd_actor_config(self->actor), "pollers", "ca_file");
     for (int i = 0; vd_adapters[i] != NULL; i++) {
-        assert(i < ADAPTERS_MAX);
+        assert(i < VD_ADAPTERS_MAX);
         self->adapters[i] = vd_adapters[i]->open(&host);
         if (self->adapters[i] == NULL)
             return false;
@@ -87,8 +86,11 @@ int main(int argc, char **argv)
      * small. */
     mallopt(M_MMAP_THRESHOLD, 131072);
     mallopt(M_ARENA_MAX, 2);
-    static const vd_actor_spec_t spec = {
-        .kind = "poller", .default_name = "poller-1", .registers = true};
+    static const vd_actor_spec_t spec = {.kind = "poller",
+                                         .default_name = "poller-1",
+                                         .registers = true,
+                                         .config = &vd_pollers_table,
+                                         .config_count = 1};
     vd_process_t self = {0};
     int exit_code = 0;
     self.actor = vd_actor_new(argc, argv, &spec, &exit_code);

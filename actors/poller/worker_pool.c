@@ -75,6 +75,8 @@ vd_pool_t *vd_pool_new(const vd_pool_spec_t *spec)
     if (self == NULL)
         return NULL;
     self->spec = *spec;
+    if (self->spec.stack_bytes == 0)
+        self->spec.stack_bytes = STACK_BYTES;
     self->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (self->fd < 0) {
         free(self);
@@ -168,7 +170,7 @@ static void grow(vd_pool_t *self)
     pthread_t thread;
     sigset_t all, before;
     pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    pthread_attr_setstacksize(&attributes, self->spec.stack_bytes);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     /* Signals belong to the loop's thread. */
     sigfillset(&all);

@@ -27,6 +27,7 @@ typedef struct vd_work {
 typedef struct vd_pool_spec {
     uint32_t workers;
     uint32_t stuck_max;
+    uint32_t stack_bytes;             /* of a thread; 0: 128 KiB */
     void (*run)(vd_work_t *work);     /* on a worker's thread */
     void (*give_up)(vd_work_t *work); /* asks work that runs to end early; on the owner's thread */
     void (*release)(vd_work_t *work); /* of work that is cancelled or left over; on any thread */

@@ -1,5 +1,6 @@
 #include "settings.h"
 
+#include "kit/actor.h"
 #include "wire/run.h"
 
 #include <assert.h>
@@ -7,15 +8,7 @@
 
 #define DAY_MS 86400000
 
-static const vd_config_row_t pollers_rows[] = {
-    {.key = "max_processes",
-     .type = VD_CONFIG_INT,
-     .fallback = "8",
-     .min = 1,
-     .max = VD_SUPERVISOR_POLLERS_MAX,
-     .help = "as many pollers as sources, but at most so many"},
-    {.key = NULL},
-};
+static_assert(VD_POLLERS_MAX == VD_SUPERVISOR_POLLERS_MAX, "the table allows what the core takes");
 
 #define DURATION(name, value, least, text)                                                         \
     {                                                                                              \
@@ -47,7 +40,7 @@ static const vd_config_row_t supervisor_rows[] = {
 };
 
 const vd_config_table_t vd_settings_tables[VD_SETTINGS_TABLES] = {
-    {.path = "pollers", .help = "Processes that read sources", .rows = pollers_rows},
+    {.path = "pollers", .help = "Processes that read sources", .rows = vd_pollers_rows},
     {.path = "supervisor", .help = "How actors are started and stopped", .rows = supervisor_rows},
 };
 

@@ -135,7 +135,15 @@ class Runtime:
                     text += f"--- {name}\n{log.read()}"
         return text
 
+    def begun(self, name):
+        """Is the process ready, or has it ended? Before, a signal finds it without its own way to end."""
+        with open(os.path.join(self.dir, f"{name}.log"), encoding="utf-8") as log:
+            return "ready, pid" in log.read() or self.processes[name].poll() is not None
+
     def close(self):
+        deadline = time.monotonic() + PATIENCE_S
+        while not all(map(self.begun, self.processes)) and time.monotonic() < deadline:
+            time.sleep(0.01)
         for process in self.processes.values():
             process.terminate()
         codes = {}

@@ -1,5 +1,7 @@
 /* test_expression.c: expressions: the vectors, hostile texts and values, and a fuzz loop from a seed
- * that is printed (VD_SEED sets it). */
+ * that is printed (VD_SEED sets it). With "cases SEED COUNT" it prints random cases instead, for
+ * other implementations to agree with: in hex the text, the snapshot, and the result; or "error",
+ * the column, and in hex what was expected. */
 #include "expression/expression.h"
 #include "wire/run.h"
 
@@ -377,11 +379,19 @@ static void random_value(vd_buffer_t *out, unsigned depth)
         break;
     default:
         vd_write_map(out, count);
-        for (uint32_t i = 0; i < count; i++) {
-            vd_write_text(out, keys[draw(6)]);
+        for (uint32_t i = 0, first = draw(6); i < count; i++) {
+            vd_write_text(out, keys[(first + i) % 6]);
             random_value(out, depth - 1);
         }
     }
+}
+
+static void write_case_value(void)
+{
+    vd_buffer_clear(&snapshot);
+    vd_write_map(&snapshot, 1);
+    vd_write_text(&snapshot, "state");
+    random_value(&snapshot, 5);
 }
 
 static void evaluate_all(const vd_expression_t *expression)
@@ -423,10 +433,7 @@ static void fuzz_texts_and_values(void **state)
             grow(text, sizeof text, 5, false);
             size = strlen(text);
         }
-        vd_buffer_clear(&snapshot);
-        vd_write_map(&snapshot, 1);
-        vd_write_text(&snapshot, "state");
-        random_value(&snapshot, 5);
+        write_case_value();
         for (uint32_t flips = draw(4) == 0 ? draw(4) : 0; flips > 0; flips--)
             snapshot.data[draw((uint32_t)snapshot.size)] = (uint8_t)draw(256);
         if (draw(8) == 0)
@@ -444,8 +451,52 @@ static void fuzz_texts_and_values(void **state)
     assert_true(read > ROUNDS / 8); /* it is not only refusals that were tried */
 }
 
-int main(void)
+static void print_hex(const void *data, size_t size, const char *end)
 {
+    for (size_t i = 0; i < size; i++)
+        printf("%02x", ((const uint8_t *)data)[i]);
+    fputs(end, stdout);
+}
+
+static int print_cases(uint64_t seed, uint64_t count)
+{
+    random_state = seed * 0x9e3779b97f4a7c15u + 1;
+    set_up(NULL);
+    while (count > 0) {
+        char text[900];
+        vd_expression_t expression;
+        vd_expression_error_t error;
+        vd_value_t result;
+        size_t size = random_text(text, sizeof text);
+        if (draw(2) > 0) {
+            grow(text, sizeof text, 5, false);
+            size = strlen(text);
+        }
+        write_case_value();
+        if (memchr(text, 0xff, size) != NULL) /* no text in other languages */
+            continue;
+        count--;
+        vd_status_t status = vd_expression_parse(&expression, vd_bytes(text, size), &error);
+        print_hex(text, size, " ");
+        print_hex(snapshot.data, snapshot.size, " ");
+        if (status != VD_OK) {
+            printf("error %zu ", error.column);
+            print_hex(error.expected, strlen(error.expected), "\n");
+            continue;
+        }
+        if (vd_expression_evaluate(&expression, vd_buffer_view(&snapshot), &result) != VD_OK)
+            return 1;
+        write_result(&found, &result);
+        print_hex(found.data, found.size, "\n");
+    }
+    tear_down(NULL);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 4 && strcmp(argv[1], "cases") == 0)
+        return print_cases(strtoull(argv[2], NULL, 0), strtoull(argv[3], NULL, 0));
 #define EXPRESSION_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         EXPRESSION_TEST(the_vectors_hold),

@@ -56,6 +56,7 @@ static vd_status_t judge(vd_waiting_t *self, vd_blob_t value)
                               self->observer);
     self->cycle = vd_value_get_u64(&map, "cycle", 0);
     self->unlisted = false;
+    self->actor[0] = 0;
     vd_status_t status = vd_expression_evaluate(&self->expression, vd_buffer_view(seen), &result);
     if (status != VD_OK)
         return vd_client_fail(self->client, status,

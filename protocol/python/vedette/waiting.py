@@ -58,7 +58,7 @@ class _Waiting:
     def judge(self, snapshot):
         if not isinstance(snapshot, dict):
             return False
-        self.snapshot, self.unlisted = snapshot, False
+        self.snapshot, self.unlisted, self.actor = snapshot, False, ""
         try:
             return is_true(self.expression.evaluate(snapshot))
         except TooMuch as problem:

@@ -28,7 +28,7 @@ bool vd_source_table_init(vd_source_table_t *self, uint32_t count_max, uint32_t 
 
 void vd_source_table_free(vd_source_table_t *self)
 {
-    assert(self != NULL);
+    assert(self != NULL && (self->slots != NULL || self->high == 0));
     for (uint32_t i = 0; i < self->high; i++)
         free(self->slots[i].blob);
     free(self->slots);

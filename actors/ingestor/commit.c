@@ -4,7 +4,6 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum {
     REOPEN_WAIT_MIN_US = 50000,
@@ -189,7 +188,9 @@ void vd_seq_reopen(vd_sequencer_t *self, vd_effects_t *effects)
 
 static void roll_back_producer(vd_sequencer_t *self, vd_producer_t *producer)
 {
-    producer->open_life = 0;
+    /* What is on disk keeps its answer. */
+    if (producer->open_life != producer->durable.life)
+        producer->open_life = 0;
     producer->batch = 0;
     producer->leaving = false;
     if (producer->durable.epoch == 0) {
@@ -240,8 +241,7 @@ static void drop_assigned(vd_sequencer_t *self)
     while ((thing = vd_names_next(&self->producers, &at)) != NULL) {
         vd_producer_t *producer = thing;
         bool goes = producer->durable.epoch == 0;
-        if (memcmp(&producer->assigned, &producer->durable, sizeof producer->durable) != 0 || goes)
-            roll_back_producer(self, producer);
+        roll_back_producer(self, producer);
         at -= goes;
     }
     at = 0;

@@ -34,7 +34,7 @@ static void release(vd_standing_t *read)
 
 void vd_reads_free(vd_reads_t *self)
 {
-    assert(self != NULL);
+    assert(self != NULL && (self->slots != NULL || self->high == 0));
     for (uint32_t i = 0; i < self->high; i++)
         if (self->slots[i].used)
             release(&self->slots[i]);

@@ -13,8 +13,6 @@
 #define NOTIFY_FD 3
 #define LOCK_FD   4
 
-extern char **environ;
-
 static const char NOTIFY_VARIABLE[] = "VEDETTE_NOTIFY_FD=";
 static const char LOCK_VARIABLE[] = "VEDETTE_LOCK_FD=";
 static const char FIRST_VARIABLE[] = "VEDETTE_FIRST=";

@@ -51,6 +51,7 @@ void vd_reads_add_spec(vd_reads_t *self, const vd_read_spec_t *spec)
 {
     assert(self && spec && spec->op && spec->target);
     assert(strlen(spec->op) <= VD_NAME_BYTES_MAX && spec->keep <= VD_KEEP_MAX);
+    assert(spec->args.size == 0 || spec->args.data);
     if (is_listed(self, spec))
         return;
     if (strlen(spec->target) > VD_TEXT_BYTES_MAX || spec->args.size > VD_SPEC_BYTES_MAX ||
@@ -74,7 +75,7 @@ void vd_reads_add_spec(vd_reads_t *self, const vd_read_spec_t *spec)
         self->full = true;
         return;
     }
-    if (wish->args)
+    if (spec->args.size > 0)
         memcpy(wish->args, spec->args.data, spec->args.size);
     self->count++;
 }

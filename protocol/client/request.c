@@ -189,12 +189,11 @@ vd_status_t vd_client_request(vd_client_t *self, const vd_request_t *request, in
 static vd_status_t ask(vd_client_t *self, const char *actor, const char *port,
                        const vd_message_t *message, int timeout_ms, vd_reply_t *reply)
 {
+    *reply = (vd_reply_t){0};
     vd_buffer_t encoded;
     vd_buffer_init(&encoded, VD_HEADER_BYTES_MAX + VD_BODY_BYTES_MAX);
     size_t header_size = 0;
     vd_status_t status = vd_message_encode(message, &encoded, &header_size);
-    if (status == VD_OK && encoded.full)
-        status = VD_NO_MEMORY;
     if (status != VD_OK) {
         vd_buffer_free(&encoded);
         return vd_client_fail(self, status, "cannot ask %s.%s: a name or text is %s", actor, port,
@@ -212,6 +211,7 @@ static vd_status_t ask(vd_client_t *self, const char *actor, const char *port,
 static vd_status_t payload_of(vd_client_t *self, const char *actor, const vd_reply_t *reply,
                               uint16_t id, vd_blob_t *value)
 {
+    *value = (vd_blob_t){0};
     if (reply->id != id ||
         vd_scan_exact(vd_bytes(reply->payload.data, reply->payload.size), VD_DEPTH_MAX) != VD_OK)
         return vd_client_fail(self, VD_MALFORMED, "%s answered with something else than was asked",

@@ -269,6 +269,7 @@ static void settle(vd_emit_t *self, vd_now_t now, uint64_t mark, const vd_outcom
             outcome.status = frame->status;
             vd_str_copy(outcome.text, sizeof outcome.text, vd_frames_text(&self->frames, frame));
         } else if (frame->first > 0 && last <= mark) {
+            assert(covered != NULL);
             outcome.position = covered->position;
             outcome.mark = last;
             if (last == mark) {

@@ -103,11 +103,12 @@ static int unknown_command(const cli_t *cli, const char *word)
 /* Keeps an option. Returns 0, or the exit code with the error told. */
 static int keep(cli_t *cli, const cli_option_t *option, const char *value)
 {
-    if (strcmp(option->name, "dir") == 0 && option->value != NULL) {
+    assert((option->value != NULL) == (value != NULL));
+    if (value != NULL && strcmp(option->name, "dir") == 0) {
         if (value[0] == 0)
             return cli_fail(cli, VD_USAGE, "--dir is empty");
         cli->dir = value;
-    } else if (strcmp(option->name, "output") == 0) {
+    } else if (value != NULL && strcmp(option->name, "output") == 0) {
         static const char *const forms[] = {"table", "json", "ndjson"};
         for (int i = 0; i < 3; i++)
             if (strcmp(value, forms[i]) == 0) {

@@ -13,8 +13,9 @@ vd_status_t cli_ask(cli_t *cli, const char *actor, const char *port, const vd_me
     vd_buffer_t encoded;
     vd_buffer_init(&encoded, VD_HEADER_BYTES_MAX + VD_BODY_BYTES_MAX);
     size_t header_size = 0;
+    *reply = (vd_reply_t){0};
     vd_status_t status = vd_message_encode(message, &encoded, &header_size);
-    if (status == VD_OK && !encoded.full) {
+    if (status == VD_OK) {
         vd_request_t request = {.actor = actor, .port = port, .id = message->id, .once = once};
         request.body = encoded.data + header_size;
         request.body_size = encoded.size - header_size;

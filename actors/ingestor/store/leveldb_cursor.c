@@ -307,9 +307,9 @@ static vd_status_t check_chain(const vd_leveldb_cursor_t *self, const vd_commit_
 static vd_status_t read_commit(vd_leveldb_cursor_t *self, uint64_t index, vd_commit_t *commit,
                                text_t text)
 {
-    size_t head_at;
-    vd_commit_head_t head;
-    uint32_t count;
+    size_t head_at = 0;
+    vd_commit_head_t head = {0};
+    uint32_t count = 0;
     vd_status_t status = self->session[0] == 0 ? learn_chain(self, index, text) : VD_OK;
     vd_buffer_clear(&self->bytes);
     if (status == VD_OK)

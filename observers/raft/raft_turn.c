@@ -130,6 +130,7 @@ static int compare_terms(const void *a_p, const void *b_p)
 static uint64_t majority_term(const judge_t *judge)
 {
     uint32_t count = 0, majority = vd_raft_majority(&judge->next);
+    assert(majority > 0);
     uint64_t *terms = calloc(judge->looks.count ? judge->looks.count : 1, sizeof *terms);
     for (uint32_t at = 0; terms && at < judge->looks.count; at++)
         if (judge->looks.list[at].heard)

@@ -127,6 +127,16 @@ def try_lock(file):
         return False
 
 
+def five_descriptors(pid):
+    found = {}
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            found[int(fd)] = os.readlink(f"/proc/{pid}/fd/{fd}")
+        except FileNotFoundError:
+            return None
+    return found if sorted(found) == [0, 1, 2, 3, 4] else None
+
+
 def test_starts_and_stops_in_order(run):
     run.up()
     children = run.children()
@@ -136,10 +146,10 @@ def test_starts_and_stops_in_order(run):
     assert started == sorted(started), started
     assert children["host"]["state"] == "stopped" and "session" in children["host"]["reason"], children["host"]
     assert run.status()["state"] == "starting"
-    # What a child has: nothing but its three standard descriptors, the notify pipe and the lock.
+    # What a child has: nothing but its three standard descriptors, the notify pipe and the lock. (Told ready by its
+    # script: the program after that may still be opening its libraries.)
     for pid in pids:
-        descriptors = {int(fd): os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
-        assert sorted(descriptors) == [0, 1, 2, 3, 4], descriptors
+        descriptors = wait_for("a child with five descriptors", lambda: five_descriptors(pid))
         assert descriptors[4].endswith("/run/runtime.lock"), descriptors
         assert os.getpgid(pid) == pid
     with open(os.path.join(run.dir, "logs", "broker.log"), encoding="utf-8") as file:

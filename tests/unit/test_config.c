@@ -223,8 +223,7 @@ static void reads_files(void **state)
         VD_NOT_FOUND);
     vd_buffer_add(&self->errors, "", 1);
     assert_non_null(strstr((const char *)self->errors.data, "/nonexistent/v.toml: cannot read"));
-    assert_int_equal(vd_config_load("/tmp", tables, TABLES, &self->config, &self->errors),
-                     VD_CONFIG);
+    assert_int_equal(vd_config_load("/", tables, TABLES, &self->config, &self->errors), VD_CONFIG);
     char path[] = "/tmp/vd-config-XXXXXX";
     int fd = mkstemp(path);
     assert_true(fd >= 0);

@@ -3,21 +3,8 @@ import json
 import os
 import signal
 import subprocess
-import tempfile
-import time
 
-DEADLINE_S = 30.0
-POLL_S = 0.01
-
-
-def wait_for(what, condition, timeout_s=DEADLINE_S):
-    deadline = time.monotonic() + timeout_s
-    while True:
-        found = condition()
-        if found:
-            return found
-        assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}"
-        time.sleep(POLL_S)
+from harness import Place, alive, wait_for  # noqa: F401 (the last two are for those who import this)
 
 
 class Result:
@@ -28,14 +15,12 @@ class Result:
         return f"exit {self.code}\nstdout: {self.out}\nstderr: {self.err}"
 
 
-class Home:
+class Home(Place):
     """A directory for a runtime; at the end nothing in it runs."""
 
     def __init__(self, binaries):
-        self.bin = binaries
-        self.holder = tempfile.TemporaryDirectory(prefix="vdcli-", dir="/tmp")
-        self.dir = os.path.join(self.holder.name, "d")
-        self.started = []
+        super().__init__()
+        self.bin, self.started = binaries, []
 
     def __enter__(self):
         return self
@@ -46,10 +31,7 @@ class Home:
                 process.kill()
             process.wait()
         self.run("down", "--timeout", "20s", code=None)
-        self.holder.cleanup()
-
-    def environment(self):
-        return {**os.environ, "VEDETTE_DIR": self.dir}
+        self.close()
 
     def run(self, *arguments, code=0, text="", timeout_s=60):
         """Runs `vedette`; the exit code has to be `code` (None: any)."""

@@ -1,30 +1,15 @@
 """ingestor_harness.py: the ingestor as a process on a directory of its own, and producers by the catalogue alone."""
 
 import os
-import signal
 import subprocess
-import sys
 import time
 
 import zmq
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(0, os.path.join(ROOT, "protocol", "python"))
+from harness import end, kill, wait_for  # noqa: F401 (wait_for is for those who import this)
+from vedette import wire
 
-from vedette import wire  # noqa: E402
-
-DEADLINE_S = 20.0
 WINDOW = 512
-
-
-def wait_for(what, condition, timeout_s=DEADLINE_S):
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.01)
-    raise AssertionError(f"{what}: not within {timeout_s} s")
 
 
 class Ingestor:
@@ -42,18 +27,10 @@ class Ingestor:
                                             env=self.environment)
 
     def kill(self):
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
+        kill(self.process)
 
     def stop(self):
-        if self.process is not None and self.process.poll() is None:
-            self.process.terminate()
-            try:
-                return self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                self.kill()
-                raise
-        return None
+        return end(self.process)
 
     def log(self):
         with open(self.log_path, encoding="utf-8") as log:

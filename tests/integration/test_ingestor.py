@@ -221,5 +221,5 @@ class IngestorTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    INGESTOR = os.path.abspath(sys.argv.pop(1))
+    INGESTOR = os.path.join(os.path.abspath(sys.argv.pop(1)), "vedette-ingestor")
     unittest.main(verbosity=2)

@@ -1,19 +1,20 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """test_membership.py: a real broker, poller and provider over their sockets: who is there, who reads what,
 samples, the broker's death, garbage. Usage: test_membership.py BIN_DIR"""
 import os
-import shutil
-import signal
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
 
 import msgpack
 import zmq
 
-BIN = sys.argv.pop(1) if len(sys.argv) > 1 else "build/debug/bin"
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from harness import Actors, wait_for  # noqa: E402
+
+BIN = sys.argv.pop(1)
 PATIENCE_S = 15
 ERROR, DONE, PING, PONG = 1, 2, 3, 4
 GET, SNAPSHOT, READ, ITEMS, ITEM, RESET = 32, 33, 34, 35, 36, 37
@@ -65,28 +66,13 @@ class Dealer:
         self.socket.close()
 
 
-class Runtime:
+class Runtime(Actors):
     """The three processes in a directory of their own."""
 
     def __init__(self):
-        self.dir = tempfile.mkdtemp(prefix="vdm-")
+        super().__init__(BIN)
         self.context = zmq.Context()
-        self.processes = {}
         self.dealers = []
-
-    def start(self, kind, name, *more):
-        log = open(os.path.join(self.dir, f"{name}.log"), "ab")
-        self.processes[name] = subprocess.Popen(
-            [os.path.join(BIN, f"vedette-{kind}"), "--dir", self.dir, "--name", name, *more],
-            stderr=log, stdout=log)
-        log.close()
-        return self.processes[name]
-
-    def kill(self, name):
-        process = self.processes.pop(name)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        return process.pid
 
     def endpoint(self, name):
         return f"ipc://{self.dir}/run/{name}"
@@ -109,13 +95,10 @@ class Runtime:
         return body, snapshot
 
     def wait(self, what, test):
-        until = time.monotonic() + PATIENCE_S
-        while time.monotonic() < until:
-            result = test()
-            if result:
-                return result
-            time.sleep(0.02)
-        raise AssertionError(f"not within {PATIENCE_S} s: {what}\n{self.logs()}")
+        try:
+            return wait_for(what, test, PATIENCE_S)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.logs()}") from error
 
     def wait_source(self, name, **wanted):
         def found():
@@ -127,36 +110,12 @@ class Runtime:
     def actors(self):
         return {actor["name"]: actor for actor in self.membership()[1]["actors"]}
 
-    def logs(self):
-        text = ""
-        for name in sorted(os.listdir(self.dir)):
-            if name.endswith(".log"):
-                with open(os.path.join(self.dir, name), errors="replace") as log:
-                    text += f"--- {name}\n{log.read()}"
-        return text
-
-    def begun(self, name):
-        """Is the process ready, or has it ended? Before, a signal finds it without its own way to end."""
-        with open(os.path.join(self.dir, f"{name}.log"), encoding="utf-8") as log:
-            return "ready, pid" in log.read() or self.processes[name].poll() is not None
-
     def close(self):
-        deadline = time.monotonic() + PATIENCE_S
-        while not all(map(self.begun, self.processes)) and time.monotonic() < deadline:
-            time.sleep(0.01)
-        for process in self.processes.values():
-            process.terminate()
-        codes = {}
-        for name, process in self.processes.items():
-            try:
-                codes[name] = process.wait(PATIENCE_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                codes[name] = "did not stop"
+        codes = self.stop()
         for dealer in self.dealers:
             dealer.close()
         self.context.term()
-        shutil.rmtree(self.dir)
+        super().close()
         return codes
 
 
@@ -168,9 +127,9 @@ def standing(source, **more):
 class Membership(unittest.TestCase):
     def setUp(self):
         self.runtime = Runtime()
-        self.runtime.start("broker", "broker")
-        self.runtime.start("poller", "poller-1")
-        self.runtime.start("provider", "static")
+        self.runtime.start("broker")
+        self.runtime.start("poller-1", "poller")
+        self.runtime.start("static", "provider")
 
     def tearDown(self):
         logs = self.runtime.logs()
@@ -237,7 +196,7 @@ class Membership(unittest.TestCase):
         self.runtime.kill("broker")
         before = poller.ask(GET, {"feed": feed})[1]["n"]
         self.runtime.wait("samples go on without a broker", lambda: poller.ask(GET, {"feed": feed})[1]["n"] > before + 2)
-        self.runtime.start("broker", "broker")
+        self.runtime.start("broker")
         again = self.runtime.wait_source("local", poller="poller-1")
         self.assertEqual(again["inc"], source["inc"], "a new broker made another source of it")
         self.assertEqual(set(self.runtime.actors()), {"broker", "poller-1", "static"})
@@ -257,15 +216,22 @@ class Membership(unittest.TestCase):
             register(at)
         self.runtime.wait("100 actors", lambda: len(self.runtime.actors()) >= 103)
         self.runtime.kill("broker")
-        self.runtime.start("broker", "broker")
+        self.runtime.start("broker")
         from_s = time.monotonic()
-        for at in range(100):
-            register(at)
-        self.runtime.wait("100 actors again", lambda: len(self.runtime.actors()) >= 103)
+
+        def back():
+            """As leases do: who is not there says so again, as what was written into the old connection is lost."""
+            there = self.runtime.actors()
+            for at in range(100):
+                if f"a{at}" not in there:
+                    register(at)
+            return len(there) >= 103
+
+        self.runtime.wait("100 actors again", back)
         self.assertLess(time.monotonic() - from_s, 3)
 
     def test_death_and_reassignment(self):
-        self.runtime.start("poller", "poller-2")
+        self.runtime.start("poller-2", "poller")
         control = self.runtime.dealer("broker.control")
         self.runtime.wait("both pollers", lambda: {"poller-1", "poller-2"} <= set(self.runtime.actors()))
         holder = self.runtime.wait("a poller for local", lambda: self.runtime.wait_source("local").get("poller"))
@@ -284,7 +250,7 @@ class Membership(unittest.TestCase):
         _, snapshot = self.runtime.membership()
         self.assertEqual([source["name"] for source in snapshot["sources"]], ["local"])
         self.assertIn("ended", snapshot["providers"][0]["error"])
-        self.runtime.start("provider", "static")
+        self.runtime.start("static", "provider")
         self.runtime.wait("the provider is well again", lambda: not self.runtime.membership()[1]["providers"][0]["error"])
 
     def test_garbage(self):
@@ -301,24 +267,22 @@ class Membership(unittest.TestCase):
         self.assertEqual(poller.ask(READ_ONCE, {"reads": [standing(source)]})[2]["status"], "ok")
 
     def test_configured_sources(self):
-        file = os.path.join(self.runtime.dir, "vedette.toml")
-        with open(file, "w") as config:
-            for at in range(600):
-                config.write(f'[[providers.static.sources]]\nname = "s{at}"\nadapter = "file"\naddress = "/"\n'
-                             f'labels = {{ row = "{at % 7}" }}\n')
         self.runtime.wait_source("local")
+        self.runtime.configure("".join(
+            f'[[providers.static.sources]]\nname = "s{at}"\nadapter = "file"\naddress = "/"\n'
+            f'labels = {{ row = "{at % 7}" }}\n' for at in range(600)))
         pid = self.runtime.kill("static")
         self.runtime.dealer("broker.control").ask(DIED, {"name": "static", "pid": pid})
-        self.runtime.start("provider", "static", "--config", file)
+        self.runtime.start("static", "provider")
         self.runtime.wait("600 sources", lambda: len(self.runtime.membership()[1]["sources"]) == 600)
         source = self.runtime.wait_source("s599", poller="poller-1")
         self.assertEqual(source["labels"], {"row": str(599 % 7)})
 
     def test_bad_configuration(self):
-        file = os.path.join(self.runtime.dir, "bad.toml")
-        with open(file, "w") as config:
+        file = self.runtime.path("bad.toml")
+        with open(file, "w", encoding="utf-8") as config:
             config.write('[[providers.static.sources]]\nname = "a"\nadapter = "file"\n' * 2)
-        done = subprocess.run([os.path.join(BIN, "vedette-provider"), "--dir", self.runtime.dir + "/other", "--name",
+        done = subprocess.run([os.path.join(BIN, "vedette-provider"), "--dir", self.runtime.path("other"), "--name",
                                "static", "--config", file], capture_output=True, text=True, timeout=PATIENCE_S)
         self.assertEqual(done.returncode, 2)
         self.assertIn('both named "a"', done.stderr)

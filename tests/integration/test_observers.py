@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""test_observers.py BUILD: the observers as processes: a service is seen, named and gone; the observer, and everything
+"""test_observers.py BIN: the observers as processes: a service is seen, named and gone; the observer, and everything
 that it stands on, is killed while services come and go, and no event is repeated or left out."""
 import os
 import random
@@ -7,70 +7,28 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BIN = os.path.join(sys.argv[1] if len(sys.argv) > 1 else os.path.join(TOP, "build", "release"), "bin")
-sys.path.insert(0, os.path.join(TOP, "protocol", "python"))
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from harness import Actors, wait_for  # noqa: E402
 from vedette.client import Client, Error, Position  # noqa: E402
 
+BIN = sys.argv[1]
 SESSION = "observers-under-test"
-DEADLINE_S = 30
 CONFIG = '[observers.host]\ninterval = "200ms"\n[observers.services]\ninterval = "100ms"\n'
 KINDS = {"static": "provider", "poller-1": "poller", "services": "observer-services", "host": "observer-host"}
 
 
-def until(what, condition, deadline_s=DEADLINE_S):
-    """Polls; returns the first true value."""
-    end = time.monotonic() + deadline_s
-    while True:
-        value = condition()
-        if value:
-            return value
-        assert time.monotonic() < end, f"not within {deadline_s} s: {what}"
-        time.sleep(0.02)
-
-
-class Runtime:
+class Runtime(Actors):
     """The processes of a runtime, one directory, restarted by hand."""
 
-    def __init__(self, directory):
-        self.directory = directory
-        self.config = os.path.join(directory, "vedette.toml")
-        with open(self.config, "w", encoding="utf-8") as file:
-            file.write(CONFIG)
-        self.processes = {}
-        self.log = open(os.path.join(directory, "log"), "w+b")
-
     def start(self, name):
-        self.processes[name] = subprocess.Popen(
-            [os.path.join(BIN, f"vedette-{KINDS.get(name, name)}"), "--dir", self.directory, "--name", name,
-             "--config", self.config, "--session", SESSION], stdout=self.log, stderr=self.log)
-
-    def kill(self, name):
-        self.processes[name].kill()
-        self.processes[name].wait()
+        return super().start(name, KINDS.get(name, name))
 
     def restart(self, name):
         self.kill(name)
         self.start(name)
-
-    def stop(self):
-        for process in self.processes.values():
-            process.send_signal(signal.SIGCONT)
-            process.terminate()
-        for process in self.processes.values():
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-    def tell(self):
-        self.log.flush()
-        self.log.seek(0)
-        sys.stderr.write(self.log.read().decode(errors="replace")[-20000:])
 
 
 class Events:
@@ -123,7 +81,7 @@ def listen():
 def begin(runtime):
     for name in ("broker", "ingestor"):
         runtime.start(name)
-    client = Client(runtime.directory)
+    client = Client(runtime.dir)
 
     def open_session():
         try:
@@ -132,7 +90,7 @@ def begin(runtime):
         except Error:
             return None
 
-    until("a session", open_session)
+    wait_for("a session", open_session)
     for name in KINDS:
         runtime.start(name)
     return client
@@ -151,7 +109,7 @@ def check_named(events):
     begun = time.monotonic()
     server = listen()
     port = server.getsockname()[1]
-    appeared = until("the service appears", lambda: events.of_port(port))[0]
+    appeared = wait_for("the service appears", lambda: events.of_port(port))[0]
     took = time.monotonic() - begun
     with open("/proc/self/comm", encoding="utf-8") as file:
         comm = file.read().strip()
@@ -160,7 +118,7 @@ def check_named(events):
     assert (appeared.data["address"], appeared.data["protocol"]) == ("127.0.0.1", "tcp"), appeared
     assert "initial" not in appeared.data, appeared
     server.close()
-    until("the service goes", lambda: len(events.of_port(port)) == 2)
+    wait_for("the service goes", lambda: len(events.of_port(port)) == 2)
     assert events.of_port(port)[1].type == "service_gone"
     print(f"a service was seen and named after {took * 1000:.0f} ms")
 
@@ -185,13 +143,13 @@ def check_kills(runtime, client, events, victims, rounds, random_):
         there = check_story(events.pull())
         return {port for _, _, port in there if port in ports} == wanted
 
-    until(f"the events tell the services that are there, {victims} killed", agrees)
-    snapshot = until("a snapshot", lambda: running(client, "services"))
+    wait_for(f"the events tell the services that are there, {victims} killed", agrees)
+    snapshot = wait_for("a snapshot", lambda: running(client, "services"))
     shown = {row["port"] for row in snapshot["state"]["services"]}
     assert wanted <= shown and not (set(ports) - wanted) & shown, (wanted, shown)
     for server in servers:
         server.close()
-    until("all are gone", lambda: not any(port in ports for _, _, port in check_story(events.pull())))
+    wait_for("all are gone", lambda: not any(port in ports for _, _, port in check_story(events.pull())))
 
 
 def check_storm(runtime, events, random_):
@@ -209,7 +167,7 @@ def check_storm(runtime, events, random_):
         for _ in range(4):
             time.sleep(random_.random() * 0.15)  # the moment of the kill is the input here
             runtime.restart("services")
-        until(f"{there} of {len(ports)} services are told", lambda: told() == there)
+        wait_for(f"{there} of {len(ports)} services are told", lambda: told() == there)
     print("a storm of 700 services was told once each")
 
 
@@ -224,31 +182,31 @@ def check_store_away(runtime, events, client):
         snapshot = client.snapshot("services")
         return snapshot["error"] and snapshot["error"]["stage"] == "commit" and snapshot["error"]["recovered_at"] is None
 
-    until("the error is told", told)
+    wait_for("the error is told", told)
     ingestor.send_signal(signal.SIGCONT)
-    until("the service is told", lambda: events.of_port(port))
-    until("the error is over", lambda: client.snapshot("services")["error"]["recovered_at"])
+    wait_for("the service is told", lambda: events.of_port(port))
+    wait_for("the error is over", lambda: client.snapshot("services")["error"]["recovered_at"])
     server.close()
-    until("the service goes", lambda: len(events.of_port(port)) == 2)
+    wait_for("the service goes", lambda: len(events.of_port(port)) == 2)
 
 
 def check_host(client):
-    snapshot = until("the host is seen", lambda: running(client, "host"))
-    host, = until("figures", lambda: client.snapshot("host")["state"]["hosts"])
+    snapshot = wait_for("the host is seen", lambda: running(client, "host"))
+    host, = wait_for("figures", lambda: client.snapshot("host")["state"]["hosts"])
     assert host["memory"]["total_bytes"] > 0 and host["load"]["load_1m"] >= 0, host
     assert any(row["interface"] == "lo" for row in host["interfaces"]), host
     assert snapshot["sources"][0]["name"] == "local", snapshot
     cycle = client.snapshot("host")["cycle"]
-    until("cycles go on", lambda: client.snapshot("host")["cycle"] > cycle + 2)
+    wait_for("cycles go on", lambda: client.snapshot("host")["cycle"] > cycle + 2)
 
 
-def check_refused(directory):
+def check_refused(runtime):
     """A bad configuration is one clear line and exit code 2."""
-    bad = os.path.join(directory, "bad.toml")
+    bad = runtime.path("bad.toml")
     for table, line in (("services", 'interval = "0s"'), ("host", "disk_normal_percent = 99")):
         with open(bad, "w", encoding="utf-8") as file:
             file.write(f"[observers.{table}]\n{line}\n")
-        done = subprocess.run([os.path.join(BIN, f"vedette-observer-{table}"), "--dir", directory, "--config", bad,
+        done = subprocess.run([os.path.join(BIN, f"vedette-observer-{table}"), "--dir", runtime.dir, "--config", bad,
                                "--name", f"bad-{table}", "--session", SESSION], capture_output=True, timeout=20, check=False)
         assert done.returncode == 2, (table, done)
         assert line.split()[0].encode() in done.stderr, (table, done)
@@ -257,29 +215,30 @@ def check_refused(directory):
 def main():
     seed = int(os.environ.get("VD_SEED", random.randrange(1 << 32)))
     print(f"seed {seed}")
-    with tempfile.TemporaryDirectory(prefix="vd-obs-", dir="/tmp") as directory:
-        runtime = Runtime(directory)
-        try:
-            client = begin(runtime)
-            until("the observer runs", lambda: running(client, "services"))
-            events = Events(client)
-            until("the first look is told", lambda: any(event.type == "services_listed" for event in events.pull()))
-            check_named(events)
-            check_host(client)
-            check_refused(directory)
-            check_kills(runtime, client, events, ["services"], 25, random.Random(seed))
-            check_kills(runtime, client, events, ["services", "poller-1", "broker", "ingestor"], 15,
-                        random.Random(seed + 1))
-            check_storm(runtime, events, random.Random(seed + 2))
-            check_store_away(runtime, events, client)
-            check_named(events)
-            story = check_story(events.pull())
-            print(f"{len(events.all)} events, {len(story)} services")
-        except BaseException:
-            runtime.stop()
-            runtime.tell()
-            raise
+    runtime = Runtime(BIN, CONFIG, SESSION)
+    try:
+        client = begin(runtime)
+        wait_for("the observer runs", lambda: running(client, "services"))
+        events = Events(client)
+        wait_for("the first look is told", lambda: any(event.type == "services_listed" for event in events.pull()))
+        check_named(events)
+        check_host(client)
+        check_refused(runtime)
+        check_kills(runtime, client, events, ["services"], 25, random.Random(seed))
+        check_kills(runtime, client, events, ["services", "poller-1", "broker", "ingestor"], 15,
+                    random.Random(seed + 1))
+        check_storm(runtime, events, random.Random(seed + 2))
+        check_store_away(runtime, events, client)
+        check_named(events)
+        story = check_story(events.pull())
+        print(f"{len(events.all)} events, {len(story)} services")
+    except BaseException:
         runtime.stop()
+        sys.stderr.write(runtime.logs())
+        raise
+    finally:
+        runtime.stop()
+        runtime.close()
 
 
 if __name__ == "__main__":

@@ -3,16 +3,15 @@
 follows it while the ingestor is killed."""
 import os
 import re
-import signal
 import subprocess
 import sys
-import tempfile
-import time
 
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BIN = sys.argv[1] if len(sys.argv) > 1 else os.path.join(TOP, "build", "release", "bin")
-sys.path.insert(0, os.path.join(TOP, "protocol", "python"))
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from harness import TOP, Actors, wait_for  # noqa: E402
 from vedette import wire  # noqa: E402
+
+BIN = sys.argv[1]
 
 
 def blocks():
@@ -37,14 +36,10 @@ def check_hex(found):
     assert wire.unpack(event) == {"ts": "2023-11-14T22:13:20.000Z", "type": "hello", "data": None}
 
 
-def start_ingestor(directory):
-    process = subprocess.Popen([os.path.join(BIN, "vedette-ingestor"), "--dir", directory], stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 10
-    while not os.path.exists(os.path.join(directory, "run", "ingestor.emit")):
-        assert process.poll() is None, process.stderr.read()
-        assert time.monotonic() < deadline, "the ingestor did not bind its socket"
-        time.sleep(0.01)
-    return process
+def start_ingestor(actors):
+    ingestor = actors.start("ingestor")
+    wait_for("the ingestor has bound its socket",
+             lambda: os.path.exists(os.path.join(actors.dir, "run", "ingestor.emit")) or ingestor.poll() is not None)
 
 
 def script(name, found, *arguments):
@@ -62,31 +57,31 @@ def rest_of(process):
 def main():
     found = blocks()
     check_hex(found)
-    with tempfile.TemporaryDirectory(prefix="vd-spec-", dir="/tmp") as directory:
-        run_dir = os.path.join(directory, "run")
-        session = wire.new_session_id()
-        ingestor = start_ingestor(directory)
-        subscriber = None
-        try:
-            producer = script("producer", found, run_dir, session)
-            first = producer.stdout.readline().strip()
-            assert first == f"{session}:1", (first, producer.stderr.read() if producer.poll() else "")
-            subscriber = script("subscriber", found, run_dir, session)
-            assert subscriber.stdout.readline().startswith("1 session_started"), subscriber.stderr.read()
-            ingestor.send_signal(signal.SIGKILL)
-            ingestor.wait()
-            ingestor = start_ingestor(directory)
-            rest, problem = rest_of(producer)
-            assert producer.returncode == 0, problem
-            assert rest.split() == [f"{session}:2", f"{session}:3"], rest
-            seen, problem = rest_of(subscriber)
-            assert subscriber.returncode == 0, problem
-            assert [line.split()[:2] for line in seen.splitlines()] == [["2", "hello"], ["3", "session_ended"]], seen
-        finally:
-            for process in (ingestor, subscriber):
-                if process is not None and process.poll() is None:
-                    process.kill()
-                    process.wait()
+    actors = Actors(BIN)
+    run_dir = os.path.join(actors.dir, "run")
+    session = wire.new_session_id()
+    subscriber = None
+    start_ingestor(actors)
+    try:
+        producer = script("producer", found, run_dir, session)
+        first = producer.stdout.readline().strip()
+        assert first == f"{session}:1", (first, producer.stderr.read() if producer.poll() else "", actors.logs())
+        subscriber = script("subscriber", found, run_dir, session)
+        assert subscriber.stdout.readline().startswith("1 session_started"), subscriber.stderr.read()
+        actors.kill("ingestor")
+        start_ingestor(actors)
+        rest, problem = rest_of(producer)
+        assert producer.returncode == 0, problem
+        assert rest.split() == [f"{session}:2", f"{session}:3"], rest
+        seen, problem = rest_of(subscriber)
+        assert subscriber.returncode == 0, problem
+        assert [line.split()[:2] for line in seen.splitlines()] == [["2", "hello"], ["3", "session_ended"]], seen
+    finally:
+        if subscriber is not None and subscriber.poll() is None:
+            subscriber.kill()
+            subscriber.wait()
+        actors.stop()
+        actors.close()
     print("spec: ok")
 
 

@@ -2,20 +2,17 @@
 """test_supervisor.py: real processes under the supervisor: order, deaths, loops, locks, no orphans.
 
 The actors are small scripts, so that each can be made to fail as a case needs it."""
-import fcntl
 import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BIN = sys.argv[1] if len(sys.argv) > 1 else os.path.join(TOP, "build", "release", "bin")
-sys.path.insert(0, os.path.join(TOP, "protocol", "python"))
-import vedette  # noqa: E402
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from harness import Supervised, alive, run_tests, state_of, vedette, wait_for  # noqa: E402
 
-SUPERVISOR = os.path.join(BIN, "vedette-supervisor")
+BIN = sys.argv[1]
 PROGRAMS = ["broker", "ingestor", "provider", "poller", "observer-host", "observer-services"]
 GOOD = "echo ready >&$VEDETTE_NOTIFY_FD\nexec sleep 1000"
 # Without an ingestor that commits there is no session, and observers wait for it.
@@ -31,39 +28,15 @@ log_bytes_max = 4096
 """
 
 
-def wait_for(what, condition, timeout_s=10.0):
-    deadline = time.monotonic() + timeout_s
-    while True:
-        found = condition()
-        if found:
-            return found
-        assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}"
-        time.sleep(0.005)
-
-
-def alive(pid):
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
-            return file.read().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
-
-
-class Runtime:
+class Runtime(Supervised):
     """A directory with scripts as actors, and a supervisor on it."""
 
     def __init__(self):
-        self.holder = tempfile.TemporaryDirectory(prefix="vd-sup-", dir="/tmp")
-        self.dir = os.path.join(self.holder.name, "d")
-        self.bin = os.path.join(self.holder.name, "bin")
-        self.config = os.path.join(self.holder.name, "vedette.toml")
+        super().__init__(BIN, CONFIG)
+        self.bin = self.path("bin")
         os.mkdir(self.bin)
-        with open(self.config, "w", encoding="utf-8") as file:
-            file.write(CONFIG)
         for program in PROGRAMS:
             self.script(program, GOOD)
-        self.process = None
-        self.client = None
 
     def script(self, program, text):
         path = os.path.join(self.bin, f"vedette-{program}")
@@ -72,59 +45,13 @@ class Runtime:
         os.chmod(path + ".new", 0o755)
         os.rename(path + ".new", path)
 
-    def spawn(self, **options):
-        environment = dict(os.environ, VEDETTE_BIN=self.bin)
-        return subprocess.Popen([SUPERVISOR, "--dir", self.dir, "--config", self.config], stderr=subprocess.PIPE,
-                                text=True, env=environment, **options)
+    def environment(self):
+        return {**super().environment(), "VEDETTE_BIN": self.bin}
 
     def up(self, names=UP):
         self.process = self.spawn()
-        self.client = vedette.Client(self.dir)
-        if names:
-            wait_for(f"{names} ready", lambda: all(self.child(name)["state"] == "ready" for name in names))
+        wait_for(f"{names} ready", lambda: all(self.child(name)["state"] == "ready" for name in names))
         return self
-
-    def children(self):
-        absent = {"pid": 0, "restarts": 0, "reason": ""}
-        rows = self.client.get("supervisor", "control", "lifecycle", timeout_s=15)
-        return {row["name"]: {**absent, **row} for row in rows}
-
-    def child(self, name):
-        return self.children().get(name, {"state": "gone", "pid": 0, "restarts": 0})
-
-    def pids(self):
-        return [row["pid"] for row in self.children().values() if row.get("pid")]
-
-    def control(self, verb, actor):
-        return self.client.request("supervisor", "control", "CONTROL", {"verb": verb, "actor": actor})
-
-    def status(self):
-        return self.client.request("supervisor", "control", "STATUS").fields
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        if self.process and self.process.poll() is None:
-            self.process.kill()
-        if self.process:
-            self.process.wait()
-            self.process.stderr.close()
-        if self.client:
-            self.client.close()
-        lock = os.path.join(self.dir, "run", "runtime.lock")
-        if os.path.exists(lock):
-            with open(lock, "w", encoding="ascii") as file:
-                wait_for("the lock is free", lambda: try_lock(file))
-        self.holder.cleanup()
-
-
-def try_lock(file):
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
-    except BlockingIOError:
-        return False
 
 
 def five_descriptors(pid):
@@ -157,7 +84,7 @@ def test_starts_and_stops_in_order(run):
     run.process.send_signal(signal.SIGTERM)
     assert run.process.wait(20) == 0
     assert not [pid for pid in pids if alive(pid)]
-    log = run.process.stderr.read()
+    log = run.log()
     order = [log.index(f"{name}: dead") for name in reversed(UP)]
     assert order == sorted(order), log
 
@@ -182,10 +109,8 @@ def test_a_killed_supervisor_leaves_nobody_and_up_works_at_once(run):
     pids = run.pids()
     run.process.kill()
     run.process.wait()
-    second = run.spawn()
+    run.process = run.spawn()
     wait_for("no old actor is left", lambda: not [pid for pid in pids if alive(pid)], 2.0)
-    run.process.stderr.close()
-    run.process = second
     wait_for("the new ones are ready", lambda: all(run.child(name)["state"] == "ready" for name in UP))
     assert not set(run.pids()) & set(pids)
 
@@ -210,7 +135,7 @@ def test_who_does_not_end_is_killed(run):
 
 def test_a_second_up_is_refused_with_one_line(run):
     run.up()
-    second = run.spawn()
+    second = run.spawn(stderr=subprocess.PIPE, text=True)
     text = second.communicate(timeout=10)[1]
     assert second.returncode == 1, (second.returncode, text)
     assert len(text.splitlines()) == 1 and f"pid {run.process.pid}" in text, text
@@ -263,13 +188,13 @@ def test_pause_and_resume(run):
     run.up()
     pid = run.child("poller-1")["pid"]
     run.control("pause", "poller-1")
-    wait_for("it is stopped by the signal", lambda: open(f"/proc/{pid}/stat").read().split()[2] == "T")
+    wait_for("it is stopped by the signal", lambda: state_of(pid) == "T")
     assert run.child("poller-1")["state"] == "paused"
     run.control("pause", "poller-1")  # what is so already is done
     assert run.child("poller-1")["state"] == "paused"
     run.control("resume", "poller-1")
     run.control("resume", "poller-1")
-    wait_for("it runs", lambda: open(f"/proc/{pid}/stat").read().split()[2] != "T")
+    wait_for("it runs", lambda: state_of(pid) != "T")
     run.control("stop", "static")
     wait_for("the other is stopped", lambda: run.child("static")["state"] == "stopped")
     try:
@@ -291,7 +216,7 @@ def test_an_interrupt_of_the_terminal_reaches_the_supervisor_alone(run):
     assert os.getpgid(run.process.pid) not in groups
     run.process.send_signal(signal.SIGINT)
     assert run.process.wait(20) == 0
-    log = run.process.stderr.read()
+    log = run.log()
     assert log.index("poller-1: dead") < log.index("broker: dead"), log
 
 
@@ -329,31 +254,21 @@ def is_pipe(pid, fd, pipe):
 def test_the_starter_may_go(run):
     """As with --detach: the one who waits for readiness goes, and the runtime stays."""
     read_end, write_end = os.pipe()
-    environment = dict(os.environ, VEDETTE_BIN=run.bin, VEDETTE_NOTIFY_FD=str(write_end))
-    run.process = subprocess.Popen([SUPERVISOR, "--dir", run.dir], env=environment, pass_fds=[write_end],
-                                   stderr=subprocess.PIPE, text=True)
+    run.process = run.spawn(env={**run.environment(), "VEDETTE_NOTIFY_FD": str(write_end)}, pass_fds=[write_end])
     os.close(write_end)
     assert os.read(read_end, 6) == b"alive\n"
     pipe = os.readlink(f"/proc/self/fd/{read_end}")
     os.close(read_end)
-    run.client = vedette.Client(run.dir)
     wait_for("it has noticed", lambda: not [fd for fd in os.listdir(f"/proc/{run.process.pid}/fd")
                                             if is_pipe(run.process.pid, fd, pipe)])
     wait_for("its actors live on", lambda: run.child("broker")["state"] == "ready")
     assert run.process.poll() is None
 
 
-def main():
-    tests = [(name, test) for name, test in globals().items() if name.startswith("test_")]
-    wanted = sys.argv[2:]
-    for name, test in tests:
-        if wanted and name not in wanted:
-            continue
-        begin = time.monotonic()
-        with Runtime() as run:
-            test(run)
-        print(f"ok {name} ({time.monotonic() - begin:.1f} s)", flush=True)
+def with_runtime(test):
+    with Runtime() as run:
+        test(run)
 
 
 if __name__ == "__main__":
-    main()
+    run_tests(globals(), with_runtime)

@@ -29,13 +29,13 @@ class Terminal:
             os.execve(os.path.join(BIN, "vedette"), ["vedette", *arguments], home.environment())
         os.set_blocking(self.fd, False)
         self.code = None
-        # Keys that are pressed before the command has the terminal reach nobody.
-        wait_for("the command", self.has_begun)
+        # Until then a Ctrl-C reaches nobody: the terminal is not yet that of the command.
+        wait_for("the command has begun", self.has_begun)
 
     def has_begun(self):
         try:
-            return os.readlink(f"/proc/{self.pid}/exe").endswith("/vedette")
-        except FileNotFoundError:  # and ended
+            return os.path.samefile(f"/proc/{self.pid}/exe", os.path.join(BIN, "vedette"))
+        except OSError:  # it is a zombie already
             return True
 
     def look(self):

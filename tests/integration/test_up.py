@@ -2,70 +2,30 @@
 """test_up.py: the whole runtime as it is: started, every actor killed, pollers that follow sources, ended."""
 import os
 import signal
-import subprocess
 import sys
-import tempfile
 import time
 
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BIN = sys.argv[1] if len(sys.argv) > 1 else os.path.join(TOP, "build", "release", "bin")
-sys.path.insert(0, os.path.join(TOP, "protocol", "python"))
-import vedette  # noqa: E402
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from harness import Supervised, alive, run_tests, wait_for  # noqa: E402
 
+BIN = sys.argv[1]
 ACTORS = ["broker", "ingestor", "static", "poller-1", "host", "services"]
 THREE_SOURCES = "".join(f'[[providers.static.sources]]\nname = "s{i}"\nadapter = "file"\naddress = "/"\n'
                         for i in range(3))
 
 
-def wait_for(what, condition, timeout_s=15.0):
-    deadline = time.monotonic() + timeout_s
-    while True:
-        try:
-            found = condition()
-        except vedette.Error:
-            found = None
-        if found:
-            return found
-        assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}"
-        time.sleep(0.005)
-
-
-def alive(pid):
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
-            return file.read().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
-
-
-class Runtime:
+class Runtime(Supervised):
     def __init__(self, config=""):
-        self.holder = tempfile.TemporaryDirectory(prefix="vd-up-", dir="/tmp")
-        self.dir = os.path.join(self.holder.name, "d")
-        self.config = os.path.join(self.holder.name, "vedette.toml")
-        with open(self.config, "w", encoding="utf-8") as file:
-            file.write(config)
-        self.client = vedette.Client(self.dir)
+        super().__init__(BIN, config)
         self.up()
 
     def up(self):
-        self.log = open(os.path.join(self.holder.name, "log"), "w+", encoding="utf-8")
-        self.process = subprocess.Popen(
-            [os.path.join(BIN, "vedette-supervisor"), "--dir", self.dir, "--config", self.config], stderr=self.log)
-
-    def status(self):
-        return self.client.request("supervisor", "control", "STATUS", timeout_s=2).fields
-
-    def children(self):
-        absent = {"pid": 0, "restarts": 0, "reason": ""}
-        return {row["name"]: {**absent, **row} for row in self.client.get("supervisor", "control", "lifecycle")}
+        self.process = self.spawn()
 
     def wait_ready(self):
         wait_for("every actor is ready", lambda: self.status()["state"] == "ready")
         return self
-
-    def control(self, verb, actor):
-        return self.client.request("supervisor", "control", "CONTROL", {"verb": verb, "actor": actor})
 
     def events(self, session):
         """All events of the session so far, in order."""
@@ -78,22 +38,6 @@ class Runtime:
             with_all.append(event)
         follower.close()
         return with_all
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, *_):
-        self.process.kill()
-        self.process.wait()
-        if kind:
-            self.log.seek(0)
-            sys.stderr.write(self.log.read())
-        self.log.close()
-        self.client.close()
-        lock = os.path.join(self.dir, "run", "runtime.lock")
-        wait_for("nobody holds the lock", lambda: subprocess.run(["flock", "-n", lock, "true"], check=False
-                                                                 ).returncode == 0)
-        self.holder.cleanup()
 
 
 def test_up_and_down():
@@ -225,15 +169,5 @@ def test_pollers_follow_the_sources():
         assert "poller-4" not in run.children()
 
 
-def main():
-    tests = [(name, test) for name, test in globals().items() if name.startswith("test_")]
-    for name, test in tests:
-        if sys.argv[2:] and name not in sys.argv[2:]:
-            continue
-        begin = time.monotonic()
-        test()
-        print(f"ok {name} ({time.monotonic() - begin:.1f} s)", flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    run_tests(globals())

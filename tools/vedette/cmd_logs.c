@@ -274,6 +274,12 @@ int cmd_logs(cli_t *cli)
         return cli_fail(cli, VD_NOT_FOUND, "%s: %s; nothing has run here yet", dir,
                         strerror(errno));
     }
+    /* Before the first line: who has seen one may end it. */
+    struct sigaction action = {.sa_handler = on_signal};
+    if (cli_has(cli, "follow")) {
+        sigaction(SIGINT, &action, NULL);
+        sigaction(SIGTERM, &action, NULL);
+    }
     vd_buffer_t text;
     vd_buffer_init(&text, (size_t)FILES_MAX * TAIL_BYTES);
     for (size_t i = 0; i < count; i++) {
@@ -283,12 +289,8 @@ int cmd_logs(cli_t *cli)
     if (cli->output == CLI_JSON)
         putchar('[');
     int code = print_sorted(cli, &text, limit);
-    struct sigaction action = {.sa_handler = on_signal};
-    if (code == 0 && cli_has(cli, "follow")) {
-        sigaction(SIGINT, &action, NULL);
-        sigaction(SIGTERM, &action, NULL);
+    if (code == 0 && cli_has(cli, "follow"))
         code = follow(cli, files, count, &text);
-    }
     if (cli->output == CLI_JSON)
         puts("\n]");
     vd_buffer_free(&text);

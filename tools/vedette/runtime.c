@@ -106,7 +106,8 @@ bool cli_actor_runs(cli_t *cli, const char *name, int *exit_code)
             VD_OK ||
         !cli_child(vd_bytes(value.data, value.size), name, &child))
         return true;
-    if (vd_str_is(child.state, "stopped"))
+    /* One that is wanted up and has no process yet only waits for its turn. */
+    if (vd_str_is(child.state, "stopped") && !vd_str_is(child.wanted, "up"))
         *exit_code =
             cli_fail(cli, VD_UNREACHABLE, "%s is stopped; start it: vedette start %s", name, name);
     else if (vd_str_is(child.state, "paused"))

@@ -91,8 +91,11 @@ class Runtime(Actors):
         return socket
 
     def membership(self):
-        _, body, snapshot = self.dealer("broker.control").ask(GET, {"feed": "membership"})
-        return body, snapshot
+        dealer = Dealer(self.context, self.endpoint("broker.control"))
+        try:
+            return dealer.ask(GET, {"feed": "membership"})[1:]
+        finally:
+            dealer.close()
 
     def wait(self, what, test):
         try:

@@ -95,6 +95,13 @@ bool vd_values_equal(const vd_value_t *a, const vd_value_t *b)
     }
 }
 
+bool vd_values_differ(const vd_value_t *a, const vd_value_t *b)
+{
+    bool is_plain = a->kind == VD_KIND_STR || a->kind == VD_KIND_BIN || a->kind == VD_KIND_BOOL;
+    bool is_alike = (is_number(a) && is_number(b)) || (is_plain && a->kind == b->kind);
+    return is_alike && !vd_values_equal(a, b);
+}
+
 bool vd_expression_is_true(const vd_value_t *result)
 {
     switch (result->kind) {

@@ -179,11 +179,12 @@ static bool matches(look_t *self, const vd_value_t *text, const vd_value_t *glob
 
 static bool compares(uint8_t kind, const vd_value_t *a, const vd_value_t *b)
 {
-    vd_order_t order = VD_ORDER_NONE;
-    if (kind == VD_PART_EQUAL || kind == VD_PART_UNEQUAL)
-        return vd_values_equal(a, b) == (kind == VD_PART_EQUAL);
-    order = vd_values_order(a, b);
+    vd_order_t order = vd_values_order(a, b);
     switch (kind) {
+    case VD_PART_EQUAL:
+        return vd_values_equal(a, b);
+    case VD_PART_UNEQUAL:
+        return vd_values_differ(a, b);
     case VD_PART_LESS:
         return order == VD_ORDER_LESS;
     case VD_PART_LESS_EQUAL:
@@ -194,6 +195,14 @@ static bool compares(uint8_t kind, const vd_value_t *a, const vd_value_t *b)
         assert(kind == VD_PART_GREATER_EQUAL);
         return order == VD_ORDER_GREATER || order == VD_ORDER_SAME;
     }
+}
+
+/* x != null: is there a value? Only the word asks so, not a path that leads to nothing. */
+static bool asks_for_value(const look_t *self, const vd_expression_part_t *part)
+{
+    const vd_expression_part_t *parts = self->self->parts;
+    return part->kind == VD_PART_UNEQUAL &&
+           (parts[part->first].kind == VD_PART_NULL || parts[part->second].kind == VD_PART_NULL);
 }
 
 /* Operators and functions of one or two values. */
@@ -217,6 +226,8 @@ static vd_value_t operate(look_t *self, uint16_t at, const vd_value_t *item)
         return truth(is_in(self, &a, &b));
     if (part->kind == VD_PART_MATCHES)
         return truth(matches(self, &a, &b));
+    if (asks_for_value(self, part))
+        return truth(!vd_values_equal(&a, &b));
     if (a.kind == VD_KIND_STR && b.kind == VD_KIND_STR)
         spend(self, a.bytes.size < b.bytes.size ? a.bytes.size : b.bytes.size);
     return truth(compares(part->kind, &a, &b));

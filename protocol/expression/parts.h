@@ -46,5 +46,7 @@ typedef enum vd_order {
 vd_order_t vd_values_order(const vd_value_t *a, const vd_value_t *b);
 /* Are they the same number, text, bytes, truth value, or both nil? Lists and maps never are. */
 bool vd_values_equal(const vd_value_t *a, const vd_value_t *b);
+/* Are they two numbers, texts, bytes or truth values, and not the same? */
+bool vd_values_differ(const vd_value_t *a, const vd_value_t *b);
 
 #endif

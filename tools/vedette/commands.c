@@ -82,8 +82,10 @@ const cli_command_t cli_commands[] = {
      "  vedette wait host 'hosts[0].load.load_1m < 2 and $.cycle > 10'\n"
      "Names begin at what the observer shows (vedette snapshot OBSERVER), $ is the snapshot as a\n"
      "whole. == != < <= > >= in, and or not (&& || !), any(list, item...), all, count, length(x),\n"
-     "matches(text, 'glob*'). What is missing is null. With -o json or ndjson the snapshot is\n"
-     "printed; when the time is over, stderr says what was last seen.",
+     "matches(text, 'glob*'). What is missing is null, and no comparison holds for it but == "
+     "null.\n"
+     "With -o json or ndjson the snapshot is printed; when the time is over, stderr says what was\n"
+     "last seen.",
      wait_options, 0, 2, cmd_wait},
     {"logs", "[ACTOR] [-f] [-n N]", "Show the logs, of one actor or of all by time.", NULL,
      logs_options, 0, 1, cmd_logs},

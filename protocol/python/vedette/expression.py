@@ -276,9 +276,16 @@ def _less(a, b):
     return isinstance(a, str) and isinstance(b, str) and a < b
 
 
+def _alike(a, b):
+    """Two numbers, texts, bytes or truth values?"""
+    return (_is_number(a) and _is_number(b)) or (type(a) is type(b) and isinstance(a, (bool, str, bytes)))
+
+
 def _compare(sign, a, b):
-    if sign in ("==", "!="):
-        return _equal(a, b) == (sign == "==")
+    if sign == "==":
+        return _equal(a, b)
+    if sign == "!=":
+        return _alike(a, b) and not _equal(a, b)
     if sign in (">", ">="):
         a, b = b, a
     return _less(a, b) or (sign in ("<=", ">=") and _less_kind(a, b) and _equal(a, b))
@@ -392,4 +399,6 @@ class _Look:
         second = self.value(part[2], item)
         if kind == "matches":
             return _matches(first, second)
+        if kind == "!=" and ("value", None) in part:  # is there a value?
+            return not _equal(first, second)
         return _is_in(first, second) if kind == "in" else _compare(kind, first, second)

@@ -3,6 +3,8 @@
  * 1. A place is a position without its store. Filling moves the place behind what was looked at,
  * whether it matched or not.
  * 2. The first event of a frame always fits; every further one only within all limits.
+ * 3. Without a filter every commit is given, those without events too (they are free): the chain
+ * can be checked from one to the next.
  */
 #ifndef VD_STREAM_FRAME_H
 #define VD_STREAM_FRAME_H

@@ -176,7 +176,7 @@ static bool serve(vd_publisher_t *self, vd_now_t now, subscriber_t *subscriber,
         bool at_head = subscriber->place.index >= self->tail.head;
         /* The first arrival at the head is told even when the filter left all of the rest out:
          * whoever replays up to the head need not wait for it. */
-        if (self->frame.events > 0 || (at_head && !subscriber->caught_up))
+        if (self->frame.payload.size > 0 || (at_head && !subscriber->caught_up))
             send_commits(self, now, subscriber, effects);
         subscriber->caught_up = subscriber->caught_up || at_head;
         return true;

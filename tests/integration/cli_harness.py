@@ -7,6 +7,15 @@ import subprocess
 from harness import Place, alive, wait_for  # noqa: F401 (the last two are for those who import this)
 
 
+def alive(pid):
+    """Is there such a process, and no zombie?"""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+            return file.read().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
 class Result:
     def __init__(self, done):
         self.code, self.out, self.err = done.returncode, done.stdout, done.stderr

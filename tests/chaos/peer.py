@@ -1,0 +1,156 @@
+#!/usr/bin/python3
+"""peer.py: one client of a runtime as a process, in Python: a producer with its ledger, a follower, or a bare SUB.
+
+    peer.py produce DIR SESSION NAME PER_SECOND SEED    the same ledger as producer.c
+    peer.py follow DIR SESSION                          each event as a line of JSON, by the Python client
+    peer.py listen DIR SESSION                          the same by a bare SUB that repairs its gaps with FETCH
+
+SIGTERM ends it. A producer first waits for its last answer."""
+import json
+import os
+import random
+import signal
+import sys
+import time
+
+import zmq
+
+sys.dont_write_bytecode = True
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(TOP, "protocol", "python"))
+import vedette  # noqa: E402
+from vedette import wire  # noqa: E402
+
+BATCH_MAX = 24
+ANSWER_S = 60.0
+QUIET_S = 0.5
+
+stopping = []
+
+
+def say(line):
+    sys.stdout.write(line + "\n")
+
+
+def show(event):
+    row = {"ts": event.ts, "session": event.session, "seq": event.seq, "type": event.type, "data": event.data}
+    say(json.dumps(row))
+
+
+def emit_batch(producer, session, name, first, count):
+    """One atomic unit; its lines in the ledger. False when its fate is not known."""
+    numbers = range(first, first + count)
+    for number in numbers:
+        say(f"taken {number}")
+    try:
+        at, last = producer.emit_all([("chaos", {"p": name, "n": n}) for n in numbers], session, ANSWER_S)
+    except vedette.Unreachable as problem:
+        print(problem, file=sys.stderr)
+        for number in numbers:
+            say(f"unknown {number}")
+        return False
+    for number in numbers:
+        say(f"acknowledged {number} {at}:{last - (numbers[-1] - number) if last else 0}")
+    return True
+
+
+def produce(client, session, name, per_second, seed):
+    choice = random.Random(f"{seed} {name}")
+    producer = client.producer(name, ANSWER_S)
+    number, due = 0, time.monotonic()
+    while not stopping:
+        count = choice.randint(1, BATCH_MAX)
+        if not emit_batch(producer, session, name, number + 1, count):
+            return 1
+        number += count
+        sys.stdout.flush()
+        due = max(due + count / per_second, time.monotonic() - 1)
+        producer.link.socket.poll(max(0, int((due - time.monotonic()) * 1000)))  # the pace: answers come to emit_all alone
+    return 0
+
+
+def follow(client, session):
+    follower = client.follow(session, start="start")
+    while not stopping:
+        event = follower.next(0.05)
+        if event is None:
+            sys.stdout.flush()
+        else:
+            show(event)
+    return 0
+
+
+class Listener:
+    """A bare SUB: hints as they come, and whatever they leave out by FETCH."""
+
+    def __init__(self, client, session):
+        self.client, self.session, self.last = client, session, 0
+        self.sub = client.context.socket(zmq.SUB)
+        self.sub.setsockopt(zmq.LINGER, 0)
+        self.sub.setsockopt(zmq.RECONNECT_IVL, 20)
+        self.sub.setsockopt(zmq.RECONNECT_IVL_MAX, 200)
+        self.sub.setsockopt_string(zmq.SUBSCRIBE, f"events/{session}")
+        self.sub.connect(client.endpoint("ingestor", "events"))
+
+    def take(self, event):
+        if event.seq == self.last + 1:
+            self.last = event.seq
+            show(event)
+
+    def repair(self):
+        """Everything stored behind the last event."""
+        fields = {"session": self.session, "seq": self.last + 1}
+        while not stopping:
+            try:
+                answer = self.client.request("ingestor", "read", "FETCH", fields, timeout_s=1.0)
+            except vedette.Error:  # the ingestor is away, or there is nothing behind the last event yet
+                return
+            if answer.name != "COMMITS":
+                return
+            for commit in wire.unpack_commits(answer.payload):
+                for _, event in commit.events():
+                    self.take(event)
+            if answer["index"] >= answer["head"]:
+                return
+            fields = {"session": self.session, "store": answer["store"], "index": answer["index"],
+                      "offset": answer.get("offset", 0), "chain": answer["chain"]}
+
+    def hint(self):
+        topic, *frames = self.sub.recv_multipart(zmq.NOBLOCK)
+        message = wire.unpack_message(frames)
+        if topic != f"events/{self.session}".encode() or message.name != "COMMITTED_RUN":
+            return
+        if message["first"] > self.last + 1 or not message.payload:
+            self.repair()
+            return
+        for offset, raw in enumerate(wire.unpack_run(message.payload)):
+            self.take(wire.Event(self.session, message["first"] + offset, raw))
+
+    def run(self):
+        while not stopping:
+            if self.sub.poll(int(QUIET_S * 1000)):
+                try:
+                    self.hint()
+                except zmq.Again:
+                    pass
+            else:
+                self.repair()
+                sys.stdout.flush()
+        return 0
+
+
+def main():
+    verb, directory, session, *rest = sys.argv[1:]
+    signal.signal(signal.SIGTERM, lambda *_: stopping.append(True))
+    client = vedette.Client(directory)
+    if verb == "produce":
+        code = produce(client, session, rest[0], float(rest[1]), rest[2])
+    elif verb == "follow":
+        code = follow(client, session)
+    else:
+        code = Listener(client, session).run()
+    sys.stdout.flush()
+    os._exit(code)  # whatever a socket still holds is of no use to anybody
+
+
+main()

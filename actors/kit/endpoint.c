@@ -26,8 +26,12 @@ zsock_t *vd_endpoint_socket(int type, const char *identity)
     zsock_set_sndtimeo(socket, VD_SEND_TIMEOUT_MS);
     zsock_set_linger(socket, LINGER_MS);
     zsock_set_maxmsgsize(socket, VD_FRAME_BYTES_MAX);
-    zsock_set_heartbeat_ivl(socket, HEARTBEAT_MS);
-    zsock_set_heartbeat_timeout(socket, HEARTBEAT_TIMEOUT_MS);
+    /* On what is bound alone: libzmq 4.3.4 aborts a process whose connecting socket has a full
+     * receive queue for longer than the timeout of its own heartbeat (_input_stopped). */
+    if (type == ZMQ_ROUTER || type == ZMQ_PUB) {
+        zsock_set_heartbeat_ivl(socket, HEARTBEAT_MS);
+        zsock_set_heartbeat_timeout(socket, HEARTBEAT_TIMEOUT_MS);
+    }
     zsock_set_reconnect_ivl(socket, RECONNECT_MIN_MS);
     zsock_set_reconnect_ivl_max(socket, RECONNECT_MAX_MS);
     if (type == ZMQ_ROUTER) {

@@ -56,8 +56,7 @@ class _Link:
         for option, value in ((zmq.LINGER, 0), (zmq.SNDTIMEO, LIMITS["SEND_TIMEOUT_MS"]),
                               (zmq.SNDHWM, LIMITS["SOCKET_HWM"]), (zmq.RCVHWM, LIMITS["SOCKET_HWM"]),
                               (zmq.RECONNECT_IVL, 20), (zmq.RECONNECT_IVL_MAX, 500),
-                              (zmq.MAXMSGSIZE, LIMITS["FRAME_BYTES_MAX"]),
-                              (zmq.HEARTBEAT_IVL, 500), (zmq.HEARTBEAT_TIMEOUT, 1500)):
+                              (zmq.MAXMSGSIZE, LIMITS["FRAME_BYTES_MAX"])):
             self.socket.setsockopt(option, value)
         self.socket.connect(self.endpoint)
 
@@ -279,7 +278,8 @@ class Follower:
             message = self.link.receive(0.2 if deadline is None else min(0.2, max(0.0, deadline - now)))
             if message is not None:
                 self._take(message)
-            elif time.monotonic() - self.heard > self.SILENCE_S:
+                continue
+            if time.monotonic() - self.heard > self.SILENCE_S:
                 self._again()
             elif deadline is not None and time.monotonic() >= deadline:
                 return None

@@ -4,7 +4,9 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum {
@@ -126,6 +128,22 @@ vd_status_t vd_endpoint_check(const char *endpoint, bool bind, char *error, size
     return VD_USAGE;
 }
 
+/* Does a process listen at this socket file? What a process that died has left behind refuses. */
+static bool is_listening(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    assert(strlen(path) < sizeof address.sun_path);
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return false;
+    /* EAGAIN: it listens, and many wait there. */
+    bool listening =
+        connect(fd, (struct sockaddr *)&address, sizeof address) == 0 || errno == EAGAIN;
+    close(fd);
+    return listening;
+}
+
 vd_status_t vd_endpoint_bind(zsock_t *socket, const char *endpoint, char *error, size_t error_size)
 {
     assert(socket != NULL);
@@ -138,6 +156,13 @@ vd_status_t vd_endpoint_bind(zsock_t *socket, const char *endpoint, char *error,
         if (!S_ISSOCK(info.st_mode)) {
             snprintf(error, error_size, "%s exists and is not a socket: remove it", path);
             return VD_EXISTS;
+        }
+        if (is_listening(path)) {
+            snprintf(error, error_size,
+                     "%s is taken: another process listens there; end it (see who with ss -xlp), "
+                     "or choose another --dir",
+                     path);
+            return VD_BUSY;
         }
         unlink(path);
     }

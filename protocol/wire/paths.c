@@ -116,18 +116,24 @@ static vd_status_t make_path(const char *path, char *error, size_t error_size)
     char part[512];
     snprintf(part, sizeof part, "%s", path);
     bool made = true;
+    int cause = 0;
     for (char *slash = strchr(part + 1, '/'); made && slash; slash = strchr(slash + 1, '/')) {
         *slash = 0;
         /* A parent that cannot be made but is there already (read-only, not ours) is no obstacle.
          */
-        made = make_one(part) || access(part, X_OK) == 0;
+        made = make_one(part);
+        cause = errno;
+        made = made || access(part, X_OK) == 0;
         *slash = '/';
     }
-    made = made && make_one(part);
+    if (made) {
+        made = make_one(part);
+        cause = errno;
+    }
     struct stat info;
     if (made && stat(path, &info) == 0 && S_ISDIR(info.st_mode))
         return VD_OK;
-    int cause = made ? ENOTDIR : errno;
+    cause = made ? ENOTDIR : cause;
     snprintf(error, error_size,
              "directory %s: cannot be made: %s; use another --dir or VEDETTE_DIR", path,
              strerror(cause));

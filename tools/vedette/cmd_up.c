@@ -54,9 +54,15 @@ static int up_detached(cli_t *cli, up_supervisor_t *supervisor, int64_t for_ms, 
     }
     if (status == VD_FAILED)
         return up_tell_end(cli, supervisor, from, code);
+    vd_reply_t reply;
+    vd_value_t map;
+    vd_str_t why = vd_str("");
+    if (cli_status(cli, 1000, &reply, &map) == VD_OK)
+        why = vd_value_get_str(&map, "text");
     return cli_fail(cli, VD_TIMED_OUT,
-                    "the runtime (pid %d) is not ready after %" PRId64 " ms; see: vedette ps",
-                    (int)pid, timeout_ms);
+                    "the runtime (pid %d) is not ready after %" PRId64 " ms%s%.*s; see: vedette ps",
+                    (int)pid, timeout_ms, why.size > 0 ? ": " : "", (int)why.size,
+                    (const char *)why.data);
 }
 
 int cmd_up(cli_t *cli)

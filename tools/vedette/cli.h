@@ -158,6 +158,9 @@ vd_status_t cli_children(cli_t *cli, vd_bytes_t *rows);
 bool cli_child(vd_bytes_t rows, const char *name, vd_child_record_t *child);
 /* The runtime's status. The texts live until the next request. */
 vd_status_t cli_status(cli_t *cli, int timeout_ms, vd_reply_t *reply, vd_value_t *map);
+/* What keeps the ingestor from writing at the moment; empty when nothing does or it does not answer
+ * soon. What an earlier request gave out is gone after this one. */
+void cli_trouble(cli_t *cli, char *out, size_t size);
 /* Is there an actor of this name? Otherwise tells the error with the nearest name, and sets
  * *exit_code. */
 bool cli_actor_known(cli_t *cli, const char *name, const char *kind, int *exit_code);

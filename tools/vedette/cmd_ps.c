@@ -63,6 +63,8 @@ int cmd_ps(cli_t *cli)
     vd_reply_t reply;
     vd_value_t map, array, row;
     vd_bytes_t rows;
+    char trouble[VD_TEXT_BYTES_MAX + 1];
+    cli_trouble(cli, trouble, sizeof trouble);
     vd_status_t status = cli_status(cli, CLI_TIMEOUT_MS, &reply, &map);
     if (status != VD_OK)
         return cli_fail_client(cli, status);
@@ -87,9 +89,24 @@ int cmd_ps(cli_t *cli)
         vd_child_record_t child = {.state = vd_str("?")};
         if (vd_record_decode(row.raw, VD_RECORD_child, &child) != VD_OK)
             child = (vd_child_record_t){.name = vd_str("?"), .state = vd_str("?")};
+        if (trouble[0] != 0 && vd_str_is(child.name, "ingestor"))
+            child.reason = vd_str(trouble);
         write_row(&out, &child);
     }
     int code = cli_print_rows(cli, vd_buffer_view(&out), columns, sizeof columns / sizeof *columns);
+    vd_buffer_free(&out);
+    return code;
+}
+
+/* The answer as it came, and what troubles the ingestor. */
+static int print_status(cli_t *cli, const vd_value_t *map, const char *trouble)
+{
+    vd_buffer_t out;
+    vd_buffer_init(&out, VD_BODY_BYTES_MAX + VD_TEXT_BYTES_MAX + 64);
+    vd_write_map(&out, map->count + 1);
+    vd_buffer_add(&out, map->bytes.data, map->bytes.size);
+    vd_write_pair_str(&out, "trouble", vd_str(trouble));
+    int code = cli_print_value(cli, vd_buffer_view(&out));
     vd_buffer_free(&out);
     return code;
 }
@@ -98,11 +115,13 @@ int cmd_status(cli_t *cli)
 {
     vd_reply_t reply;
     vd_value_t map;
+    char trouble[VD_TEXT_BYTES_MAX + 1];
+    cli_trouble(cli, trouble, sizeof trouble);
     vd_status_t status = cli_status(cli, CLI_TIMEOUT_MS, &reply, &map);
     if (status != VD_OK)
         return cli_fail_client(cli, status);
     if (cli->output != CLI_TABLE)
-        return cli_print_value(cli, map.raw);
+        return print_status(cli, &map, trouble);
     static const struct {
         const char *label, *key;
     } texts[] = {{"state", "state"},
@@ -117,6 +136,8 @@ int cmd_status(cli_t *cli)
         if (text.size > 0)
             printf("%-8s  %s\n", texts[i].label, clean);
     }
+    if (trouble[0] != 0)
+        printf("%-8s  ingestor: %s\n", "trouble", trouble);
     char since[32];
     cli_format_duration(cli_wall_ms() - (int64_t)vd_value_get_u64(&map, "started_ms", 0), since,
                         sizeof since);

@@ -56,6 +56,19 @@ vd_status_t cli_status(cli_t *cli, int timeout_ms, vd_reply_t *reply, vd_value_t
     return status;
 }
 
+void cli_trouble(cli_t *cli, char *out, size_t size)
+{
+    enum { PONG_MS = 250 };
+    assert(out != NULL && size > 0);
+    vd_message_t ping = {.id = VD_MESSAGE_PING};
+    vd_reply_t reply;
+    vd_value_t map;
+    out[0] = 0;
+    if (cli_ask(cli, "ingestor", "emit", &ping, false, PONG_MS, &reply) == VD_OK &&
+        vd_value_of(vd_bytes(reply.body.data, reply.body.size), &map))
+        cli_clean(vd_value_get_str(&map, "trouble"), out, size);
+}
+
 bool cli_actor_known(cli_t *cli, const char *name, const char *kind, int *exit_code)
 {
     enum { NAMES_MAX = 128 };

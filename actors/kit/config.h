@@ -35,6 +35,7 @@ typedef struct vd_config_row {
     double min, max;      /* of numbers and durations (ms); both 0: any */
     const char *help;
     const struct vd_config_row *rows; /* of ROWS: the keys of one row, ended by a NULL key */
+    bool shown; /* of STR and LIST: goes into logs, events or answers, so env(NAME) is refused */
 } vd_config_row_t;
 
 typedef struct vd_config_table {

@@ -124,8 +124,8 @@ const char *vd_config_env(const char *text)
     return is_env(text, name, sizeof name) ? getenv(name) : text;
 }
 
-static bool read_text(char **to, const vd_toml_node_t *node, const char *path, bool in_row,
-                      vd_complaints_t *complaints)
+static bool read_text(char **to, const vd_config_row_t *row, const vd_toml_node_t *node,
+                      const char *path, bool in_row, vd_complaints_t *complaints)
 {
     unsigned line = vd_toml_line(node);
     if (vd_toml_kind(node) != VD_TOML_STR) {
@@ -139,6 +139,11 @@ static bool read_text(char **to, const vd_toml_node_t *node, const char *path, b
         return false;
     }
     char name[128];
+    if (!in_row && row->shown && is_env(text, name, sizeof name)) {
+        vd_complain(complaints, line,
+                    "%s is shown to everybody, and env(NAME) is for secrets: write it out", path);
+        return false;
+    }
     if (!in_row && is_env(text, name, sizeof name)) {
         text = getenv(name);
         if (text == NULL) {
@@ -225,8 +230,8 @@ static bool read_bool(vd_setting_t *setting, const vd_toml_node_t *node, const c
 
 /* ---- lists, rows, tables ---- */
 
-static bool read_list(vd_setting_t *setting, const vd_toml_node_t *node, const char *path,
-                      bool in_row, vd_complaints_t *complaints)
+static bool read_list(vd_setting_t *setting, const vd_config_row_t *row, const vd_toml_node_t *node,
+                      const char *path, bool in_row, vd_complaints_t *complaints)
 {
     if (vd_toml_kind(node) != VD_TOML_ARRAY) {
         vd_complain(complaints, vd_toml_line(node), "%s must be a list of texts", path);
@@ -243,7 +248,7 @@ static bool read_list(vd_setting_t *setting, const vd_toml_node_t *node, const c
     for (size_t at = 0; at < count; at++) {
         char place[PATH_SIZE];
         snprintf(place, sizeof place, "%.200s[%zu]", path, at);
-        good = read_text(&setting->items[at].text, vd_toml_at(node, at, NULL), place, in_row,
+        good = read_text(&setting->items[at].text, row, vd_toml_at(node, at, NULL), place, in_row,
                          complaints) &&
                good;
     }
@@ -380,7 +385,7 @@ bool vd_setting_read(vd_setting_t *setting, const vd_config_row_t *row, const vd
     assert(node != NULL && path != NULL);
     switch (row->type) {
     case VD_CONFIG_STR:
-        return read_text(&setting->text, node, path, in_row, complaints);
+        return read_text(&setting->text, row, node, path, in_row, complaints);
     case VD_CONFIG_INT:
     case VD_CONFIG_FLOAT:
         return read_number(setting, row, node, path, complaints);
@@ -389,7 +394,7 @@ bool vd_setting_read(vd_setting_t *setting, const vd_config_row_t *row, const vd
     case VD_CONFIG_DURATION:
         return read_duration(setting, row, node, path, complaints);
     case VD_CONFIG_LIST:
-        return read_list(setting, node, path, in_row, complaints);
+        return read_list(setting, row, node, path, in_row, complaints);
     case VD_CONFIG_ROWS:
         assert(!in_row);
         return read_rows(setting, row, node, path, complaints);

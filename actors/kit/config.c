@@ -84,7 +84,9 @@ static const vd_setting_t *find_in_row(const vd_config_t *self, const char *tabl
 
 const char *vd_config_str(const vd_config_t *self, const char *table, const char *key)
 {
-    const char *text = find_typed(self, table, key, VD_CONFIG_STR)->text;
+    const vd_config_row_t *row;
+    const char *text = find(self, table, key, &row)->text;
+    assert(row->type == VD_CONFIG_STR || row->type == VD_CONFIG_SHOWN);
     return text == NULL ? "" : text;
 }
 

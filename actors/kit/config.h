@@ -23,9 +23,10 @@ typedef enum vd_config_type {
     VD_CONFIG_FLOAT,
     VD_CONFIG_BOOL,
     VD_CONFIG_DURATION, /* "250ms", "1s", "5m", "2h" or "1d"; milliseconds in C */
-    VD_CONFIG_LIST,     /* array of strings */
+    VD_CONFIG_LIST,     /* array of strings, shown: env(NAME) is refused in it */
     VD_CONFIG_ROWS,     /* array of tables; read with vd_config_row_* ; `rows` names their keys */
     VD_CONFIG_TABLE,    /* in a row of ROWS: a table of any keys; read with vd_config_row_value */
+    VD_CONFIG_SHOWN,    /* a STR that goes into logs, events or answers: env(NAME) is refused */
 } vd_config_type_t;
 
 typedef struct vd_config_row {
@@ -35,7 +36,6 @@ typedef struct vd_config_row {
     double min, max;      /* of numbers and durations (ms); both 0: any */
     const char *help;
     const struct vd_config_row *rows; /* of ROWS: the keys of one row, ended by a NULL key */
-    bool shown; /* of STR and LIST: goes into logs, events or answers, so env(NAME) is refused */
 } vd_config_row_t;
 
 typedef struct vd_config_table {

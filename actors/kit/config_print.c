@@ -25,8 +25,9 @@ static void put_help(vd_buffer_t *out, const vd_config_row_t *row)
         [VD_CONFIG_FLOAT] = "number",      [VD_CONFIG_BOOL] = "true or false",
         [VD_CONFIG_DURATION] = "duration", [VD_CONFIG_LIST] = "list of texts",
         [VD_CONFIG_ROWS] = "tables",       [VD_CONFIG_TABLE] = "table",
+        [VD_CONFIG_SHOWN] = "text",
     };
-    assert(row->type >= VD_CONFIG_STR && row->type <= VD_CONFIG_TABLE);
+    assert(row->type >= VD_CONFIG_STR && row->type <= VD_CONFIG_SHOWN);
     put(out, "# %s (%s", row->help != NULL ? row->help : row->key, types[row->type]);
     if (row->min != 0 || row->max != 0)
         put(out, row->type == VD_CONFIG_DURATION ? ", %.0f ms to %.0f ms" : ", %.17g to %.17g",
@@ -40,6 +41,7 @@ static const char *example(const vd_config_row_t *row)
         return row->fallback;
     switch (row->type) {
     case VD_CONFIG_STR:
+    case VD_CONFIG_SHOWN:
         return "\"\"";
     case VD_CONFIG_BOOL:
         return "false";

@@ -139,7 +139,7 @@ static bool read_text(char **to, const vd_config_row_t *row, const vd_toml_node_
         return false;
     }
     char name[128];
-    if (!in_row && row->shown && is_env(text, name, sizeof name)) {
+    if (!in_row && row->type != VD_CONFIG_STR && is_env(text, name, sizeof name)) {
         vd_complain(complaints, line,
                     "%s is shown to everybody, and env(NAME) is for secrets: write it out", path);
         return false;
@@ -385,6 +385,7 @@ bool vd_setting_read(vd_setting_t *setting, const vd_config_row_t *row, const vd
     assert(node != NULL && path != NULL);
     switch (row->type) {
     case VD_CONFIG_STR:
+    case VD_CONFIG_SHOWN:
         return read_text(&setting->text, row, node, path, in_row, complaints);
     case VD_CONFIG_INT:
     case VD_CONFIG_FLOAT:

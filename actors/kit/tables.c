@@ -3,13 +3,11 @@
 
 static const vd_config_row_t runtime_rows[] = {
     {.key = "session_name",
-     .type = VD_CONFIG_STR,
-     .shown = true,
+     .type = VD_CONFIG_SHOWN,
      .fallback = "\"\"",
      .help = "a name for the sessions of this runtime, for people"},
     {.key = "log_level",
-     .type = VD_CONFIG_STR,
-     .shown = true,
+     .type = VD_CONFIG_SHOWN,
      .fallback = "\"info\"",
      .help = "lowest level that is logged: debug, info, warn or error"},
     {.key = NULL},
@@ -18,7 +16,6 @@ static const vd_config_row_t runtime_rows[] = {
 static const vd_config_row_t network_rows[] = {
     {.key = "bind",
      .type = VD_CONFIG_LIST,
-     .shown = true,
      .fallback = "[]",
      .help =
          "further endpoints, \"ACTOR.PORT=tcp://127.0.0.1:7000\"; loopback only, not for control"},

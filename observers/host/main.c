@@ -9,22 +9,11 @@
 enum { ROWS_MAX = 64 };
 
 static const vd_config_row_t host_rows[] = {
-    {.key = "enabled",
-     .type = VD_CONFIG_BOOL,
-     .fallback = "true",
-     .help = "whether the supervisor runs this observer"},
-    {.key = "interval",
-     .type = VD_CONFIG_DURATION,
-     .fallback = "\"1s\"",
-     .min = 10,
-     .max = 86400000,
-     .help = "between reads, and between turns"},
-    {.key = "history",
-     .type = VD_CONFIG_INT,
-     .fallback = "64",
-     .min = 1,
-     .max = VD_FEED_HISTORY_ITEMS_MAX,
-     .help = "cycles that are held for readers of its changes"},
+    {"enabled", VD_CONFIG_BOOL, "true", 0, 0, "whether the supervisor runs this observer", NULL},
+    {"interval", VD_CONFIG_DURATION, "\"1s\"", 10, 86400000, "between reads, and between turns",
+     NULL},
+    {"history", VD_CONFIG_INT, "64", 1, VD_FEED_HISTORY_ITEMS_MAX,
+     "cycles that are held for readers of its changes", NULL},
     {0}};
 
 static bool has_row(const vd_config_row_t *rows, const char *key)

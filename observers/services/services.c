@@ -19,7 +19,7 @@ static const vd_protocol_t protocols[2] = {VD_TCP, VD_TCP6};
 
 static const vd_config_row_t rows[] = {
     {"sources", VD_CONFIG_STR, "\"*\"", 0, 0,
-     "names of the sources that are machines, as a pattern with * and ?", NULL, false},
+     "names of the sources that are machines, as a pattern with * and ?", NULL},
     {0}};
 
 static vd_status_t init(void **state, const vd_config_t *config, char *error, size_t error_size)

@@ -3,17 +3,13 @@ import json
 import os
 import signal
 import subprocess
+import sys
 
 from harness import Place, alive, wait_for  # noqa: F401 (the last two are for those who import this)
 
 
-def alive(pid):
-    """Is there such a process, and no zombie?"""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
-            return file.read().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
+# Whoever ends a test early lets it clean up.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
 
 
 class Result:
@@ -39,8 +35,12 @@ class Home(Place):
             if process.poll() is None:
                 process.kill()
             process.wait()
-        self.run("down", "--timeout", "20s", code=None)
+        self.leave()
         self.close()
+
+    def leave(self):
+        """What is done before the directory goes."""
+        self.run("down", "--timeout", "20s", code=None)
 
     def run(self, *arguments, code=0, text="", timeout_s=60):
         """Runs `vedette`; the exit code has to be `code` (None: any)."""

@@ -185,6 +185,20 @@ bool vd_config_foreign_bool(const vd_config_t *self, const char *table, const ch
     return vd_toml_bool(entry);
 }
 
+const char *vd_config_foreign_str(const vd_config_t *self, const char *table, const char *key,
+                                  unsigned *line)
+{
+    const vd_toml_node_t *node = find_node(self->toml, table);
+    const vd_toml_node_t *entry = NULL;
+    if (node != NULL && vd_toml_kind(node) == VD_TOML_TABLE)
+        entry = vd_toml_get(node, key);
+    if (line != NULL)
+        *line = node == NULL ? 0 : vd_toml_line(entry != NULL ? entry : node);
+    if (entry == NULL || vd_toml_kind(entry) != VD_TOML_STR)
+        return NULL;
+    return vd_toml_str(entry, NULL);
+}
+
 /* ---- reading ---- */
 
 /* Collects the keys that the given tables have under `path`. */

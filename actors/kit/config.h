@@ -42,6 +42,7 @@ typedef struct vd_config_table {
     const char *path; /* "pollers" */
     const char *help;
     const vd_config_row_t *rows; /* ended by a row with a NULL key */
+    bool example; /* stands for tables that people name themselves: printed as a comment */
 } vd_config_table_t;
 
 typedef struct vd_config vd_config_t;
@@ -87,6 +88,10 @@ size_t vd_config_unknown_tables(const vd_config_t *self, vd_buffer_t *errors);
 /* A boolean in a table that another process reads and checks: `fallback` when the file has none. */
 bool vd_config_foreign_bool(const vd_config_t *self, const char *table, const char *key,
                             bool fallback);
+/* A text in such a table; NULL when there is none. *line (may be NULL): where it stands, or else its
+ * table; 0 when neither is there. */
+const char *vd_config_foreign_str(const vd_config_t *self, const char *table, const char *key,
+                                  unsigned *line);
 /* Names of the tables directly below `path` in the file ("observers" -> "host", "services"). */
 size_t vd_config_children(const vd_config_t *self, const char *path, const char **names,
                           size_t room);

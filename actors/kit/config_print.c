@@ -64,7 +64,8 @@ static void put_rows(vd_buffer_t *out, const char *path, const vd_config_row_t *
         put(out, "# %s = %s  # %s\n", key->key, example(key), key->help != NULL ? key->help : "");
 }
 
-/* The keys of a table first: what follows a [[rows]] header belongs to the row. */
+/* The keys of a table first: what follows a [[rows]] header belongs to the row. Those of an example
+ * stand behind "# ", as all of it does. */
 static void put_keys(vd_buffer_t *out, const vd_config_table_t *table, bool rows)
 {
     for (const vd_config_row_t *row = table->rows; row->key != NULL; row++) {
@@ -72,6 +73,11 @@ static void put_keys(vd_buffer_t *out, const vd_config_table_t *table, bool rows
             continue;
         if (rows) {
             put_rows(out, table->path, row);
+            continue;
+        }
+        if (table->example) {
+            put(out, "# %s = %s  # %s\n", row->key, example(row),
+                row->help != NULL ? row->help : "");
             continue;
         }
         put_help(out, row);
@@ -88,8 +94,9 @@ void vd_config_print(const vd_config_table_t *tables, size_t count, vd_buffer_t 
             again = strcmp(tables[before].path, tables[at].path) == 0;
         if (again)
             continue; /* printed with its first part */
-        put(out, "%s# %s\n[%s]\n", at > 0 ? "\n" : "",
-            tables[at].help != NULL ? tables[at].help : tables[at].path, tables[at].path);
+        put(out, "%s# %s\n%s[%s]\n", at > 0 ? "\n" : "",
+            tables[at].help != NULL ? tables[at].help : tables[at].path,
+            tables[at].example ? "# " : "", tables[at].path);
         for (int rows = 0; rows < 2; rows++)
             for (size_t part = at; part < count; part++)
                 if (strcmp(tables[part].path, tables[at].path) == 0)

@@ -1,4 +1,5 @@
 /* kinds.c: the table of kinds of providers. */
 #include "kind.h"
 
-const vd_provider_kind_t *const vd_provider_kinds[] = {&vd_static_kind, NULL};
+const vd_provider_kind_t *const vd_provider_kinds[] = {&vd_static_kind, &vd_file_kind,
+                                                       &vd_manual_kind, NULL};

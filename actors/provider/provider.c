@@ -82,17 +82,37 @@ static void announce(vd_provider_t *self, vd_now_t now, vd_effects_t *effects)
     send_part(self, now, effects);
 }
 
+/* Takes over why a listing failed, for people: text that may have been cut anywhere, as plain
+ * characters. Returns whether it is another reason than before. */
+static bool set_error(vd_provider_t *self, vd_str_t text)
+{
+    char clean[sizeof self->error];
+    vd_str_copy(clean, sizeof clean, text.size > 0 ? text : vd_str("for an unknown reason"));
+    for (char *at = clean; *at != 0; at++)
+        if (*at < 0x20 || *at > 0x7e)
+            *at = '?';
+    if (strcmp(clean, self->error) == 0)
+        return false;
+    memcpy(self->error, clean, sizeof clean);
+    return true;
+}
+
 static void take_listing(vd_provider_t *self, vd_now_t now, const vd_listing_t *listing,
                          vd_effects_t *effects)
 {
     self->listing = false;
     self->list_us = now.mono_us + self->refresh_us;
     if (listing->status != VD_OK) {
-        vd_str_copy(self->error, sizeof self->error, listing->error);
+        if (self->refresh_us > (int64_t)VD_PROVIDER_RETRY_MS * 1000)
+            self->list_us = now.mono_us + (int64_t)VD_PROVIDER_RETRY_MS * 1000;
+        if (!set_error(self, listing->error))
+            return;
         vd_effects_log(effects, VD_WARN, "listing the sources failed: %s", self->error);
         self->due = true;
         return;
     }
+    if (self->error[0] != 0)
+        vd_effects_log(effects, VD_INFO, "the sources are listed again");
     self->good_us = now.mono_us;
     bool same = self->listed && self->error[0] == 0 &&
                 vd_bytes_equal(vd_buffer_view(&self->sources), listing->sources);
@@ -112,6 +132,7 @@ static void list(vd_provider_t *self, vd_effects_t *effects)
 {
     assert(!self->listing);
     self->listing = true;
+    self->again = false;
     vd_effects_do(effects, VD_PROVIDER_LIST, 0, NULL);
 }
 
@@ -209,7 +230,12 @@ void vd_provider_step(void *state, vd_now_t now, const vd_input_t *input, vd_eff
         take_message(self, now, input, effects);
         break;
     case VD_INPUT_DONE:
-        take_listing(self, now, input->result, effects);
+        if (input->id == VD_PROVIDER_LIST)
+            take_listing(self, now, input->result, effects);
+        else
+            self->again = true;
+        if (self->again && !self->listing)
+            list(self, effects);
         break;
     case VD_INPUT_TIMER:
         beat(self, now, effects);

@@ -6,18 +6,25 @@
  * by PING each LEASE_RENEW_MS), and each VD_PROVIDER_ANNOUNCE_MS anyhow. Parts go one at a time,
  * each after the answer to the one before; a set that is not answered is begun again from its first
  * part under the next number.
- * 3. When a listing fails, the last good set is announced with its age and the error; without one,
- * the error alone.
+ * 3. An input DONE of operation VD_PROVIDER_CHANGED has the sources listed at once, or again when the
+ * listing that is out has ended.
+ * 4. When a listing fails, the last good set is announced with its age and the error; without one,
+ * the error alone. It is tried again soon.
  */
 #ifndef VD_PROVIDER_H
 #define VD_PROVIDER_H
 
 #include "core/core.h"
-#include "kind.h"
+#include "listing.h"
 
 enum { VD_PROVIDER_BROKER = 1 }; /* port, of a connecting kind */
-enum { VD_PROVIDER_LIST = 1 };   /* operation */
-enum { VD_PROVIDER_ANNOUNCE_MS = 10000, VD_PROVIDER_ANSWER_MS = 3000 };
+/* Operations: LIST as an effect and its end; CHANGED as an input alone. */
+enum { VD_PROVIDER_LIST = 1, VD_PROVIDER_CHANGED };
+enum {
+    VD_PROVIDER_ANNOUNCE_MS = 10000,
+    VD_PROVIDER_ANSWER_MS = 3000,
+    VD_PROVIDER_RETRY_MS = 2000, /* after a listing that failed, unless the refresh comes earlier */
+};
 
 typedef struct vd_provider {
     /* Filled by the owner before the start. */
@@ -30,6 +37,7 @@ typedef struct vd_provider {
 
     bool listed;     /* there was a good set */
     bool listing;    /* a listing is out */
+    bool again;      /* list again when it is back: there may be another set */
     bool announcing; /* a part is out */
     bool due;        /* a set should be announced */
     bool warned;

@@ -1,17 +1,12 @@
 /* static_kind.c: sources that stand in the configuration; without any, this machine as "local". */
 #include "kind.h"
-
-#include "wire/auth.h"
-#include "wire/message.h"
-#include "wire/run.h"
+#include "source.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define TABLE             "providers.static"
-#define KEY               "sources"
-#define LISTING_BYTES_MAX (VD_SOURCES_MAX * 256)
+#define KEY "sources"
 
 static const vd_config_row_t source_rows[] = {
     {.key = "name", .type = VD_CONFIG_STR, .help = "unique name of the source"},
@@ -29,83 +24,61 @@ static const vd_config_row_t source_rows[] = {
     {.key = NULL},
 };
 
-static const vd_config_row_t table_rows[] = {
+static const vd_config_row_t rows[] = {
+    VD_KIND_ROWS("static"),
     {.key = KEY,
      .type = VD_CONFIG_ROWS,
-     .help = "sources that are always there; without any, this machine as \"local\"",
+     .help = "sources that are always there; provider static without any has this machine as "
+             "\"local\"",
      .rows = source_rows},
     {.key = NULL},
 };
 
-static const vd_config_table_t table = {
-    .path = TABLE, .help = "Sources that stand in this file.", .rows = table_rows};
-
 typedef struct vd_static {
     vd_provider_host_t host;
+    const vd_config_t *config;
     vd_buffer_t sources;
 } vd_static_t;
 
-static bool is_empty_map(vd_bytes_t map)
+/* Is there no row of this name before row `at`? False with text in `error`. */
+static bool is_first(const vd_static_t *self, size_t at, char *error, size_t error_size)
 {
-    return map.size == 1 && map.data[0] == 0x80;
-}
-
-/* Is row `at` a source of its own name? False with text in `error`. */
-static bool check_row(const vd_config_t *config, size_t at, char *error, size_t error_size)
-{
-    const char *name = vd_config_row_str(config, TABLE, KEY, at, "name");
-    const char *adapter = vd_config_row_str(config, TABLE, KEY, at, "adapter");
-    if (!vd_name_valid(vd_str(name)) || !vd_name_valid(vd_str(adapter))) {
-        snprintf(
-            error, error_size,
-            "[[%s.%s]] number %zu: \"%s\" or \"%s\" is not a name: 1 to %d letters, digits or any "
-            "of _ . - : # / @",
-            TABLE, KEY, at + 1, name, adapter, VD_NAME_BYTES_MAX);
-        return false;
-    }
-    /* The text itself is not told: it may hold what should have stood in the environment. */
-    vd_str_t auth = vd_str(vd_config_row_str(config, TABLE, KEY, at, "auth"));
-    if (auth.size > 0 && vd_auth_parse(auth, NULL) != VD_OK) {
-        snprintf(error, error_size,
-                 "[[%s.%s]] number %zu (\"%s\"): its auth must be written basic USER:env(NAME) or "
-                 "bearer env(NAME), with the secret in the environment's NAME",
-                 TABLE, KEY, at + 1, name);
-        return false;
-    }
+    const char *table = self->host.table;
+    const char *name = vd_config_row_str(self->config, table, KEY, at, "name");
     for (size_t i = 0; i < at; i++) {
-        if (strcmp(name, vd_config_row_str(config, TABLE, KEY, i, "name")) != 0)
+        if (strcmp(name, vd_config_row_str(self->config, table, KEY, i, "name")) != 0)
             continue;
         snprintf(error, error_size,
-                 "[[%s.%s]] numbers %zu and %zu are both named \"%s\": rename one", TABLE, KEY,
+                 "[[%s.%s]] numbers %zu and %zu are both named \"%s\": rename one", table, KEY,
                  i + 1, at + 1, name);
         return false;
     }
     return true;
 }
 
-static vd_status_t write_row(const vd_config_t *config, size_t at, vd_buffer_t *out)
+static bool write_row(vd_static_t *self, size_t at, char *error, size_t error_size)
 {
+    const char *table = self->host.table;
     vd_buffer_t labels, spec;
     vd_buffer_init(&labels, VD_SPEC_BYTES_MAX);
     vd_buffer_init(&spec, VD_SPEC_BYTES_MAX);
-    vd_config_row_value(config, TABLE, KEY, at, "labels", &labels);
-    vd_config_row_value(config, TABLE, KEY, at, "spec", &spec);
+    vd_config_row_value(self->config, table, KEY, at, "labels", &labels);
+    vd_config_row_value(self->config, table, KEY, at, "spec", &spec);
     vd_source_record_t record = {
-        .name = vd_str(vd_config_row_str(config, TABLE, KEY, at, "name")),
-        .adapter = vd_str(vd_config_row_str(config, TABLE, KEY, at, "adapter")),
-        .address = vd_str(vd_config_row_str(config, TABLE, KEY, at, "address")),
-        .auth = vd_str(vd_config_row_str(config, TABLE, KEY, at, "auth")),
+        .name = vd_str(vd_config_row_str(self->config, table, KEY, at, "name")),
+        .adapter = vd_str(vd_config_row_str(self->config, table, KEY, at, "adapter")),
+        .address = vd_str(vd_config_row_str(self->config, table, KEY, at, "address")),
+        .auth = vd_str(vd_config_row_str(self->config, table, KEY, at, "auth")),
+        .labels = vd_buffer_view(&labels),
+        .spec = vd_buffer_view(&spec),
     };
-    if (!is_empty_map(vd_buffer_view(&labels)))
-        record.labels = vd_buffer_view(&labels);
-    if (!is_empty_map(vd_buffer_view(&spec)))
-        record.spec = vd_buffer_view(&spec);
-    vd_status_t status = VD_TOO_LARGE;
-    if (!labels.full && !spec.full)
-        status = vd_record_encode(VD_RECORD_source, &record, out);
+    char problem[VD_TEXT_BYTES_MAX] = "";
+    bool good = vd_source_write(&record, &self->sources, problem, sizeof problem) == VD_OK;
+    if (!good)
+        snprintf(error, error_size, "[[%s.%s]] number %zu: %.800s", table, KEY, at + 1, problem);
     vd_buffer_free(&labels);
     vd_buffer_free(&spec);
-    return out->full ? VD_TOO_LARGE : status;
+    return good;
 }
 
 static void write_local(vd_buffer_t *out)
@@ -117,29 +90,23 @@ static void write_local(vd_buffer_t *out)
     assert(status == VD_OK);
 }
 
-static bool write_all(const vd_config_t *config, vd_buffer_t *out, char *error, size_t error_size)
+static bool write_all(vd_static_t *self, char *error, size_t error_size)
 {
-    size_t count = vd_config_row_count(config, TABLE, KEY);
-    if (count == 0) {
-        write_local(out);
+    const char *table = self->host.table;
+    size_t count = vd_config_row_count(self->config, table, KEY);
+    if (count == 0 && strcmp(vd_actor_name(self->host.actor), "static") == 0) {
+        write_local(&self->sources);
         return true;
     }
-    if (count > VD_SOURCES_MAX) {
-        snprintf(error, error_size, "[[%s.%s]]: %zu sources are more than %d", TABLE, KEY, count,
+    if (count == 0 || count > VD_SOURCES_MAX) {
+        snprintf(error, error_size, "[[%s.%s]]: %zu sources; it has 1 to %d", table, KEY, count,
                  VD_SOURCES_MAX);
         return false;
     }
-    vd_write_array(out, (uint32_t)count);
-    for (size_t at = 0; at < count; at++) {
-        if (!check_row(config, at, error, error_size))
+    vd_write_array(&self->sources, (uint32_t)count);
+    for (size_t at = 0; at < count; at++)
+        if (!is_first(self, at, error, error_size) || !write_row(self, at, error, error_size))
             return false;
-        if (write_row(config, at, out) == VD_OK)
-            continue;
-        snprintf(error, error_size,
-                 "[[%s.%s]] number %zu: its labels, spec or address are too large", TABLE, KEY,
-                 at + 1);
-        return false;
-    }
     return true;
 }
 
@@ -164,10 +131,17 @@ static void *open_static(const vd_provider_host_t *host, char *error, size_t err
     }
     vd_static_t *made = self;
     made->host = *host;
-    vd_buffer_init(&made->sources, LISTING_BYTES_MAX);
-    if (!write_all(host->config, &made->sources, error, error_size))
+    made->config = vd_actor_config(host->actor);
+    vd_buffer_init(&made->sources, VD_SOURCE_LIST_BYTES_MAX);
+    if (!write_all(made, error, error_size))
         close_static(&self);
     return self;
+}
+
+static int64_t refresh_ms(const void *self)
+{
+    (void)self;
+    return 60000;
 }
 
 static void list(void *arg)
@@ -179,10 +153,10 @@ static void list(void *arg)
 
 const vd_provider_kind_t vd_static_kind = {
     .name = "static",
-    .summary = "Sources that stand in the configuration.",
-    .table = &table,
-    .refresh_ms = 60000,
+    .summary = "Sources that stand in this file.",
+    .rows = rows,
     .open = open_static,
+    .refresh_ms = refresh_ms,
     .list = list,
     .close = close_static,
 };

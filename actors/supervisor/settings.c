@@ -46,7 +46,10 @@ const vd_config_table_t vd_settings_tables[VD_SETTINGS_TABLES] = {
 
 static const char *const own_observers[] = {"host", "services"};
 
+static const char *const own_providers[] = {"static", "manual"};
+
 #define OWN_OBSERVERS (sizeof own_observers / sizeof own_observers[0])
+#define OWN_PROVIDERS (sizeof own_providers / sizeof own_providers[0])
 
 static int64_t duration_us(const vd_config_t *config, const char *key)
 {
@@ -134,17 +137,36 @@ static bool add_observers(const vd_config_t *config, vd_supervisor_setup_t *setu
     return true;
 }
 
+static bool add_provider(const vd_config_t *config, vd_supervisor_setup_t *setup, const char *name,
+                         char *error, size_t error_size)
+{
+    char table[128];
+    (void)snprintf(table, sizeof table, "providers.%.100s", name);
+    if (!vd_config_foreign_bool(config, table, "enabled", true))
+        return true;
+    if (strchr(name, '.') != NULL) {
+        (void)snprintf(error, error_size,
+                       "\"%.80s\" cannot be the name of a provider: it has a dot", name);
+        return false;
+    }
+    return add(setup, name, "provider", "vedette-provider", VD_RANK_PROVIDER, error, error_size);
+}
+
 static bool add_providers(const vd_config_t *config, vd_supervisor_setup_t *setup, char *error,
                           size_t error_size)
 {
-    if (!add(setup, "static", "provider", "vedette-provider", VD_RANK_PROVIDER, error, error_size))
-        return false;
+    for (size_t i = 0; i < OWN_PROVIDERS; i++)
+        if (!add_provider(config, setup, own_providers[i], error, error_size))
+            return false;
     const char *names[VD_SUPERVISOR_FIXED_MAX];
     size_t count = vd_config_children(config, "providers", names, VD_SUPERVISOR_FIXED_MAX);
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(names[i], "static") != 0 && !add(setup, names[i], "provider", "vedette-provider",
-                                                    VD_RANK_PROVIDER, error, error_size))
+    for (size_t i = 0; i < count; i++) {
+        bool own = false;
+        for (size_t j = 0; j < OWN_PROVIDERS; j++)
+            own = own || strcmp(names[i], own_providers[j]) == 0;
+        if (!own && !add_provider(config, setup, names[i], error, error_size))
             return false;
+    }
     return true;
 }
 

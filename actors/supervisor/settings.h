@@ -2,7 +2,8 @@
  *
  * 1. Observers are those that come with Vedette and those that the file has a table for (observers.NAME), unless
  *    enabled = false; observer NAME is run by vedette-observer-NAME.
- * 2. Providers are "static" and those that the file has a table for (providers.NAME).
+ * 2. Providers are "static", "manual" and those that the file has a table for (providers.NAME, whatever
+ *    their kind), unless enabled = false; each is a process of its own.
  */
 #ifndef VD_SUPERVISOR_SETTINGS_H
 #define VD_SUPERVISOR_SETTINGS_H

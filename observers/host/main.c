@@ -103,7 +103,7 @@ int vd_observer_main(int argc, char **argv, const vd_observer_t *observer)
     int exit_code = 0;
     snprintf(path, sizeof path, "observers.%s", observer->name);
     join_rows(observer, rows);
-    vd_config_table_t table = {path, observer->summary, rows};
+    vd_config_table_t table = {.path = path, .help = observer->summary, .rows = rows};
     vd_actor_spec_t spec = {.kind = "observer",
                             .default_name = observer->name,
                             .registers = true,

@@ -55,6 +55,8 @@ static vd_status_t resolve_dir(const char *dir, vd_paths_t *paths, char *error, 
         status = join(paths->store, paths->dir, "store", error, error_size);
     if (status == VD_OK)
         status = join(paths->logs, paths->dir, "logs", error, error_size);
+    if (status == VD_OK)
+        status = join(paths->sources, paths->dir, "sources.json", error, error_size);
     return status;
 }
 
@@ -84,6 +86,8 @@ static vd_status_t resolve_defaults(vd_paths_t *paths, char *error, size_t error
         status = join(paths->store, state, "store", error, error_size);
     if (status == VD_OK)
         status = join(paths->logs, state, "logs", error, error_size);
+    if (status == VD_OK)
+        status = join(paths->sources, state, "sources.json", error, error_size);
     return status;
 }
 

@@ -13,7 +13,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from cli_harness import Follower, Home, gapless, wait_for  # noqa: E402
 
 BIN = sys.argv[1]
-ACTORS = {"supervisor", "broker", "ingestor", "static", "poller-1", "host", "services"}
+ACTORS = {"supervisor", "broker", "ingestor", "static", "manual", "poller-1", "host", "services"}
 
 
 def without_a_runtime():

@@ -16,7 +16,7 @@ BIN = sys.argv[1]
 PROGRAMS = ["broker", "ingestor", "provider", "poller", "observer-host", "observer-services"]
 GOOD = "echo ready >&$VEDETTE_NOTIFY_FD\nexec sleep 1000"
 # Without an ingestor that commits there is no session, and observers wait for it.
-UP = ["broker", "ingestor", "static", "poller-1"]
+UP = ["broker", "ingestor", "static", "manual", "poller-1"]
 CONFIG = """
 [supervisor]
 backoff_min = "10ms"

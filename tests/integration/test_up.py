@@ -10,7 +10,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from harness import Supervised, alive, run_tests, wait_for  # noqa: E402
 
 BIN = sys.argv[1]
-ACTORS = ["broker", "ingestor", "static", "poller-1", "host", "services"]
+ACTORS = ["broker", "ingestor", "static", "manual", "poller-1", "host", "services"]
 THREE_SOURCES = "".join(f'[[providers.static.sources]]\nname = "s{i}"\nadapter = "file"\naddress = "/"\n'
                         for i in range(3))
 
@@ -66,7 +66,7 @@ def test_up_and_down():
         assert [event.seq for event in seen] == list(range(1, len(seen) + 1))
         assert seen[-1].data["status"] == "completed", seen[-1].data
         exits = [event.data["actor"] for event in seen if event.type == "actor_exited"]
-        assert sorted(exits) == ["host", "poller-1", "services", "static"], exits
+        assert sorted(exits) == ["host", "manual", "poller-1", "services", "static"], exits
         assert not [pid for pid in pids if alive(pid)]
         assert not [name for name in os.listdir(os.path.join(run.dir, "run")) if not name.endswith(".lock")]
 

@@ -15,7 +15,7 @@ void vd_bench_open(vd_bench_t *self, const vd_observer_t *observer, const char *
     char error[VD_TEXT_BYTES_MAX + 1];
     *self = (vd_bench_t){.observer = observer, .wall_ms = 1700000000000};
     snprintf(self->path, sizeof self->path, "observers.%s", observer->name);
-    vd_config_table_t table = {self->path, "", observer->config};
+    vd_config_table_t table = {.path = self->path, .help = "", .rows = observer->config};
     vd_buffer_t errors;
     vd_buffer_init(&errors, 4096);
     assert_int_equal(vd_config_parse("test", vd_str(toml), &table, 1, &self->config, &errors),

@@ -498,7 +498,8 @@ static void test_interfaces_come_go_and_fall(void **state)
 static void test_edges_that_cross_are_refused(void **state)
 {
     vd_config_t *config = NULL;
-    vd_config_table_t table = {"observers.host", "", vd_machine_observer.config};
+    vd_config_table_t table = {
+        .path = "observers.host", .help = "", .rows = vd_machine_observer.config};
     vd_buffer_t errors;
     char error[VD_TEXT_BYTES_MAX + 1] = "";
     void *made = NULL;

@@ -184,6 +184,9 @@ int cmd_wait(cli_t *cli);
 int cmd_logs(cli_t *cli);
 int cmd_metrics(cli_t *cli);
 int cmd_source(cli_t *cli);
+/* `source add` and `source rm` (source_edit.c). */
+int cli_source_add(cli_t *cli);
+int cli_source_rm(cli_t *cli);
 int cmd_snapshot(cli_t *cli);
 int cmd_query(cli_t *cli);
 int cmd_follow(cli_t *cli);

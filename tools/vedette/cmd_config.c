@@ -139,6 +139,21 @@ static void add_lines(vd_buffer_t *all, vd_str_t text)
     }
 }
 
+/* Is `path` the table that `known` documents, one below it, or a parent that is spelled out? A last
+ * part NAME stands for any. */
+static bool is_covered(const char *path, const char *known)
+{
+    static const char any[] = ".NAME";
+    size_t size = strlen(known), own = strlen(path);
+    if (strcmp(known, path) == 0 ||
+        (own > size && strncmp(known, path, size) == 0 && path[size] == '.') ||
+        (size > own && strncmp(known, path, own) == 0 && known[own] == '.'))
+        return true;
+    size_t stem = size - (sizeof any - 1) + 1; /* up to and with the dot */
+    return size >= sizeof any - 1 && strcmp(known + stem - 1, any) == 0 && own > stem &&
+           strncmp(known, path, stem) == 0;
+}
+
 /* A table that belongs to nobody: told with the nearest that does. */
 static void check_tables(const char *file, vd_str_t text, const tables_t *tables,
                          vd_buffer_t *errors)
@@ -155,13 +170,8 @@ static void check_tables(const char *file, vd_str_t text, const tables_t *tables
         if (blank == line.size || line.data[blank] != '[' || !header_of(line, path, sizeof path))
             continue;
         bool known = false;
-        for (size_t i = 0; i < tables->count && !known; i++) {
-            size_t size = strlen(names[i]), own = strlen(path);
-            known = strcmp(names[i], path) ==
-                        0 || /* itself, below it, or a parent that is spelled out */
-                    (own > size && strncmp(names[i], path, size) == 0 && path[size] == '.') ||
-                    (size > own && strncmp(names[i], path, own) == 0 && names[i][own] == '.');
-        }
+        for (size_t i = 0; i < tables->count && !known; i++)
+            known = is_covered(path, names[i]);
         if (known)
             continue;
         const char *nearest = cli_nearest(path, names, tables->count);

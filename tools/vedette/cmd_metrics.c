@@ -5,12 +5,14 @@
 
 enum { METRICS_MS = 2000, NUMBERS_MAX = 256 };
 
-/* Where an actor of a kind answers, one row for each port. A provider has none. */
+/* Where an actor of a kind answers, one row for each port; `name`: only the actor of this name. */
 static const struct {
-    const char *kind, *port;
+    const char *kind, *port, *name;
 } ports[] = {
-    {"supervisor", "control"}, {"broker", "control"},  {"ingestor", "emit"},
-    {"ingestor", "read"},      {"poller", "requests"}, {"observer", "requests"},
+    {"supervisor", "control", NULL}, {"broker", "control", NULL},
+    {"ingestor", "emit", NULL},      {"ingestor", "read", NULL},
+    {"poller", "requests", NULL},    {"observer", "requests", NULL},
+    {"provider", "control", "manual"},
 };
 
 /* The numbers of one actor over all its ports, each name once. */
@@ -54,7 +56,8 @@ static vd_status_t ask(cli_t *cli, const char *name, vd_str_t kind, numbers_t *n
     vd_blob_t answer;
     vd_buffer_init(&numbers->pairs, VD_FRAME_BYTES_MAX);
     for (size_t i = 0; i < sizeof ports / sizeof *ports; i++) {
-        if (!vd_str_is(kind, ports[i].kind))
+        if (!vd_str_is(kind, ports[i].kind) ||
+            (ports[i].name != NULL && strcmp(ports[i].name, name) != 0))
             continue;
         vd_status_t status =
             vd_client_get(cli->client, name, ports[i].port, "metrics", METRICS_MS, &answer);

@@ -1,4 +1,5 @@
-/* cmd_source.c: `source ls`: what is observed, as the broker knows it and as the pollers read it. */
+/* cmd_source.c: `source ls` and `source providers`: what is observed and who says so, as the broker
+ * knows it and as the pollers read it. */
 #include "cli.h"
 
 #include <assert.h>
@@ -26,6 +27,15 @@ static const cli_column_t columns[] = {
     {"STATUS", "status", false, NULL},         {"FAILURES", "failures", true, NULL},
     {"LAST ERROR", "last_error", false, NULL},
 };
+
+static const cli_column_t provider_columns[] = {
+    {"PROVIDER", "name", false, NULL},
+    {"SOURCES", "sources", true, NULL},
+    {"AGE", "age_ms", true, cli_format_span},
+    {"ERROR", "error", false, NULL},
+};
+
+enum { PROVIDER_COLUMNS = sizeof provider_columns / sizeof *provider_columns };
 
 static int64_t get_i64(const vd_value_t *map, const char *key, int64_t fallback)
 {
@@ -69,13 +79,16 @@ static figures_t figures_of(const vd_buffer_t *readings, vd_str_t source)
     return figures;
 }
 
-static void write_row(vd_buffer_t *out, const vd_source_record_t *source, const figures_t *figures)
+static void write_row(vd_buffer_t *out, const vd_source_record_t *source,
+                      const vd_value_t *provider, const figures_t *figures)
 {
-    vd_write_map(out, 13);
+    vd_write_map(out, 15);
     vd_write_pair_str(out, "name", source->name);
     vd_write_pair_str(out, "adapter", source->adapter);
     vd_write_pair_str(out, "address", source->address);
     vd_write_pair_str(out, "provider", source->provider);
+    vd_write_pair_u64(out, "provider_age_ms", vd_value_get_u64(provider, "age_ms", 0));
+    vd_write_pair_str(out, "provider_error", vd_value_get_str(provider, "error"));
     vd_write_pair_str(out, "poller", source->poller);
     vd_write_pair_u64(out, "inc", source->inc);
     vd_write_pair_u64(out, "reads", figures->reads);
@@ -133,43 +146,146 @@ static void collect_readings(cli_t *cli, vd_bytes_t sources, vd_buffer_t *readin
     }
 }
 
-int cmd_source(cli_t *cli)
+/* The membership as the broker tells it, kept in `out`: the answer dies with the next question. False
+ * with *code set. */
+static bool get_membership(cli_t *cli, vd_buffer_t *out, vd_value_t *map, int *code)
 {
-    if (strcmp(cli->arguments[0], "ls") != 0)
-        return cli_fail(cli, VD_USAGE, "source %s: it is ls", cli->arguments[0]);
     vd_blob_t blob;
+    if (!cli_actor_runs(cli, "broker", code))
+        return false;
+    vd_status_t status =
+        vd_client_get(cli->client, "broker", "control", "membership", CLI_TIMEOUT_MS, &blob);
+    if (status != VD_OK) {
+        *code = cli_fail_client(cli, status);
+        return false;
+    }
+    if (vd_buffer_add(out, blob.data, blob.size) && vd_value_of(vd_buffer_view(out), map))
+        return true;
+    *code = cli_fail(cli, VD_MALFORMED, "the broker's membership is not understood");
+    return false;
+}
+
+static vd_bytes_t get_array(const vd_value_t *map, const char *key)
+{
+    static const uint8_t empty[] = {0x90};
+    vd_value_t array;
+    if (vd_value_get(map, key, &array) && array.kind == VD_KIND_ARRAY)
+        return array.raw;
+    return vd_bytes(empty, sizeof empty);
+}
+
+/* The provider's row; false when there is none. */
+static bool find_provider(vd_bytes_t providers, vd_str_t name, vd_value_t *row)
+{
+    vd_value_t array;
+    vd_bytes_t rest = vd_value_of(providers, &array) ? array.bytes : vd_bytes(NULL, 0);
+    while (vd_value_next(&rest, row))
+        if (vd_bytes_equal(vd_value_get_str(row, "name"), name))
+            return true;
+    return false;
+}
+
+/* Those that could not list their sources, below the sources: what is shown is their last good set. */
+static void print_troubled(cli_t *cli, vd_bytes_t providers)
+{
+    vd_buffer_t rows;
+    vd_value_t array, row;
+    uint32_t count = 0;
+    vd_buffer_init(&rows, VD_FRAME_BYTES_MAX);
+    for (int round = 0; round < 2; round++) {
+        vd_bytes_t rest = vd_value_of(providers, &array) ? array.bytes : vd_bytes(NULL, 0);
+        if (round == 1)
+            vd_write_array(&rows, count);
+        while (vd_value_next(&rest, &row)) {
+            bool troubled = vd_value_get_str(&row, "error").size > 0;
+            count += round == 0 && troubled;
+            if (round == 1 && troubled)
+                vd_write_raw(&rows, row.raw);
+        }
+    }
+    if (count > 0 && cli->output == CLI_TABLE) {
+        putchar('\n');
+        cli_print_rows(cli, vd_buffer_view(&rows), provider_columns, PROVIDER_COLUMNS);
+    }
+    vd_buffer_free(&rows);
+}
+
+static void write_rows(const vd_value_t *sources, vd_bytes_t providers, const vd_buffer_t *readings,
+                       vd_buffer_t *rows)
+{
+    vd_bytes_t rest = sources->bytes;
+    vd_value_t row, provider;
+    vd_write_array(rows, sources->count);
+    while (vd_value_next(&rest, &row)) {
+        vd_source_record_t source = {0};
+        if (vd_record_decode(row.raw, VD_RECORD_source, &source) != VD_OK)
+            source = (vd_source_record_t){.name = vd_str("?")};
+        if (!find_provider(providers, source.provider, &provider))
+            provider = (vd_value_t){.kind = VD_KIND_NIL};
+        figures_t figures = figures_of(readings, source.name);
+        write_row(rows, &source, &provider, &figures);
+    }
+}
+
+static int list(cli_t *cli)
+{
+    vd_buffer_t membership, readings, rows;
+    vd_value_t map, sources;
     int code = 1;
-    if (!cli_actor_runs(cli, "broker", &code))
-        return code;
-    vd_status_t status = vd_client_sources(cli->client, CLI_TIMEOUT_MS, &blob);
-    if (status != VD_OK)
-        return cli_fail_client(cli, status);
-    vd_buffer_t sources, readings, rows; /* the answer dies with the next question */
-    vd_buffer_init(&sources, VD_FRAME_BYTES_MAX);
+    vd_buffer_init(&membership, VD_FRAME_BYTES_MAX);
     vd_buffer_init(&readings, READINGS_BYTES_MAX);
     vd_buffer_init(&rows, READINGS_BYTES_MAX);
-    vd_value_t array, row;
-    code = 1;
-    if (vd_buffer_add(&sources, blob.data, blob.size) &&
-        vd_value_of(vd_buffer_view(&sources), &array)) {
-        collect_readings(cli, array.raw, &readings);
-        vd_write_array(&rows, array.count);
-        vd_bytes_t rest = array.bytes;
-        while (vd_value_next(&rest, &row)) {
-            vd_source_record_t source = {0};
-            if (vd_record_decode(row.raw, VD_RECORD_source, &source) != VD_OK)
-                source = (vd_source_record_t){.name = vd_str("?")};
-            figures_t figures = figures_of(&readings, source.name);
-            write_row(&rows, &source, &figures);
-        }
-        if (array.count == 0)
+    if (get_membership(cli, &membership, &map, &code) &&
+        vd_value_of(get_array(&map, "sources"), &sources)) {
+        vd_bytes_t providers = get_array(&map, "providers");
+        collect_readings(cli, sources.raw, &readings);
+        write_rows(&sources, providers, &readings, &rows);
+        if (sources.count == 0)
             cli_say(cli, "no source is known; a broker that has just started is told them within "
                          "seconds");
         code =
             cli_print_rows(cli, vd_buffer_view(&rows), columns, sizeof columns / sizeof *columns);
+        print_troubled(cli, providers);
     }
-    vd_buffer_free(&sources);
+    vd_buffer_free(&membership);
     vd_buffer_free(&readings);
     vd_buffer_free(&rows);
     return code;
+}
+
+static int list_providers(cli_t *cli)
+{
+    vd_buffer_t membership;
+    vd_value_t map;
+    int code = 1;
+    vd_buffer_init(&membership, VD_FRAME_BYTES_MAX);
+    if (get_membership(cli, &membership, &map, &code))
+        code =
+            cli_print_rows(cli, get_array(&map, "providers"), provider_columns, PROVIDER_COLUMNS);
+    vd_buffer_free(&membership);
+    return code;
+}
+
+int cmd_source(cli_t *cli)
+{
+    static const struct {
+        const char *verb;
+        int arguments;
+        int (*run)(cli_t *cli);
+    } verbs[] = {{"ls", 1, list},
+                 {"providers", 1, list_providers},
+                 {"add", 2, cli_source_add},
+                 {"rm", 2, cli_source_rm}};
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
+        if (strcmp(verbs[i].verb, cli->arguments[0]) != 0)
+            continue;
+        if (cli->argument_count != verbs[i].arguments)
+            return cli_fail(cli, VD_USAGE, "usage: vedette source %s%s", verbs[i].verb,
+                            verbs[i].arguments == 2 ? " NAME" : "");
+        if (cli->given_count > 0 && verbs[i].run != cli_source_add)
+            return cli_fail(cli, VD_USAGE, "source %s has no option --%s; source add has",
+                            verbs[i].verb, cli->given[0].option->name);
+        return verbs[i].run(cli);
+    }
+    return cli_fail(cli, VD_USAGE, "source %s: it is ls, providers, add or rm", cli->arguments[0]);
 }

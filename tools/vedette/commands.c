@@ -48,6 +48,15 @@ static const cli_option_t session_options[] = {
     {0},
 };
 
+static const cli_option_t source_options[] = {
+    {"address", 'a', "A", "add: where it is; a URL for http, a command for exec"},
+    {"adapter", 0, "NAME", "add: how it is read: http, file or exec (http)"},
+    {"label", 'l', "KEY=TEXT", "add: a label; may be given several times"},
+    {"spec", 0, "JSON", "add: whatever the observers want to know of it"},
+    {"auth", 0, "TEXT", "add: basic USER:env(NAME) or bearer env(NAME)"},
+    {0},
+};
+
 #define CONTROL(verb, text, help)                                                                  \
     {                                                                                              \
         verb, "ACTOR [--wait]", text, help, control_options, 1, 1, cmd_control                     \
@@ -93,9 +102,14 @@ const cli_command_t cli_commands[] = {
      "IN and OUT are messages, DROPS those that could not be sent, GARBAGE those that were not\n"
      "understood. CPU and MEMORY (anonymous, resident) are of the whole process.",
      NULL, 0, 1, cmd_metrics},
-    {"source", "ls", "List what is observed, and how reading it goes.",
-     "AGE is that of the oldest good reading, LATENCY the slowest last one.", NULL, 1, 1,
-     cmd_source},
+    {"source", "ls | providers | add NAME --address A | rm NAME",
+     "List what is observed and how reading it goes; add and remove sources by hand.",
+     "ls         the sources; AGE is that of the oldest good reading, LATENCY the slowest last "
+     "one\n"
+     "providers  who lists them, and when that went well last\n"
+     "add        from now on NAME exists, also after a restart; once more: it is replaced\n"
+     "rm         a source that was added by hand exists no more",
+     source_options, 1, 2, cmd_source},
     {"snapshot", "OBSERVER", "Show what an observer knows now.", NULL, NULL, 1, 1, cmd_snapshot},
     {"query", "OBSERVER [NAME [ARGUMENT...]]", "Ask an observer a question, or which it answers.",
      "An argument that is JSON is passed as such, any other as text. Without NAME the queries "

@@ -9,9 +9,8 @@ enum { METRICS_MS = 2000, NUMBERS_MAX = 256 };
 static const struct {
     const char *kind, *port, *name;
 } ports[] = {
-    {"supervisor", "control", NULL}, {"broker", "control", NULL},
-    {"ingestor", "emit", NULL},      {"ingestor", "read", NULL},
-    {"poller", "requests", NULL},    {"observer", "requests", NULL},
+    {"supervisor", "control", NULL},   {"broker", "control", NULL},  {"ingestor", "emit", NULL},
+    {"ingestor", "read", NULL},        {"poller", "requests", NULL}, {"observer", "requests", NULL},
     {"provider", "control", "manual"},
 };
 

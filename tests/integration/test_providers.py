@@ -10,14 +10,14 @@ import sys
 import threading
 import time
 
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(0, os.path.join(TOP, "protocol", "python"))
-import vedette  # noqa: E402
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from cli_harness import Home, wait_for  # noqa: E402
+from harness import run_tests, vedette  # noqa: E402
 
-ARGUMENTS = [word for word in sys.argv[1:] if word != "--full"]
-BIN = os.path.abspath(ARGUMENTS[0]) if ARGUMENTS else os.path.join(TOP, "build", "debug", "bin")
 FULL = "--full" in sys.argv or os.environ.get("VEDETTE_TEST_FULL", "") not in ("", "0")
+sys.argv = [word for word in sys.argv if word != "--full"]
+BIN = os.path.abspath(sys.argv[1])
 QUIET = "[observers.host]\nenabled = false\n[observers.services]\nenabled = false\n"
 NODES = '[providers.nodes]\nkind = "file"\npath = "nodes.json"\nadapter = "file"\nrefresh = "20s"\n'
 
@@ -31,12 +31,8 @@ class Runtime(Home):
 
     def __init__(self, config):
         super().__init__(BIN)
-        self.top = self.holder.name
-        self.config = os.path.join(self.top, "vedette.toml")
-        self.file = os.path.join(self.top, "nodes.json")
-        self.log_file = None
-        with open(self.config, "w", encoding="utf-8") as file:
-            file.write(config)
+        self.top, self.file = self.holder.name, self.path("nodes.json")
+        self.configure(config)
         os.makedirs(self.dir, exist_ok=True)
         self.client = vedette.Client(self.dir)
 
@@ -523,16 +519,4 @@ def test_fifty_sources_flap():
             assert descriptors <= warm[name][1] + 12, f"{name}: {warm[name][1]} -> {descriptors} descriptors"
 
 
-def main():
-    wanted = ARGUMENTS[1:]
-    tests = [(name, test) for name, test in globals().items() if name.startswith("test_")]
-    for name, test in tests:
-        if wanted and name not in wanted:
-            continue
-        begun = time.monotonic()
-        print(f"{name} ...", flush=True)
-        test()
-        print(f"{name}: {time.monotonic() - begun:.1f} s", flush=True)
-
-
-main()
+run_tests(globals())

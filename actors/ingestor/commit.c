@@ -168,6 +168,7 @@ void vd_seq_take_appended(vd_sequencer_t *self, vd_now_t now, const vd_input_t *
         return;
     }
     self->trouble = true;
+    self->trouble_told = input->status;
     self->stats.failures++;
     self->reopen_wait_us = REOPEN_WAIT_MIN_US;
     vd_effects_log(effects, VD_ERROR,
@@ -280,9 +281,12 @@ void vd_seq_take_reopened(vd_sequencer_t *self, vd_now_t now, const vd_input_t *
         self->reopen_wait_us *= 2;
         if (self->reopen_wait_us > REOPEN_WAIT_MAX_US)
             self->reopen_wait_us = REOPEN_WAIT_MAX_US;
-        vd_effects_log(effects, VD_WARN, "the store cannot be reopened yet (%s): %s",
-                       vd_status_text(input->status),
-                       input->result != NULL ? (const char *)input->result : "no further reason");
+        if (input->status != self->trouble_told)
+            vd_effects_log(effects, VD_WARN, "the store cannot be reopened yet (%s): %s",
+                           vd_status_text(input->status),
+                           input->result != NULL ? (const char *)input->result
+                                                 : "no further reason");
+        self->trouble_told = input->status;
         return;
     }
     const vd_store_tail_t *tail = input->result;

@@ -28,6 +28,7 @@ struct vd_committer {
     vd_job_t jobs[QUEUE_SIZE];
     queue_ends_t outcomes_ends;
     vd_job_outcome_t outcomes[QUEUE_SIZE];
+    uint32_t done_seen; /* by vd_committer_progresses */
 };
 
 static void wake(int file)
@@ -149,6 +150,15 @@ void vd_committer_submit(vd_committer_t *self, const vd_job_t *job)
     self->jobs[writable(&self->jobs_ends)] = *job;
     advance_written(&self->jobs_ends);
     wake(self->job_fd);
+}
+
+bool vd_committer_progresses(vd_committer_t *self)
+{
+    uint32_t done = atomic_load_explicit(&self->outcomes_ends.written, memory_order_relaxed);
+    uint32_t asked = atomic_load_explicit(&self->jobs_ends.written, memory_order_relaxed);
+    bool progresses = done == asked || done != self->done_seen;
+    self->done_seen = done;
+    return progresses;
 }
 
 int vd_committer_fd(const vd_committer_t *self)

@@ -36,6 +36,8 @@ vd_committer_t *vd_committer_new(vd_store_t *store, int grown_fd);
 void vd_committer_destroy(vd_committer_t **self);
 /* Queues a job. */
 void vd_committer_submit(vd_committer_t *self, const vd_job_t *job);
+/* Has a job ended since this was asked last, or is there none? */
+bool vd_committer_progresses(vd_committer_t *self);
 /* Readable when there are outcomes. */
 int vd_committer_fd(const vd_committer_t *self);
 /* Takes the next outcome. False when there is none. */

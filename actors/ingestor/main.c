@@ -165,6 +165,11 @@ static bool add_cores(ingestor_t *self)
     return self->sequencer_handle >= 0 && self->publication_handle >= 0;
 }
 
+static bool progresses(void *arg)
+{
+    return vd_committer_progresses(arg);
+}
+
 static vd_status_t start_threads(ingestor_t *self)
 {
     vd_status_t status = VD_OK;
@@ -176,6 +181,7 @@ static vd_status_t start_threads(ingestor_t *self)
         vd_log(VD_ERROR, "the system refuses a thread or a descriptor; raise ulimit -u and -n");
         return VD_NO_MEMORY;
     }
+    vd_actor_watch(self->actor, progresses, self->committer);
     zmq_pollitem_t outcomes = {.fd = vd_committer_fd(self->committer), .events = ZMQ_POLLIN};
     if (zloop_poller(vd_actor_loop(self->actor), &outcomes, on_outcome, self) != 0)
         return VD_NO_MEMORY;

@@ -32,8 +32,9 @@ struct vd_sequencer {
     vd_batch_t batches[VD_BATCHES];
     uint32_t batch_head, batch_count;
     uint64_t batch_id;
-    bool out;     /* an append or a reopening is on its way */
-    bool trouble; /* the outcome of the batch that is out is unknown */
+    bool out;                 /* an append or a reopening is on its way */
+    bool trouble;             /* the outcome of the batch that is out is unknown */
+    vd_status_t trouble_told; /* why, as the log says it already */
     bool stopping;
     bool exited;
     int64_t start_us;

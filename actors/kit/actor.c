@@ -41,6 +41,8 @@ struct vd_actor {
     vd_buffer_t lease_rows;
     char broker[VD_ENDPOINT_BYTES_MAX + 1];
     int lease_handle; /* -1: not registered */
+    vd_progress_fn *watch;
+    void *watch_arg;
     char *endpoints[ENDPOINTS_MAX];
     bool bound; /* the configured further endpoints are bound */
     bool running, hold_ready, ready, stopping, late;
@@ -450,12 +452,23 @@ static int on_orphan(zloop_t *loop, zmq_pollitem_t *item, void *arg)
     return end_orphan(self);
 }
 
+/* Have the other threads done something too? */
+static bool progresses(vd_actor_t *self)
+{
+    bool all = vd_shell_joined_progresses(self->shell);
+    if (self->watch != NULL)
+        all = self->watch(self->watch_arg) && all;
+    return all;
+}
+
 static int on_tick(zloop_t *loop, int timer, void *arg)
 {
     (void)loop;
     (void)timer;
     vd_actor_t *self = arg;
     vd_log_flush(false);
+    if (!progresses(self))
+        return 0;
     if (vd_life_tell(&self->life, "alive"))
         return 0;
     if (!self->spec->supervises)
@@ -478,10 +491,18 @@ static int exit_code_of(const vd_actor_t *self)
     return worst;
 }
 
+void vd_actor_watch(vd_actor_t *self, vd_progress_fn *watch, void *arg)
+{
+    assert(watch != NULL && self->watch == NULL);
+    self->watch = watch;
+    self->watch_arg = arg;
+}
+
 vd_status_t vd_actor_add_shell(vd_actor_t *self, struct vd_shell *shell)
 {
     assert(shell != NULL && !self->running && !self->bound);
-    vd_shell_join(self->shell, shell);
+    if (!vd_shell_join(self->shell, shell))
+        self->fatal = VD_NO_MEMORY;
     self->bound = true;
     if (self->fatal == VD_OK)
         self->fatal = vd_actor_config_bind(self->config, self->name, self->shell);

@@ -7,9 +7,10 @@
  *    directory, so that no endpoint is bound twice), sockets bound, cores started, readiness told.
  * 3. Options of every actor: --dir DIR, --name NAME, --config FILE, --session ID, --log-level L,
  *    --log-json, --check-config, --print-config, --version, --help. Environment of a supervised
- *    actor: VEDETTE_NOTIFY_FD (a pipe: "ready\n" once, then "alive\n" each second of progress of
- *    the loop), VEDETTE_LOCK_FD (the runtime's lock, kept open, nothing done with it),
- *    VEDETTE_FIRST (nothing of the runtime ran before it). Children of an actor inherit none.
+ *    actor: VEDETTE_NOTIFY_FD (a pipe: "ready\n" once, then "alive\n" each second in which the
+ *    loop of every thread turned), VEDETTE_LOCK_FD (the runtime's lock, kept open, nothing done
+ *    with it), VEDETTE_FIRST (nothing of the runtime ran before it). Children of an actor inherit
+ *    none.
  * 4. On every ROUTER port the shell itself answers PING and GET of the feed "metrics" (metrics.h),
  *    counts and answers garbage with ERROR where there is someone to answer, and answers unknown
  *    messages with ERROR unsupported. Garbage never reaches a core.
@@ -111,6 +112,12 @@ int vd_actor_add_core(vd_actor_t *self, const vd_core_spec_t *spec);
  * endpoints now. So add the cores of the actor before, and start the thread after. VD_OK, or why
  * not, with the error logged. */
 vd_status_t vd_actor_add_shell(vd_actor_t *self, struct vd_shell *shell);
+/* Says whether a thread without a shell has progressed, or had nothing to do, since it was asked
+ * last. */
+typedef bool vd_progress_fn(void *arg);
+/* Has `watch` asked each second before "alive" is told: a thread that stands still is a process
+ * that does. */
+void vd_actor_watch(vd_actor_t *self, vd_progress_fn *watch, void *arg);
 /* Gives core `handle` the input DONE. Only on the loop's thread, not from inside a step. */
 void vd_actor_complete(vd_actor_t *self, int handle, uint32_t operation, uint64_t token,
                        vd_status_t status, const void *result);

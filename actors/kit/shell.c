@@ -8,7 +8,11 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
+
+/* Twice for each "alive" that is told of it. */
+enum { BEAT_MS = 500 };
 
 vd_now_t vd_shell_now(void)
 {
@@ -195,6 +199,7 @@ vd_shell_t *vd_shell_new(const vd_shell_spec_t *spec)
         return NULL;
     self->spec = *spec;
     self->timer_fd = -1;
+    pthread_mutex_init(&self->trouble_lock, NULL);
     self->begun_us = vd_shell_now().mono_us;
     self->effects = vd_effects_new();
     if (self->effects == NULL || !vd_shell_timers_begin(self))
@@ -216,6 +221,7 @@ void vd_shell_destroy(vd_shell_t **self_p)
     vd_shell_timers_end(self);
     vd_effects_destroy(&self->effects);
     free(self->operations);
+    pthread_mutex_destroy(&self->trouble_lock);
     free(self);
     *self_p = NULL;
 }
@@ -288,7 +294,18 @@ vd_status_t vd_shell_bind_also(vd_shell_t *self, const char *name, const char *e
 
 void vd_shell_set_trouble(vd_shell_t *self, const char *text)
 {
+    pthread_mutex_lock(&self->trouble_lock);
     vd_str_copy(self->trouble, sizeof self->trouble, vd_str(text));
+    pthread_mutex_unlock(&self->trouble_lock);
+    if (self->joined != NULL)
+        vd_shell_set_trouble(self->joined, text);
+}
+
+void vd_shell_trouble(vd_shell_t *self, char text[VD_TEXT_BYTES_MAX + 1])
+{
+    pthread_mutex_lock(&self->trouble_lock);
+    memcpy(text, self->trouble, sizeof self->trouble);
+    pthread_mutex_unlock(&self->trouble_lock);
 }
 
 int vd_shell_core_count(const vd_shell_t *self)
@@ -320,12 +337,32 @@ void vd_shell_metrics(const vd_shell_t *self, vd_metrics_t *sum)
         vd_metrics_add(sum, &self->joined_by->metrics);
 }
 
-void vd_shell_join(vd_shell_t *self, vd_shell_t *other)
+static int on_beat(zloop_t *loop, int timer, void *arg)
+{
+    vd_shell_t *self = arg;
+    (void)loop;
+    (void)timer;
+    atomic_fetch_add_explicit(&self->beats, 1, memory_order_relaxed);
+    return 0;
+}
+
+bool vd_shell_joined_progresses(vd_shell_t *self)
+{
+    if (self->joined == NULL)
+        return true;
+    uint32_t beats = atomic_load_explicit(&self->joined->beats, memory_order_relaxed);
+    bool progresses = beats != self->beats_seen;
+    self->beats_seen = beats;
+    return progresses;
+}
+
+bool vd_shell_join(vd_shell_t *self, vd_shell_t *other)
 {
     assert(self != other && self->joined == NULL && other->joined == NULL);
     self->joined = other;
     other->joined_by = self;
     other->begun_us = self->begun_us;
+    return zloop_timer(other->spec.loop, BEAT_MS, 0, on_beat, other) >= 0;
 }
 
 static uint32_t count_bound(const vd_shell_t *self)

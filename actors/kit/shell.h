@@ -43,9 +43,13 @@ vd_status_t vd_shell_bind_also(vd_shell_t *self, const char *name, const char *e
                                char *error, size_t error_size);
 /* Joins a shell of the same actor that another thread is going to run: from now on its bound ports
  * are among this one's for vd_shell_bind_also and vd_shell_endpoints. It must outlive this one's
- * use of them. The counters of both are told by each. */
-void vd_shell_join(vd_shell_t *self, vd_shell_t *other);
-/* What PONG tells of this process from now on: what it cannot do at the moment; empty: all is well. */
+ * use of them. The counters of both are told by each. False without memory. */
+bool vd_shell_join(vd_shell_t *self, vd_shell_t *other);
+/* Did the loop of the shell that this one has joined turn since the last call? True when there is
+ * none. */
+bool vd_shell_joined_progresses(vd_shell_t *self);
+/* What PONG tells of this process from now on, through the ports of a joined shell too: what it
+ * cannot do at the moment; empty: all is well. */
 void vd_shell_set_trouble(vd_shell_t *self, const char *text);
 /* Runs one step. Not from inside a step. Ignored when the core has exited. */
 void vd_shell_input(vd_shell_t *self, int handle, const vd_input_t *input);

@@ -32,6 +32,8 @@ static void answer(vd_shell_t *self, const vd_link_t *link, const vd_peer_t *pee
 static void answer_pong(vd_shell_t *self, const vd_link_t *link, const vd_peer_t *peer,
                         uint64_t correlation)
 {
+    char trouble[VD_TEXT_BYTES_MAX + 1];
+    vd_shell_trouble(self, trouble);
     vd_message_t pong = {.id = VD_MESSAGE_PONG, .correlation = correlation};
     pong.pong.name = vd_str(self->spec.name);
     pong.pong.inc = self->spec.inc;
@@ -40,7 +42,7 @@ static void answer_pong(vd_shell_t *self, const vd_link_t *link, const vd_peer_t
     vd_metrics_t metrics;
     vd_shell_metrics(self, &metrics);
     pong.pong.garbage = metrics.garbage;
-    pong.pong.trouble = vd_str(self->trouble);
+    pong.pong.trouble = vd_str(trouble);
     answer(self, link, peer, &pong);
 }
 

@@ -5,6 +5,9 @@
 #include "kit/links.h"
 #include "kit/shell.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 enum {
     SHELL_CORES_MAX = 8,
     SHELL_PORTS_MAX = 16, /* of one core */
@@ -45,11 +48,17 @@ struct vd_shell {
     int timer_fd;
     int64_t armed_us;
     vd_metrics_t metrics;
-    char trouble[VD_TEXT_BYTES_MAX + 1];
+    pthread_mutex_t trouble_lock;
+    char trouble[VD_TEXT_BYTES_MAX + 1]; /* written by the thread of the shell that has joined it */
+    _Atomic uint32_t beats;              /* turns of a joined shell's loop, twice a second */
+    uint32_t beats_seen;                 /* of the one that is joined */
     vd_shell_t *joined;    /* run by another thread; only its ports and counters are looked at */
     vd_shell_t *joined_by; /* likewise; only its counters */
     int64_t begun_us;
 };
+
+/* Copies what vd_shell_set_trouble has set. */
+void vd_shell_trouble(vd_shell_t *self, char text[VD_TEXT_BYTES_MAX + 1]);
 
 /* Runs one step at a given time. */
 void vd_shell_step(vd_shell_t *self, int handle, vd_now_t now, const vd_input_t *input);

@@ -106,7 +106,8 @@ class IngestorTest(unittest.TestCase):
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (1 << 16, hard))
         wait_for("NOT_NOW", lambda: producer.turn() or "store_trouble" in producer.not_now)
         stuck = producer.mark
-        self.assertIn(self.directory, self.client.request("ingestor", "emit", "PING").get("trouble", ""))
+        for port in ("emit", "read"):
+            self.assertIn(self.directory, self.client.request("ingestor", port, "PING").get("trouble", ""))
         reader = self.follow()
         self.assertEqual(reader.next(5.0).data["n"], 1, "what is stored can still be read")
         for _ in range(30):
@@ -119,7 +120,8 @@ class IngestorTest(unittest.TestCase):
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (hard, hard))
         wait_for("acknowledged again", lambda: producer.turn() or producer.mark > stuck + WINDOW)
         wait_for("all acknowledged", lambda: producer.turn(False) or not producer.out)
-        self.assertFalse(self.client.request("ingestor", "emit", "PING").get("trouble"))
+        for port in ("emit", "read"):
+            self.assertFalse(self.client.request("ingestor", port, "PING").get("trouble"))
         self.check_numbers(self.fetch_all(), producer.mark, "fetched")
         self.ingestor.kill()
         self.ingestor.start()

@@ -52,6 +52,8 @@ static void carry_out(bench_t *b)
             b->answers_timer = true;
         } else if (effect->kind == VD_EFFECT_DO && effect->id == VD_SEQ_VISIBLE) {
             b->visible++;
+        } else if (effect->kind == VD_EFFECT_LOG) {
+            b->warned += effect->level >= VD_WARN;
         } else if (effect->kind == VD_EFFECT_DO) {
             assert_int_equal(b->operation, 0);
             b->operation = effect->id;

@@ -37,6 +37,7 @@ typedef struct bench {
     uint64_t token;
     const vd_store_batch_t *batch;
     uint32_t visible; /* commits shown */
+    uint32_t warned;  /* lines of level WARN and above */
 } bench_t;
 
 void bench_step(bench_t *b, const vd_input_t *input);

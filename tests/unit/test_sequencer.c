@@ -403,6 +403,61 @@ static void test_store_went_back(void **state)
     assert_int_equal(b->exit_status, VD_WENT_BACK);
 }
 
+/* However often it is tried, a store without room is told once. */
+static void test_trouble_is_told_once(void **state)
+{
+    enum { ATTEMPTS = 20 };
+    bench_t *b = *state;
+    uint64_t epoch = bench_begin(b, "p");
+    b->hold = true;
+    bench_emit(b, "p", epoch, 2, "s", "a");
+    vd_memory_fail(b->image, VD_NO_SPACE, false, ATTEMPTS);
+    bench_perform(b);
+    for (int i = 0; i < ATTEMPTS; i++) {
+        assert_int_equal(b->operation, VD_SEQ_REOPEN);
+        bench_perform(b);
+        assert_true(vd_sequencer_in_trouble(b->sequencer));
+        bench_step(b, &(vd_input_t){.kind = VD_INPUT_TIMER, .id = VD_SEQ_TIMER_REOPEN});
+    }
+    bench_perform(b);
+    assert_false(vd_sequencer_in_trouble(b->sequencer));
+    assert_int_equal(b->warned, 1);
+}
+
+/* With as many producers as there may be, a new one gets the place of one that was silent for an
+ * hour: of those, the one that was used the longest time ago. */
+static void test_a_silent_producer_is_forgotten(void **state)
+{
+    bench_t *b = *state;
+    char name[VD_NAME_BYTES_MAX + 1];
+    uint64_t epochs[2] = {0};
+    for (uint32_t i = 0; i < VD_PRODUCERS_MAX; i++) {
+        snprintf(name, sizeof name, "p-%u", i);
+        b->now.wall_ms++;
+        bench_open_with(b, name, i + 1, 0);
+        uint64_t epoch = bench_answer(b, VD_MESSAGE_OPENED).epoch;
+        if (i < 2)
+            epochs[i] = epoch;
+    }
+    bench_open_with(b, "new", 9999, 0);
+    assert_int_equal(bench_answer(b, VD_MESSAGE_NOT_NOW).status, VD_OVERLOADED);
+    wait_s(b, 3601);
+    bench_open_with(b, "p-0", 1, epochs[0]); /* a sign of life */
+    assert_int_equal(bench_answer(b, VD_MESSAGE_OPENED).epoch, epochs[0]);
+    bench_open_with(b, "new", 9999, 0); /* makes room, and is to come again */
+    assert_int_equal(bench_answer(b, VD_MESSAGE_NOT_NOW).status, VD_OVERLOADED);
+    bench_open_with(b, "new", 9999, 0);
+    assert_true(bench_answer(b, VD_MESSAGE_OPENED).epoch > epochs[1]);
+    for (int restart = 0; restart < 2; restart++) {
+        bench_open_with(b, "p-0", 1, epochs[0]);
+        assert_int_equal(bench_answer(b, VD_MESSAGE_OPENED).epoch, epochs[0]);
+        bench_open_with(b, "p-1", 2, epochs[1]); /* has to begin anew, as after a loss */
+        assert_int_equal(bench_answer(b, VD_MESSAGE_NOT_NOW).status, VD_WENT_BACK);
+        bench_shut(b); /* what is on disk says the same */
+        bench_boot(b);
+    }
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, bench_set_up, bench_tear_down)
@@ -421,6 +476,8 @@ int main(void)
         CASE(test_more_answers_than_effects),
         CASE(test_stop),
         CASE(test_store_went_back),
+        CASE(test_trouble_is_told_once),
+        CASE(test_a_silent_producer_is_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

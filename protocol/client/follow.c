@@ -79,6 +79,14 @@ static void on_event(void *arg, vd_now_t now, const vd_event_t *event, const vd_
         self->reached = true;
         return;
     }
+    bool ended = is_single(self) && vd_str_is(event->type, "session_ended");
+    if (ended && self->wanted.type[0] != 0 &&
+        !vd_glob_match(vd_str(self->wanted.type), event->type)) {
+        /* It came to tell the end alone. */
+        self->position = *position;
+        self->closed = true;
+        return;
+    }
     queued_t head = {
         .position = *position, .seq = event->seq, .raw_size = (uint32_t)event->raw.size};
     vd_str_copy(head.session, sizeof head.session, event->session);
@@ -90,8 +98,7 @@ static void on_event(void *arg, vd_now_t now, const vd_event_t *event, const vd_
         return;
     }
     self->position = *position;
-    if (is_single(self) && vd_str_is(event->type, "session_ended"))
-        self->closed = true;
+    self->closed = ended;
 }
 
 static void on_progress(void *arg, vd_now_t now, const vd_position_t *position, uint64_t head,

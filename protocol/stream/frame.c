@@ -81,12 +81,16 @@ static void take(vd_frame_t *self, cut_t *cut, const vd_commit_run_t *run, uint6
     cut->event_bytes += entry->event.size;
 }
 
-static bool type_matches(const char *type, vd_bytes_t bytes)
+/* The end of the one session that is read passes every filter: nothing else tells that no more will come. */
+static bool type_matches(const vd_frame_want_t *want, vd_bytes_t bytes)
 {
     vd_event_t event;
-    if (type[0] == 0)
+    if (want->type[0] == 0)
         return true;
-    return vd_event_read(bytes, &event) == VD_OK && vd_glob_match(vd_str(type), event.type);
+    if (vd_event_read(bytes, &event) != VD_OK)
+        return false;
+    return vd_glob_match(vd_str(want->type), event.type) ||
+           (want->session[0] != 0 && vd_str_is(event.type, "session_ended"));
 }
 
 /* Goes through one run. False when the run is not what its commit says. */
@@ -103,7 +107,7 @@ static bool cut_run(vd_frame_t *self, const vd_frame_want_t *want, cut_t *cut,
         if (at < from)
             continue;
         cut->next = at;
-        if (!type_matches(want->type, entry.event)) {
+        if (!type_matches(want, entry.event)) {
             cut->open = false;
         } else if (fits(self, want, cut, entry.raw.size)) {
             take(self, cut, run, run->first_seq + i, &entry);

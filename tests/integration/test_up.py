@@ -2,6 +2,7 @@
 """test_up.py: the whole runtime as it is: started, every actor killed, pollers that follow sources, ended."""
 import os
 import signal
+import subprocess
 import sys
 import time
 
@@ -69,6 +70,25 @@ def test_up_and_down():
         assert sorted(exits) == ["host", "manual", "poller-1", "services", "static"], exits
         assert not [pid for pid in pids if alive(pid)]
         assert not [name for name in os.listdir(os.path.join(run.dir, "run")) if not name.endswith(".lock")]
+
+
+def test_a_filter_does_not_hide_the_end():
+    """Only the end of the session tells a follower of few types that nothing will come."""
+    with Runtime() as run:
+        run.wait_ready()
+        session = run.status()["session"]
+        command = [os.path.join(BIN, "vedette"), "--dir", run.dir, "follow", session, "--from", "start", "-o", "ndjson",
+                   "--type", "session_started"]
+        shown = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert '"session_started"' in shown.stdout.readline()
+        follower = run.client.follow(session, start="start", type="session_*")
+        run.client.request("supervisor", "control", "SHUTDOWN")
+        assert run.process.wait(20) == 0
+        rest = shown.stdout.read()
+        assert (shown.wait(10), rest) == (0, ""), rest
+        seen = [follower.next(5.0).type, follower.next(5.0).type]
+        follower.close()
+        assert seen == ["session_started", "session_ended"], seen
 
 
 def test_every_actor_killed_and_pairs():

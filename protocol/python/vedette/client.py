@@ -4,6 +4,7 @@ import glob
 import itertools
 import os
 import random
+import re
 import time
 
 import zmq
@@ -185,6 +186,8 @@ class Follower:
 
     def __init__(self, client, session, start, position, type, seq):
         self.client, self.session, self.type = client, session, type
+        glob = re.escape(type or "*").replace(r"\*", ".*").replace(r"\?", ".")
+        self.matches = re.compile(glob, re.S).fullmatch
         self.start, self.seq = start, seq
         self.position = Position(*position) if position is not None else Position()
         self.link = _Link(client.context, client.endpoint("ingestor", "read"))
@@ -242,6 +245,8 @@ class Follower:
                 self.items += 1
                 self.bytes += len(event.raw)
                 position = Position(message["store"], commit.index - 1, place + 1, commit.chain)
+                if self.type and not self.matches(event.type):
+                    continue  # session_ended passes the filter of a session
                 self.queue.append((event, position))
         self.position = Position(message["store"], message["index"], message.get("offset", 0), message["chain"])
         self.head = message["head"]

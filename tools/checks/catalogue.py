@@ -1,7 +1,6 @@
 #!/usr/bin/python3
-"""catalogue.py: the reference part of SPEC.md is what the catalogue prints, and every message has a vector.
-
-With --write it brings the reference part up to the catalogue.
+"""catalogue.py: what is made from the catalogue (the reference in SPEC.md, the constants in Python, the vectors) is
+what the catalogue says, and every message has a vector. With --write it brings these files up to the catalogue.
 """
 import os
 import re
@@ -26,23 +25,29 @@ def program():
 
 SPEC = "protocol/SPEC.md"
 REFERENCE = re.compile(r"(?<=<!-- begin: made by vd-catalogue --markdown -->\n).*?(?=<!-- end -->|\Z)", re.S)
+# What is made whole: the file, and what prints it.
+MADE = {"protocol/python/vedette/catalogue.py": "--python", "protocol/vectors/messages.json": "--vectors",
+        "protocol/vectors/commits.json": "--commit-vectors"}
 
 
-def check_reference(printed):
-    spec = tree.text(SPEC)
-    if sys.argv[1:] == ["--write"]:
-        with open(os.path.join(tree.TOP, SPEC), "w", encoding="utf-8") as file:
-            file.write(REFERENCE.sub(lambda _: printed, spec))
-        return []
-    now = REFERENCE.search(spec)
-    if not now or now.group(0).strip() != printed.strip():
-        return [f"{SPEC}: its reference part is not what the catalogue says: run tools/checks/catalogue.py --write"]
-    return []
+def printed(option):
+    return subprocess.run([program(), option], capture_output=True, text=True, check=True).stdout
+
+
+def wanted():
+    """{file: what must stand in it} of everything that is made from the catalogue."""
+    files = {path: printed(option) for path, option in MADE.items()}
+    files[SPEC] = REFERENCE.sub(lambda _: printed("--markdown"), tree.text(SPEC))
+    return files
 
 
 def main():
-    printed = subprocess.run([program(), "--markdown"], capture_output=True, text=True, check=True).stdout
-    found = check_reference(printed)
+    if sys.argv[1:] == ["--write"]:
+        for path, text in wanted().items():
+            with open(os.path.join(tree.TOP, path), "w", encoding="utf-8") as file:
+                file.write(text)
+    found = [f"{path}: not what the catalogue says: run tools/checks/catalogue.py --write"
+             for path, text in wanted().items() if tree.text(path) != text]
     names = re.findall(r"^VD_MESSAGE_BEGIN\(\w+, (\w+),", tree.text("protocol/wire/messages.def"), re.M)
     vectors = "\n".join(tree.text(path) or "" for path in tree.files("protocol/vectors/*"))
     found += [f"protocol/vectors: no vector for the message {name}" for name in names

@@ -2,8 +2,10 @@
 #include "json.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+
+enum { INT64_DIGITS = 19 };
 
 /* The first bound that the text breaks; NULL: none. Counts commas and brackets outside strings, which
  * is at least the number of values. */
@@ -36,6 +38,56 @@ static const char *broken_bound(vd_bytes_t text)
     return NULL;
 }
 
+/* The size of the bare integer at `at`, if it may be too large for jansson; else 0. */
+static size_t large_integer(vd_bytes_t text, size_t at)
+{
+    size_t end = at;
+    if (at > 0 && !strchr(":,[ \t\r\n", text.data[at - 1]))
+        return 0;
+    while (end < text.size && text.data[end] >= '0' && text.data[end] <= '9')
+        end++;
+    if (end - at < INT64_DIGITS || (end < text.size && strchr(".eE", text.data[end])))
+        return 0;
+    return end - at;
+}
+
+/* Copies the text with large integers in quotes, where every reader here takes them as well. */
+static size_t quote_large(vd_bytes_t text, char *out)
+{
+    size_t size = 0;
+    bool in_string = false, escaped = false;
+    for (size_t at = 0; at < text.size; at++) {
+        size_t digits = in_string ? 0 : large_integer(text, at);
+        if (digits > 0) {
+            out[size++] = '"';
+            memcpy(out + size, text.data + at, digits);
+            size += digits;
+            out[size++] = '"';
+            at += digits - 1;
+            continue;
+        }
+        uint8_t c = text.data[at];
+        out[size++] = (char)c;
+        if (c == '"' && !escaped)
+            in_string = !in_string;
+        escaped = in_string && c == '\\' && !escaped;
+    }
+    return size;
+}
+
+static json_t *load(vd_bytes_t text, json_error_t *problem)
+{
+    /* A quoted integer has two bytes more, for each INT64_DIGITS at least. */
+    char *copy = malloc(text.size + 2 * (text.size / INT64_DIGITS) + 1);
+    if (!copy) {
+        *problem = (json_error_t){.text = "no memory"};
+        return NULL;
+    }
+    json_t *value = json_loadb(copy, quote_large(text, copy), JSON_REJECT_DUPLICATES, problem);
+    free(copy);
+    return value;
+}
+
 json_t *vd_json_object(vd_bytes_t content, char *error, size_t error_size)
 {
     assert(error && error_size > 0);
@@ -45,8 +97,7 @@ json_t *vd_json_object(vd_bytes_t content, char *error, size_t error_size)
         snprintf(error, error_size, "not JSON to be read: %s (%zu bytes)", broken, content.size);
         return NULL;
     }
-    json_t *value = json_loadb(content.size ? (const char *)content.data : "", content.size,
-                               JSON_REJECT_DUPLICATES, &problem);
+    json_t *value = load(content, &problem);
     if (!value)
         snprintf(error, error_size, "not JSON: %s (at byte %d of %zu)", problem.text,
                  problem.position, content.size);

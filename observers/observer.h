@@ -96,6 +96,7 @@ typedef struct vd_observer {
     const char *name;    /* also the actor's, unless it is run under another one */
     const char *summary; /* one sentence */
     const char *kinds;   /* the event types it may write, separated by spaces */
+    bool on_demand;      /* it runs only when the configuration has a table for it */
     /* Its own keys, beside the host's (interval, history), of which it may have its own; NULL:
      * none. Asked for as table observers.<name>, whatever the actor's name. */
     const vd_config_row_t *config;

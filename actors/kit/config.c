@@ -21,6 +21,12 @@ struct vd_config {
 
 /* ---- finding ---- */
 
+/* Where the table stands in the file. */
+static const char *section_of(const vd_config_table_t *table)
+{
+    return table->section != NULL ? table->section : table->path;
+}
+
 /* The node under a dotted path; NULL when there is none. */
 static const vd_toml_node_t *find_node(const vd_toml_t *toml, const char *path)
 {
@@ -206,7 +212,7 @@ static size_t known_keys(const vd_config_t *self, const char *path, const char *
 {
     size_t count = 0;
     for (size_t at = 0; at < self->table_count; at++)
-        for (size_t i = 0; strcmp(self->tables[at].path, path) == 0 &&
+        for (size_t i = 0; strcmp(section_of(&self->tables[at]), path) == 0 &&
                            self->tables[at].rows[i].key != NULL && count < room;
              i++)
             known[count++] = self->tables[at].rows[i].key;
@@ -240,28 +246,29 @@ static void check_keys(const vd_config_t *self, const char *path, const vd_toml_
 static void check_table(vd_config_t *self, size_t at, vd_complaints_t *complaints)
 {
     const vd_config_table_t *table = &self->tables[at];
+    const char *section = section_of(table);
     bool again = false; /* a table may come in parts: what concerns it as a whole is told once */
     for (size_t before = 0; before < at && !again; before++)
-        again = strcmp(self->tables[before].path, table->path) == 0;
-    const vd_toml_node_t *node = find_node(self->toml, table->path);
+        again = strcmp(section_of(&self->tables[before]), section) == 0;
+    const vd_toml_node_t *node = find_node(self->toml, section);
     if (node != NULL && vd_toml_kind(node) != VD_TOML_TABLE) {
         if (!again)
-            vd_complain(complaints, vd_toml_line(node), "%s must be a table: [%s]", table->path,
-                        table->path);
+            vd_complain(complaints, vd_toml_line(node), "%s must be a table: [%s]", section,
+                        section);
         node = NULL;
     }
     for (size_t i = 0; table->rows[i].key != NULL; i++) {
         const vd_config_row_t *row = &table->rows[i];
         const vd_toml_node_t *entry = node == NULL ? NULL : vd_toml_get(node, row->key);
         char path[PATH_SIZE];
-        snprintf(path, sizeof path, "%s.%s", table->path, row->key);
+        snprintf(path, sizeof path, "%s.%s", section, row->key);
         if (entry == NULL)
             vd_setting_default(&self->settings[at][i], row);
         else
             vd_setting_read(&self->settings[at][i], row, entry, path, false, complaints);
     }
     if (!again && node != NULL)
-        check_keys(self, table->path, node, complaints);
+        check_keys(self, section, node, complaints);
 }
 
 static vd_config_t *new_config(const char *name, const vd_config_table_t *tables, size_t count)
@@ -390,7 +397,7 @@ static bool covers(const vd_config_t *self, const char *path, bool above)
 {
     size_t size = strlen(path);
     for (size_t at = 0; at < self->table_count; at++) {
-        const char *table = self->tables[at].path;
+        const char *table = section_of(&self->tables[at]);
         if (above ? strncmp(table, path, size) == 0 && table[size] == '.'
                   : strcmp(table, path) == 0)
             return true;

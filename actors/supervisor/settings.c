@@ -113,7 +113,15 @@ static bool add_observer(const vd_config_t *config, vd_supervisor_setup_t *setup
     char table[128];
     char program[64 + sizeof "vedette-observer-"];
     (void)snprintf(table, sizeof table, "observers.%.100s", name);
-    (void)snprintf(program, sizeof program, "vedette-observer-%.32s", name);
+    const char *kind = vd_config_foreign_str(config, table, "kind", NULL);
+    if (kind == NULL || kind[0] == 0)
+        kind = name;
+    if (strlen(kind) > 32 || !vd_type_valid(vd_str(kind))) {
+        (void)snprintf(error, error_size, "[%s] kind \"%.80s\" cannot be the name of an observer",
+                       table, kind);
+        return false;
+    }
+    (void)snprintf(program, sizeof program, "vedette-observer-%.32s", kind);
     if (!vd_config_foreign_bool(config, table, "enabled", true))
         return true;
     return add(setup, name, "observer", program, VD_RANK_OBSERVER, error, error_size);

@@ -1,7 +1,8 @@
 /* settings.h: what the configuration says about the supervisor: policy, and which actors are wanted.
  *
  * 1. Observers are those that come with Vedette and those that the file has a table for (observers.NAME), unless
- *    enabled = false; observer NAME is run by vedette-observer-NAME.
+ *    enabled = false; observer NAME is run by vedette-observer-KIND --name NAME, with KIND its key `kind`, or else
+ *    its name.
  * 2. Providers are "static", "manual" and those that the file has a table for (providers.NAME, whatever
  *    their kind), unless enabled = false; each is a process of its own.
  */

@@ -1,42 +1,12 @@
 /* main.c: the process of an observer: options, configuration, sockets around the host core. */
 #include "host.h"
 #include "kit/actor.h"
+#include "kit/options.h"
+#include "settings.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-enum { ROWS_MAX = 64 };
-
-static const vd_config_row_t host_rows[] = {
-    {"enabled", VD_CONFIG_BOOL, "true", 0, 0, "whether the supervisor runs this observer", NULL},
-    {"interval", VD_CONFIG_DURATION, "\"1s\"", 10, 86400000, "between reads, and between turns",
-     NULL},
-    {"history", VD_CONFIG_INT, "64", 1, VD_FEED_HISTORY_ITEMS_MAX,
-     "cycles that are held for readers of its changes", NULL},
-    {0}};
-
-static bool has_row(const vd_config_row_t *rows, const char *key)
-{
-    for (const vd_config_row_t *row = rows; row && row->key; row++)
-        if (strcmp(row->key, key) == 0)
-            return true;
-    return false;
-}
-
-/* The host's rows and the observer's own, as one table; of equal keys the observer's counts. */
-static void join_rows(const vd_observer_t *observer, vd_config_row_t rows[ROWS_MAX + 1])
-{
-    size_t count = 0;
-    for (const vd_config_row_t *row = host_rows; row->key; row++)
-        if (!has_row(observer->config, row->key))
-            rows[count++] = *row;
-    for (const vd_config_row_t *row = observer->config; row && row->key; row++) {
-        assert(count < ROWS_MAX);
-        rows[count++] = *row;
-    }
-    rows[count] = (vd_config_row_t){0};
-}
 
 static void perform(void *arg, vd_actor_t *actor, const vd_effect_t *effect)
 {
@@ -98,17 +68,22 @@ static vd_host_t *make_host(vd_actor_t *actor, const vd_observer_t *observer, co
 int vd_observer_main(int argc, char **argv, const vd_observer_t *observer)
 {
     assert(observer && observer->name && observer->init && observer->turn && observer->apply);
-    char path[VD_NAME_BYTES_MAX + 16], error[VD_TEXT_BYTES_MAX + 1] = "";
-    vd_config_row_t rows[ROWS_MAX + 1];
+    static vd_observer_settings_t settings;
+    char error[VD_TEXT_BYTES_MAX + 1] = "";
     int exit_code = 0;
-    snprintf(path, sizeof path, "observers.%s", observer->name);
-    join_rows(observer, rows);
-    vd_config_table_t table = {.path = path, .help = observer->summary, .rows = rows};
+    vd_options_t options;
+    vd_status_t status = vd_options_parse(argc, argv, &options);
+    if (status != VD_OK)
+        return vd_status_exit_code(status);
+    if (options.check_config)
+        vd_observer_settings_of_file(&settings, observer, options.config);
+    else
+        vd_observer_settings_of(&settings, observer, options.config, options.name);
     vd_actor_spec_t spec = {.kind = "observer",
                             .default_name = observer->name,
                             .registers = true,
-                            .config = &table,
-                            .config_count = 1};
+                            .config = settings.tables,
+                            .config_count = settings.count};
     vd_actor_t *actor = vd_actor_new(argc, argv, &spec, &exit_code);
     if (!actor)
         return exit_code;
@@ -118,7 +93,7 @@ int vd_observer_main(int argc, char **argv, const vd_observer_t *observer)
         vd_actor_destroy(&actor);
         return vd_status_exit_code(VD_USAGE);
     }
-    vd_host_t *host = make_host(actor, observer, path, error, sizeof error);
+    vd_host_t *host = make_host(actor, observer, settings.path, error, sizeof error);
     if (host) {
         exit_code = run(actor, host);
     } else {

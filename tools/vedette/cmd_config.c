@@ -154,6 +154,25 @@ static bool is_covered(const char *path, const char *known)
            strncmp(known, path, stem) == 0;
 }
 
+/* Does the table, whose keys begin at `rest`, say that it is a further one of a known observer? */
+static bool is_further_one(const char *path, vd_str_t rest, const tables_t *tables)
+{
+    static const char stem[] = "observers.";
+    char kind[PATH_BYTES], other[PATH_BYTES + sizeof stem];
+    vd_str_t line;
+    if (strncmp(path, stem, sizeof stem - 1) != 0)
+        return false;
+    while (next_line(&rest, &line) && !(line.size > 0 && line.data[0] == '[')) {
+        char text[PATH_BYTES];
+        vd_str_copy(text, sizeof text, line);
+        if (sscanf(text, " kind = \"%127[^\"]\"", kind) != 1)
+            continue;
+        snprintf(other, sizeof other, "%s%s", stem, kind);
+        return has_path(tables, other);
+    }
+    return false;
+}
+
 /* A table that belongs to nobody: told with the nearest that does. */
 static void check_tables(const char *file, vd_str_t text, const tables_t *tables,
                          vd_buffer_t *errors)
@@ -172,7 +191,7 @@ static void check_tables(const char *file, vd_str_t text, const tables_t *tables
         bool known = false;
         for (size_t i = 0; i < tables->count && !known; i++)
             known = is_covered(path, names[i]);
-        if (known)
+        if (known || is_further_one(path, text, tables))
             continue;
         const char *nearest = cli_nearest(path, names, tables->count);
         int size = snprintf(message, sizeof message, "%s:%zu: unknown table [%s]%s%s%s\n", file,

@@ -1,0 +1,163 @@
+"""raft_harness.py: a runtime that watches a real etcd cluster, and the story that its events tell."""
+import os
+import sys
+import threading
+import time
+
+from cli_harness import Home, wait_for
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(TOP, "protocol", "python"))
+sys.path.insert(0, os.path.join(TOP, "tools", "examples", "etcd"))
+import etcd_cluster  # noqa: E402
+import openraft_gateway  # noqa: E402,F401
+import vedette  # noqa: E402
+
+INTERVAL_S = 0.1
+CONFIG = """[providers.cluster]
+kind = "file"
+path = "{sources}"
+
+[observers.host]
+enabled = false
+
+[observers.services]
+enabled = false
+
+[observers.raft]
+interval = "100ms"
+{more}
+"""
+
+
+class Events:
+    """Everything of the session, as it becomes visible: (time of arrival, event)."""
+
+    def __init__(self, directory):
+        self.client = vedette.Client(directory)
+        self.all = []
+        self.stopped = threading.Event()
+        self.thread = threading.Thread(target=self.take, daemon=True)
+        self.thread.start()
+
+    def take(self):
+        follower = self.client.follow(start="start", position=vedette.Position())
+        while not self.stopped.is_set():
+            event = follower.next(0.05)
+            if event is not None:
+                self.all.append((time.monotonic(), event))
+
+    def close(self):
+        self.stopped.set()
+        self.thread.join()
+        self.client.close()
+
+    def of(self, observer="raft"):
+        return [event for _, event in list(self.all) if (event.cause or {}).get("observer") == observer]
+
+    def find(self, kind, since=0, **fields):
+        """The first event of this type after the sequence `since` whose data has these fields, with its arrival."""
+        for arrived, event in list(self.all):
+            if event.seq > since and event.type == kind and all(event.data.get(k) == v for k, v in fields.items()):
+                return arrived, event
+        return None
+
+    def wait(self, kind, since=0, timeout_s=20.0, **fields):
+        return wait_for(f"{kind} {fields}", lambda: self.find(kind, since, **fields), timeout_s)
+
+    def last(self):
+        return self.all[-1][1].seq if self.all else 0
+
+
+class Watched:
+    """A cluster, the list of its members, and a runtime that watches it."""
+
+    def __init__(self, binaries, more="", count=3):
+        self.home = Home(binaries)
+        self.cluster = etcd_cluster.Cluster(os.path.join(self.home.holder.name, "etcd"), count)
+        self.sources = os.path.join(self.home.holder.name, "sources.json")
+        self.config = os.path.join(self.home.holder.name, "vedette.toml")
+        self.extra = []  # further sources
+        self.events = None
+        with open(self.config, "w", encoding="utf-8") as file:
+            file.write(CONFIG.format(sources=self.sources, more=more))
+
+    def __enter__(self):
+        self.cluster.start()
+        self.cluster.wait_leader()
+        self.list()
+        self.home.run("up", "-c", self.config, "--detach", "--wait")
+        self.events = Events(self.home.dir)
+        return self
+
+    def __exit__(self, kind, *_):
+        if kind:
+            for _, event in self.events.all if self.events else ():
+                print(event.seq, event.ts, event.type, event.data, file=sys.stderr)
+            print(self.home.run("snapshot", "raft", code=None), file=sys.stderr)
+        if self.events:
+            self.events.close()
+        self.cluster.close()
+        self.home.__exit__()
+
+    def list(self):
+        etcd_cluster.write_sources(self.sources, self.cluster.sources() + self.extra)
+
+    def state(self, observer="raft"):
+        return self.home.json("snapshot", observer)["state"] or {}
+
+    def wait_leader(self, name, observer="raft"):
+        return wait_for(f"{observer} agrees on {name}", lambda: self.state(observer).get("agreed_leader") == name)
+
+    def settled(self, observer="raft"):
+        """Until the observer shows what etcd itself says; the leader."""
+        def same():
+            leader, state = self.cluster.leader(), self.state(observer)
+            names = [row["name"] for row in state.get("members", [])]
+            alive = sorted(name for name, member in self.cluster.members.items() if member.is_alive())
+            good = leader and state.get("agreed_leader") == leader and names == sorted(self.cluster.members)
+            return leader if good and [row["name"] for row in state["members"] if row["reachable"]] == alive else None
+        return wait_for("the observer shows the cluster as it is", same)
+
+
+class Story:
+    """Events replayed against what they mean: nothing may happen twice, or to one who is not there."""
+
+    def __init__(self, events):
+        self.members, self.leader, self.term, self.split, self.turn = {}, None, 0, False, 0
+        self.leaders = []
+        for event in events:
+            self.take(event)
+
+    def take(self, event):
+        where = f"{event.type} {event.data} at {event.seq}"
+        assert event.cause["turn"] >= self.turn, f"the turn goes back: {where}"
+        self.turn = event.cause["turn"]
+        data = event.data
+        if event.type == "member_joined":
+            assert data["member"] not in self.members, f"joins again: {where}"
+            self.members[data["member"]] = True
+        elif event.type == "member_left":
+            assert self.members.pop(data["member"], None) is not None, f"was not there: {where}"
+        elif event.type == "member_unreachable":
+            assert self.members[data["member"]] is True, f"was unreachable: {where}"
+            self.members[data["member"]] = False
+        elif event.type == "member_recovered":
+            assert self.members[data["member"]] is False, f"was reachable: {where}"
+            self.members[data["member"]] = True
+        elif event.type == "term_advanced":
+            assert data["previous"] == self.term < data["term"], f"not from {self.term}: {where}"
+            self.term = data["term"]
+        elif event.type == "leader_lost":
+            assert (data["leader"], data["term"]) == self.leader, f"{self.leader} led: {where}"
+            self.leader = None
+        elif event.type == "leader_elected":
+            assert self.leader is None and data["term"] == self.term, f"{self.leader} leads, term {self.term}: {where}"
+            assert data["previous"] == (self.leaders[-1][0] if self.leaders else None), where
+            self.leader = (data["leader"], data["term"])
+            self.leaders.append(self.leader)
+        elif event.type.startswith("split_brain_"):
+            assert self.split == (event.type == "split_brain_ended"), where
+            self.split = not self.split
+        else:
+            raise AssertionError(f"of no known type: {where}")

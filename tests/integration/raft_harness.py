@@ -78,7 +78,7 @@ class Watched:
         self.sources = os.path.join(self.home.holder.name, "sources.json")
         self.config = os.path.join(self.home.holder.name, "vedette.toml")
         self.extra = []  # further sources
-        self.events = None
+        self.events = self.client = None
         with open(self.config, "w", encoding="utf-8") as file:
             file.write(CONFIG.format(sources=self.sources, more=more))
 
@@ -88,6 +88,7 @@ class Watched:
         self.list()
         self.home.run("up", "-c", self.config, "--detach", "--wait")
         self.events = Events(self.home.dir)
+        self.client = vedette.Client(self.home.dir)
         return self
 
     def __exit__(self, kind, *_):
@@ -97,6 +98,7 @@ class Watched:
             print(self.home.run("snapshot", "raft", code=None), file=sys.stderr)
         if self.events:
             self.events.close()
+            self.client.close()
         self.cluster.close()
         self.home.__exit__()
 
@@ -104,7 +106,7 @@ class Watched:
         etcd_cluster.write_sources(self.sources, self.cluster.sources() + self.extra)
 
     def state(self, observer="raft"):
-        return self.home.json("snapshot", observer)["state"] or {}
+        return self.client.snapshot(observer)["state"] or {}
 
     def wait_leader(self, name, observer="raft"):
         return wait_for(f"{observer} agrees on {name}", lambda: self.state(observer).get("agreed_leader") == name)

@@ -18,6 +18,8 @@ import sys
 import threading
 import time
 
+import tour_cluster
+
 POLL_S = 0.05
 COLUMNS = 120
 STOP_TIMEOUT_S = 15
@@ -38,6 +40,8 @@ class Tour:
         self.server = None
         self.follower = None
         self.live = []
+        self.arrived = {}  # seq: when the line came
+        self.cluster = None
         self.lines = queue.Queue()
         self.seen = []
         self.is_up = False
@@ -82,10 +86,18 @@ class Tour:
 
     # ---- what is shown ----
 
+    def start_cluster(self):
+        if not tour_cluster.etcd_cluster.is_installed():
+            print("etcd is not installed (package etcd-server): the part with a cluster is left out.")
+            return
+        os.makedirs(os.environ["VEDETTE_DIR"], mode=0o700, exist_ok=True)
+        self.cluster = tour_cluster.ClusterPart(self, os.environ["VEDETTE_DIR"], heading)
+        self.cluster.start()
+
     def up(self):
         begun = time.monotonic()
         self.is_up = True
-        self.command("up", "--detach", "--wait")
+        self.command("up", "--detach", "--wait", *(("-c", self.cluster.config) if self.cluster else ()))
         heading(f"Up in {time.monotonic() - begun:.1f} s: every part is a process of its own (vedette ps)")
         print(self.command("ps").rstrip())
         pids = [row["pid"] for row in self.rows("ps")]
@@ -109,10 +121,12 @@ class Tour:
 
     def take_lines(self, stream):
         for line in stream:
-            self.lines.put(json.loads(line))
+            event = json.loads(line)
+            self.arrived[event["seq"]] = time.monotonic()
+            self.lines.put(event)
 
-    def event(self, kind, wanted):
-        """The first event of this type, live, for which wanted(data) holds; those that pass are shown."""
+    def event(self, kind, wanted, since=0):
+        """The first event of this type behind `since`, live, for which wanted(data) holds; those that pass are shown."""
         def probe():
             while not self.lines.empty():
                 event = self.lines.get()
@@ -120,7 +134,7 @@ class Tour:
                 print(f"  {event['ts'][11:]}  {event['seq']:>4}  {event['type']:<18} {brief(event['data'])}")
             if self.follower.poll() is not None:
                 raise NotSeen(f"vedette follow ended with {self.follower.returncode}")
-            return next((e for e in self.live if e["type"] == kind and wanted(e["data"])), None)
+            return next((e for e in self.live if e["seq"] > since and e["type"] == kind and wanted(e["data"])), None)
         return self.until(f"an event {kind}", probe)
 
     def start_server(self):
@@ -147,6 +161,7 @@ class Tour:
         return next((row for row in self.rows("ps") if row["name"] == name), {})
 
     def guided(self):
+        self.start_cluster()
         self.up()
         self.snapshots()
         heading("What has happened so far (vedette follow --from start)")
@@ -172,6 +187,8 @@ class Tour:
         self.stop_server()
         gone, took = self.event("service_gone", lambda data: data.get("port") == port)
         self.seen.append(f"the end of the service was an event after {took:.1f} s, to a follower that never broke off")
+        if self.cluster:
+            self.cluster.guided()
         self.replay(gone, port)
 
     def replay(self, last, port):
@@ -187,9 +204,12 @@ class Tour:
         if kinds[:1] != ["service_appeared"] or kinds[-1:] != ["service_gone"]:
             raise NotSeen(f"the service is not in the replay as it was: {kinds}")
         print(f"  {len(events)} events, 1 to {len(events)}, no gap, equal to what was shown live")
+        if self.cluster and not self.cluster.replayed(events):
+            raise NotSeen("the election is not in the replay as it was")
         self.seen.append(f"{len(events)} stored events were replayed without a gap")
 
     def interactive(self):
+        self.start_cluster()
         self.up()
         self.snapshots()
         there = f"VEDETTE_DIR={os.environ['VEDETTE_DIR']} {short(self.vedette)}"
@@ -197,6 +217,11 @@ class Tour:
         print("  python3 -m http.server 8000          and stop it again")
         print(f"  {there} kill ingestor")
         print(f"  {there} snapshot services")
+        if self.cluster:
+            leader = self.cluster.cluster.leader()
+            print(f"  {there} snapshot raft")
+            print(f"  kill -STOP {self.cluster.cluster.members[leader].process.pid if leader else 'PID'}"
+                  f"          {leader or 'a member'} no longer answers; -CONT wakes it up")
         print("Ctrl-C ends it all.\n")
         self.follower = subprocess.Popen([self.vedette, "follow", "--from", "start"])
         while not self.interrupted and self.follower.poll() is None:
@@ -214,6 +239,8 @@ class Tour:
                 subprocess.run([self.vedette, "down"], capture_output=True, timeout=STOP_TIMEOUT_S, check=False)
             except subprocess.TimeoutExpired:
                 print("vedette down did not end in time", file=sys.stderr)
+        if self.cluster:
+            self.cluster.close()
 
 
 def heading(text):
@@ -245,6 +272,8 @@ def closing(tour, guided):
     print(f"  {here} up --detach --wait     a runtime that stays, until {here} down")
     print(f"  {here} follow --from start    what has happened and what happens")
     print(f"  {here} --help                 everything else")
+    if guided and tour.cluster:
+        print(f"\n{tour.cluster.line}, replayed.")
 
 
 def main():

@@ -20,7 +20,7 @@ import urllib.request
 
 PROGRAM = "etcd"
 FAST = ("--enable-v2", "--unsafe-no-fsync", "--heartbeat-interval", "20", "--election-timeout", "200", "--pre-vote",
-        "--log-level", "warn")
+        "--log-level", "warn", "--strict-reconfig-check=false")
 ANSWER_S = 0.5
 POLL_S = 0.005
 PORTS = range(20000, 32000)

@@ -45,7 +45,10 @@ class Gateway:
                 self.send_header("Content-Type", "application/json" if state else "text/plain")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body)
+                try:
+                    self.wfile.write(body)
+                except ConnectionError:
+                    self.close_connection = True  # whoever asked has waited long enough
 
             def log_message(self, *_):
                 """Says nothing."""

@@ -4,14 +4,12 @@ import sys
 import threading
 import time
 
-from cli_harness import Home, wait_for
+from cli_harness import Home
+from harness import TOP, vedette, wait_for
 
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(0, os.path.join(TOP, "protocol", "python"))
 sys.path.insert(0, os.path.join(TOP, "tools", "examples", "etcd"))
 import etcd_cluster  # noqa: E402
 import openraft_gateway  # noqa: E402,F401
-import vedette  # noqa: E402
 
 INTERVAL_S = 0.1
 CONFIG = """[providers.cluster]
@@ -74,19 +72,17 @@ class Watched:
 
     def __init__(self, binaries, more="", count=3):
         self.home = Home(binaries)
-        self.cluster = etcd_cluster.Cluster(os.path.join(self.home.holder.name, "etcd"), count)
-        self.sources = os.path.join(self.home.holder.name, "sources.json")
-        self.config = os.path.join(self.home.holder.name, "vedette.toml")
+        self.cluster = etcd_cluster.Cluster(self.home.path("etcd"), count)
+        self.sources = self.home.path("sources.json")
         self.extra = []  # further sources
         self.events = self.client = None
-        with open(self.config, "w", encoding="utf-8") as file:
-            file.write(CONFIG.format(sources=self.sources, more=more))
+        self.home.configure(CONFIG.format(sources=self.sources, more=more))
 
     def __enter__(self):
         self.cluster.start()
         self.cluster.wait_leader()
         self.list()
-        self.home.run("up", "-c", self.config, "--detach", "--wait")
+        self.home.run("up", "-c", self.home.config, "--detach", "--wait")
         self.events = Events(self.home.dir)
         self.client = vedette.Client(self.home.dir)
         return self

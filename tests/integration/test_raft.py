@@ -61,6 +61,7 @@ def leader_killed(watched):
         killed = time.monotonic()
         truth = Truth(watched.cluster)
         arrived, event = watched.events.wait("leader_elected", before)
+        watched.home.run("wait", "raft", f'leader != "{leader}"', "--timeout", "10s")
         wait_for("etcd names the leader", lambda: event.data["leader"] in truth.seen)
         truth.close()
         elected = truth.seen[event.data["leader"]]

@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 """test_tour.py BIN: the quickstart's tour sees all that it claims; interrupted at any step it leaves no process behind."""
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +12,7 @@ import time
 TOUR = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", "..", "tools", "lib", "tour.py"))
 DEADLINE_S = 60
 STEPS = ("Up in", "A server starts", "kill -9 to the ingestor", "The server ends")
+CLUSTER_STEPS = ("which leads", "A fourth member joins") if shutil.which("etcd") else ()
 
 
 def start(binaries, folder):
@@ -48,8 +51,11 @@ def complete(binaries):
         tour = start(binaries, folder)
         output = tour.communicate(timeout=2 * DEADLINE_S)[0]
         assert tour.returncode == 0, output
-        for wanted in STEPS + ("Seen:", "replayed without a gap", "Next:"):
+        for wanted in STEPS + CLUSTER_STEPS + ("Seen:", "replayed without a gap", "Next:"):
             assert wanted in output, f"{wanted!r} is not in\n{output}"
+        last = re.fullmatch(r"(m\d) killed, (m\d) leads after \d+ ms, stored as event \d+, replayed\.",
+                            output.splitlines()[-1])
+        assert last and last[1] != last[2] if CLUSTER_STEPS else "etcd is not installed" in output, output
         assert not gone(folder), f"left behind: {gone(folder)}"
 
 
@@ -70,7 +76,7 @@ def interrupted(binaries, step):
 
 def main():
     complete(sys.argv[1])
-    for step in STEPS:
+    for step in STEPS + CLUSTER_STEPS:
         interrupted(sys.argv[1], step)
 
 

@@ -167,7 +167,7 @@ static vd_status_t load(void *state, vd_bytes_t value)
 }
 
 static const vd_query_row_t queries[] = {
-    {"leader", "", "the member that the others agree on, or null"},
+    {"leader", "", "the agreed leader, or null"},
     {"member", "NAME", "one member"},
     {"members", "", "all members"},
     {0},

@@ -2,12 +2,12 @@
  * function.
  *
  * 1. An open poller holds at most ceil(sources / pollers), unless closed ones hold so few that the
- * open ones have to hold more: then ceil(what closed ones do not hold / open pollers).
+ *    open ones have to hold more: then ceil(what closed ones do not hold / open pollers).
  * 2. A source stays where it is as long as its poller is there and not over the bound. What moves
- * when a poller comes or goes, or a source does, is only what the bound and the missing poller make
- * move.
+ *    when a poller comes or goes, or a source does, is only what the bound and the missing poller
+ *    make move.
  * 3. From nothing, the same sources and pollers give the same places, in whatever order they are
- * listed: a new broker finds again what the old one had laid out from nothing.
+ *    listed: a new broker finds again what the old one had laid out from nothing.
  * 4. A closed poller (suspect) keeps what it holds and is given nothing.
  */
 #ifndef VD_ASSIGNMENT_H

@@ -2,28 +2,28 @@
  * rules.
  *
  * 1. REGISTER begins or renews a lease (LEASE_MS); another incarnation of a name replaces the one
- * before. A lapsed lease marks an actor suspect and nothing more; one that stays suspect for
- * SUSPECT_REMOVE_MS, with no death told, is removed. What is told (LEAVE, DIED) is acted on at once
- * and cannot be undone by a late REGISTER of the dead.
+ *    before. A lapsed lease marks an actor suspect and nothing more; one that stays suspect for
+ *    SUSPECT_REMOVE_MS, with no death told, is removed. What is told (LEAVE, DIED) is acted on at
+ *    once and cannot be undone by a late REGISTER of the dead.
  * 2. A provider announces its whole set in parts. What the complete set does not name has left. A
- * set that is voided (a part missing, a bad row, no room) removes nothing. A set with an error and
- * no source reports the error and keeps the last good set; so does the provider's end. The
- * provider's row tells its age and error.
+ *    set that is voided (a part missing, a bad row, no room) removes nothing. A set with an error
+ *    and no source reports the error and keeps the last good set; so does the provider's end. The
+ *    provider's row tells its age and error.
  * 3. Source names are unique over providers: the first holder keeps a name, the other's row tells
- * the conflict. A name that comes back, or whose adapter or address changes, gets a new
- * incarnation. A new broker gives a source that it hears of for the first time the incarnation that
- * the old one gave it for the same reason.
+ *    the conflict. A name that comes back, or whose adapter or address changes, gets a new
+ *    incarnation. A new broker gives a source that it hears of for the first time the incarnation
+ *    that the old one gave it for the same reason.
  * 4. Sources are laid out over pollers (assignment.h). What a removed poller read gets another at
- * once.
+ *    once.
  * 5. The broker is soft state, rebuilt by its actors: for SETTLE_MS after its start it places
- * nothing, so that the pollers can register; for LEASE_MS its feed says complete=false, and nothing
- * is removed for silence and no source with a poller gets another, unless that poller's end is
- * told. The first broker of a runtime has nothing to find again: it places at once, and lays out
- * anew as pollers come.
+ *    nothing, so that the pollers can register; for LEASE_MS its feed says complete=false, and
+ *    nothing is removed for silence and no source with a poller gets another, unless that poller's
+ *    end is told. The first broker of a runtime has nothing to find again: it places at once, and
+ *    lays out anew as pollers come.
  * 6. The feed "membership" tells actors, sources and providers; items are whole records and may be
- * applied twice. A step publishes a bounded number of items; the rest follows in the next.
+ *    applied twice. A step publishes a bounded number of items; the rest follows in the next.
  * 7. All tables are fixed; what does not fit is answered with ERROR overloaded. The snapshot always
- * fits into SNAPSHOT_BYTES_MAX.
+ *    fits into SNAPSHOT_BYTES_MAX.
  */
 #ifndef VD_MEMBERSHIP_H
 #define VD_MEMBERSHIP_H

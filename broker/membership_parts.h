@@ -1,7 +1,7 @@
 /* membership_parts.h: what the files of the membership core share; for them alone.
  *
  * 1. members.c knows actors and leases, announce.c providers and their sets, tell.c what the feed
- * says of them, membership.c when each of them is called.
+ *    says of them, membership.c when each of them is called.
  * 2. A change marks its record dirty; nothing but tell.c publishes.
  */
 #ifndef VD_MEMBERSHIP_PARTS_H

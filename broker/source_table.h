@@ -2,11 +2,12 @@
  * places.
  *
  * 1. A name stands for at most one source at a time. A source keeps its place (an index) while it
- * lives.
+ *    lives.
  * 2. A source that is removed leaves a trace in its place until its going has been told (forget).
- * The trace is not found by name any more, so that the name can come back in another place at once.
+ *    The trace is not found by name any more, so that the name can come back in another place at
+ *    once.
  * 3. Count and bytes are bounded. The bytes are what all sources take at most in a snapshot, each
- * with the longest poller's name that was announced (vd_source_table_poller_name).
+ *    with the longest poller's name that was announced (vd_source_table_poller_name).
  */
 #ifndef VD_SOURCE_TABLE_H
 #define VD_SOURCE_TABLE_H

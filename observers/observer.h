@@ -1,20 +1,20 @@
 /* observer.h: the contract of an observer: the application's half of the runtime.
  *
  * 1. State is what the committed events say: `apply` is the only function that changes it. `turn`
- * and `view` are pure: the same state and samples give the same bytes.
+ *    and `view` are pure: the same state and samples give the same bytes.
  * 2. A turn compares the samples with the state and writes the events that lead from one to the
- * other, at most what the output takes (vd_turn_event returns false: stop, the rest is found again
- * next turn).
+ *    other, at most what the output takes (vd_turn_event returns false: stop, the rest is found
+ *    again next turn).
  * 3. Exactly the events that a turn wrote are applied, once each, in order, after they are on disk;
- * after a restart the stored ones are applied again to a fresh state. load(save(s)) + apply(later)
- * equals s.
+ *    after a restart the stored ones are applied again to a fresh state. load(save(s)) +
+ *    apply(later) equals s.
  * 4. An observer never sleeps, opens a socket or a file, starts a thread, reads a clock or a random
- * number: time comes in samples and in turn's `now_ms`.
+ *    number: time comes in samples and in turn's `now_ms`.
  * 5. A turn that cannot go on returns a status with text; the host keeps the last good snapshot and
- * shows it. A failing sample is a sample with a status: the observer decides what it means; others
- * are not touched.
+ *    shows it. A failing sample is a sample with a status: the observer decides what it means;
+ *    others are not touched.
  * 6. An observer outside this tree includes this header and links libvedette-observer; its main is
- * one line: return vd_observer_main(argc, argv, &my_observer);
+ *    one line: return vd_observer_main(argc, argv, &my_observer);
  */
 #ifndef VD_OBSERVER_H
 #define VD_OBSERVER_H

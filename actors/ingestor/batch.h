@@ -1,9 +1,9 @@
 /* batch.h: what becomes one commit: runs, and the producers and sessions that it changes.
  *
  * 1. A frame's run is copied once, behind the others. Only when the frames of several sessions are
- * mixed are the pieces of a session gathered in a second copy at the seal.
+ *    mixed are the pieces of a session gathered in a second copy at the seal.
  * 2. The seal copies the records of producers and sessions as they are assigned then: what is
- * assigned later belongs to later batches.
+ *    assigned later belongs to later batches.
  * 3. Memory is reserved at init and touched as it is used.
  */
 #ifndef VD_BATCH_H
@@ -67,8 +67,8 @@ bool vd_batch_init(vd_batch_t *self);
 void vd_batch_free(vd_batch_t *self);
 /* Empties the batch for a new use. */
 void vd_batch_begin(vd_batch_t *self, uint64_t id);
-/* May a frame of `count` events and `size` bytes still go into it? Makes sure of the memory for it.
- */
+/* May a frame of `count` events and `size` bytes still go into it? Makes sure of the memory for
+ * it. */
 bool vd_batch_fits(vd_batch_t *self, uint32_t count, size_t size);
 /* Adds a frame that fits: `count` events of `session` from sequence `first_seq` on. */
 void vd_batch_add(vd_batch_t *self, vd_session_t *session, uint64_t first_seq, vd_bytes_t run,

@@ -1,9 +1,9 @@
 /* producers.h: what the sequencer knows of each producer.
  *
  * 1. `assigned` is as it will be when everything taken in is on disk; `durable` is as it is on
- * disk.
+ *    disk.
  * 2. For the latest NUMBERS_REMEMBERED numbers the digest of their frame is kept while the process
- * lives, so that a number that comes again with other bytes is noticed.
+ *    lives, so that a number that comes again with other bytes is noticed.
  */
 #ifndef VD_PRODUCERS_H
 #define VD_PRODUCERS_H

@@ -2,23 +2,26 @@
  * disk.
  *
  * 1. OPEN gives a producer name to a life of a process under a new epoch, which is on disk before
- * OPENED; older epochs are fenced. The same life gets the same epoch again; a life that was fenced
- * never gets another.
+ *    OPENED; older epochs are fenced. The same life gets the same epoch again; a life that was
+ *    fenced never gets another.
  * 2. EMIT is taken in order of numbers, whole or not at all. Numbers that come again are answered
- * from what is known; with other bytes they are refused (number_reused, while the process lives).
+ *    from what is known; with other bytes they are refused (number_reused, while the process
+ *    lives).
  * 3. What is assigned and what is durable are kept apart: one batch is out, the next ones collect.
- * Answers tell durable things only. A rejection consumes its numbers and is durable, too, before it
- * is answered.
+ *    Answers tell durable things only. A rejection consumes its numbers and is durable, too, before
+ *    it is answered.
  * 4. After a failed append every later assignment is dropped and producers are told to wait, until
- * reopening the store has told whether the batch is there.
+ *    reopening the store has told whether the batch is there.
  * 5. Operations (VD_EFFECT_DO), one at a time except VISIBLE:
  *      VD_SEQ_APPEND   object const vd_store_batch_t *, alive until DONE. DONE: status; result: on
- * failure a text (const char *) or NULL. VD_SEQ_REOPEN   no object. DONE: VD_OK and result const
- * vd_store_tail_t *, or why not and a text. VD_SEQ_VISIBLE  object const vd_store_batch_t *, alive
- * until the next step: this commit is on disk and may be shown. Never answered with DONE. The token
- * of all three is the commit's index.
+ *                      failure a text (const char *) or NULL.
+ *      VD_SEQ_REOPEN   no object. DONE: VD_OK and result const vd_store_tail_t *, or why not and a
+ *                      text.
+ *      VD_SEQ_VISIBLE  object const vd_store_batch_t *, alive until the next step: this commit is
+ *                      on disk and may be shown. Never answered with DONE.
+ *    The token of all three is the commit's index.
  * 6. EXIT with VD_OK answers STOP, when nothing is out; with VD_WENT_BACK, when a reopened store
- * has lost commits: a new process has to load what there is.
+ *    has lost commits: a new process has to load what there is.
  */
 #ifndef VD_SEQUENCER_H
 #define VD_SEQUENCER_H

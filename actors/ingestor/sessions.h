@@ -1,12 +1,12 @@
 /* sessions.h: what the sequencer knows of each session, and the rules of a session's life.
  *
  * 1. session_started as the first event of a frame for an id that never was begins a session; it
- * gets sequence 1.
+ *    gets sequence 1.
  * 2. session_ended is the last event of its frame and of its session; nothing follows it.
  * 3. The id of a session that has ended stays taken; of it only the name is held in memory.
  * 4. An owned session whose owner shows no sign of life for OWNER_SILENT_MS is interrupted. That is
- * a state, not an event: the owner resumes it with a sign of life under the epoch that began it, or
- * by writing to it.
+ *    a state, not an event: the owner resumes it with a sign of life under the epoch that began it,
+ *    or by writing to it.
  */
 #ifndef VD_SESSIONS_H
 #define VD_SESSIONS_H

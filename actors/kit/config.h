@@ -84,14 +84,14 @@ void vd_config_row_value(const vd_config_t *self, const char *table, const char 
  * set), else itself. */
 const char *vd_config_env(const char *text);
 /* Writes an error for each table and top-level key of the file that none of the given tables
- * covers. Returns how many. Only for a process that knows the tables of all (vedette config check).
- */
+ * covers. Returns how many. Only for a process that knows the tables of all (vedette config
+ * check). */
 size_t vd_config_unknown_tables(const vd_config_t *self, vd_buffer_t *errors);
 /* A boolean in a table that another process reads and checks: `fallback` when the file has none. */
 bool vd_config_foreign_bool(const vd_config_t *self, const char *table, const char *key,
                             bool fallback);
-/* A text in such a table; NULL when there is none. *line (may be NULL): where it stands, or else its
- * table; 0 when neither is there. */
+/* A text in such a table; NULL when there is none. *line (may be NULL): where it stands, or else
+ * its table; 0 when neither is there. */
 const char *vd_config_foreign_str(const vd_config_t *self, const char *table, const char *key,
                                   unsigned *line);
 /* Names of the tables directly below `path` in the file ("observers" -> "host", "services"). */

@@ -26,8 +26,8 @@ typedef struct vd_life {
  * started. VD_OK, or VD_USAGE or VD_IO with text in `error`. */
 vd_status_t vd_life_begin(vd_life_t *self, char *error, size_t error_size);
 void vd_life_end(vd_life_t *self);
-/* Writes a word ("ready", "alive") and a newline to the notify pipe. False when its reader is gone.
- */
+/* Writes a word ("ready", "alive") and a newline to the notify pipe. False when its reader is
+ * gone. */
 bool vd_life_tell(vd_life_t *self, const char *word);
 /* Closes the notify pipe: who lives on without its reader has nobody to tell. */
 void vd_life_tell_nobody(vd_life_t *self);

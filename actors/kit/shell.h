@@ -34,8 +34,8 @@ vd_shell_t *vd_shell_new(const vd_shell_spec_t *spec);
 /* Closes every socket. */
 void vd_shell_destroy(vd_shell_t **self);
 
-/* Adds a core and binds its ports. Its handle (>= 0), or -1 with the reason logged and in *status.
- */
+/* Adds a core and binds its ports. Its handle (>= 0), or -1 with the reason logged and in
+ * *status. */
 int vd_shell_add(vd_shell_t *self, const vd_core_spec_t *spec, vd_status_t *status);
 /* Binds port `name` of any core to a further endpoint. VD_NOT_FOUND when there is no such bound
  * port. */

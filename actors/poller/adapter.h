@@ -1,15 +1,15 @@
 /* adapter.h: the contract of an adapter: how sources of one kind are read.
  *
  * 1. An adapter is a row of vd_adapters and a file. Its operations are told by name, so that the
- * poller refuses what it cannot do without asking.
+ *    poller refuses what it cannot do without asking.
  * 2. `start` begins a read and returns at once; it copies what it keeps of the request. Each
- * started read is answered through the host's `done` exactly once, on the loop's thread and not
- * from inside `start`, unless it is cancelled before: then never.
+ *    started read is answered through the host's `done` exactly once, on the loop's thread and not
+ *    from inside `start`, unless it is cancelled before: then never.
  * 3. The poller keeps the deadline: what is not answered in time is cancelled. A read that cannot
- * be interrupted goes on unseen, and what it gives is dropped; the adapter bounds how many of those
- * there are.
+ *    be interrupted goes on unseen, and what it gives is dropped; the adapter bounds how many of
+ *    those there are.
  * 4. An error is a status and a text that names the thing and the remedy. Content never passes
- * bytes_max.
+ *    bytes_max.
  */
 #ifndef VD_ADAPTER_H
 #define VD_ADAPTER_H

@@ -1,14 +1,14 @@
 /* file_ops.h: what the file adapter can do, as blocking functions for a worker thread.
  *
  * 1. read: the whole content of the regular file `target` (files under /proc and /sys among them).
- * Anything that is no regular file is refused before it is opened: opening a device or a FIFO can
- * have effects.
+ *    Anything that is no regular file is refused before it is opened: opening a device or a FIFO
+ *    can have effects.
  * 2. space: statvfs of `target`: meta {total, free, avail: bytes; files, ffree: counts}, no
- * content.
+ *    content.
  * 3. links: `target` is a glob (components with * ? [] match names); content is the MessagePack
- * array of [path, link target] of the symbolic links that match, in no order; args {"prefix": text}
- * keeps those whose target begins so. Directories that may not be read are passed over; meta
- * {links, denied} counts.
+ *    array of [path, link target] of the symbolic links that match, in no order; args {"prefix":
+ *    text} keeps those whose target begins so. Directories that may not be read are passed over;
+ *    meta {links, denied} counts.
  * 4. A source's address is put before the target. Targets with a component .. are refused.
  * 5. More than bytes_max of content is VD_TOO_LARGE. `stop` is looked at between system calls.
  */

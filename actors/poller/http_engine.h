@@ -1,11 +1,12 @@
 /* http_engine.h: libcurl's transfers on one descriptor.
  *
  * 1. Sockets, the clock of the transfers and one descriptor of the owner's stand behind one epoll
- * descriptor. When it is readable, the owner calls vd_http_engine_turn and then takes what is done.
- * 2. A transfer is sent as far as possible when it is added. It is done at a turn, never before: what
- * ends at once makes the descriptor readable.
+ *    descriptor. When it is readable, the owner calls vd_http_engine_turn and then takes what is
+ *    done.
+ * 2. A transfer is sent as far as possible when it is added. It is done at a turn, never before:
+ *    what ends at once makes the descriptor readable.
  * 3. Connections are kept for the next transfer to the same place. They are bounded by what the
- * process may open.
+ *    process may open.
  */
 #ifndef VD_HTTP_ENGINE_H
 #define VD_HTTP_ENGINE_H

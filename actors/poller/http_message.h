@@ -2,10 +2,10 @@
  * content.
  *
  * 1. args: a map of `body` (str or bin, of op post alone), `headers` (map of str to str) and `ok`
- * (array of the codes that count as success; without it 200 to 299). Other keys are ignored.
+ *    (array of the codes that count as success; without it 200 to 299). Other keys are ignored.
  * 2. meta: {code, redirects, headers}; headers are of the last answer, names in lower case, equal
- * ones joined with ", ", bytes beyond printable ASCII as "?". At most 48 of them, 512 bytes each.
- * Those that set cookies are left out.
+ *    ones joined with ", ", bytes beyond printable ASCII as "?". At most 48 of them, 512 bytes
+ *    each. Those that set cookies are left out.
  */
 #ifndef VD_HTTP_MESSAGE_H
 #define VD_HTTP_MESSAGE_H

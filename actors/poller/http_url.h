@@ -1,12 +1,12 @@
 /* http_url.h: where a read over HTTP goes: the source's address and the read's target as one URL.
  *
  * 1. An address is `http://HOST[:PORT][/PATH]` or `https://...`. HOST is a name of letters, digits,
- * `.`, `-` and `_`, an IPv4 address, or an IPv6 address in brackets. A user in it is refused: who
- * reads is the source's `auth`.
+ *    `.`, `-` and `_`, an IPv4 address, or an IPv6 address in brackets. A user in it is refused:
+ *    who reads is the source's `auth`.
  * 2. A target goes behind the address with exactly one `/` between them, unless it begins with `?`.
- * No target changes the host.
+ *    No target changes the host.
  * 3. Bytes that have no place in a URL (control characters, space, beyond ASCII) are refused: they
- * have to be written as %XX.
+ *    have to be written as %XX.
  */
 #ifndef VD_HTTP_URL_H
 #define VD_HTTP_URL_H

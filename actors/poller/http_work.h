@@ -2,9 +2,9 @@
  *
  * 1. A work is used again by later reads; it keeps its handle and the memory of ordinary reads.
  * 2. It is set up for one transfer at a time: a redirect sets it up anew. Nothing that says who
- * reads, and no header of the read, goes to another origin than the source's own.
+ *    reads, and no header of the read, goes to another origin than the source's own.
  * 3. The secret of `auth` is looked up in the environment for each transfer, and stands nowhere but
- * in libcurl's handle.
+ *    in libcurl's handle.
  */
 #ifndef VD_HTTP_WORK_H
 #define VD_HTTP_WORK_H

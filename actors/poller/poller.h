@@ -1,19 +1,19 @@
 /* poller.h: when which source is read and who gets the samples, as a pure core.
  *
  * 1. STAND begins or renews standing reads (reads.h), which are read on a grid (schedule.h), at
- * most one at a time for each. READ_ONCE reads at once and answers with SAMPLE under the same
- * correlation.
+ *    most one at a time for each. READ_ONCE reads at once and answers with SAMPLE under the same
+ *    correlation.
  * 2. A read leaves as an effect DO of operation VD_POLLER_READ, whose object is a vd_poller_job_t,
- * and is completed with DONE and a vd_read_result_t. The core keeps the deadline: what is not done
- * in time is cancelled (VD_POLLER_CANCEL, same token) and becomes a sample with the status
- * timed_out. A late DONE counts for nothing.
+ *    and is completed with DONE and a vd_read_result_t. The core keeps the deadline: what is not
+ *    done in time is cancelled (VD_POLLER_CANCEL, same token) and becomes a sample with the status
+ *    timed_out. A late DONE counts for nothing.
  * 3. Of each adapter at most `out_max` standing reads are out; further ones that are due wait their
- * turn, and hold up no other adapter's. One-off reads have places of their own and get ERROR
- * overloaded when they are taken.
+ *    turn, and hold up no other adapter's. One-off reads have places of their own and get ERROR
+ *    overloaded when they are taken.
  * 4. Each standing read has a feed sample/<source>/<key>: numbered samples on PUB, the last two on
- * request. Feed "readings" (GET only) is one row for each standing read: its age, latency, status,
- * last error and failures, kept after recovery. When rows do not fit into a snapshot, it says
- * complete=false.
+ *    request. Feed "readings" (GET only) is one row for each standing read: its age, latency,
+ *    status, last error and failures, kept after recovery. When rows do not fit into a snapshot, it
+ *    says complete=false.
  * 5. A failing read is a sample with a status; it changes nothing for other reads.
  */
 #ifndef VD_POLLER_H

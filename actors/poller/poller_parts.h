@@ -1,7 +1,7 @@
 /* poller_parts.h: what the files of the poller core share; for them alone.
  *
  * 1. stand.c takes requests for reads, answer.c requests for samples and readings, poller.c starts
- * reads and ends them.
+ *    reads and ends them.
  */
 #ifndef VD_POLLER_PARTS_H
 #define VD_POLLER_PARTS_H

@@ -1,14 +1,15 @@
 /* reads.h: the standing reads of a poller: merged, leased, with their last samples and their
  * health.
  *
- * 1. Reads that agree in source, incarnation, adapter, address, auth, operation, target and arguments
- * are one read with one feed. Each observer holds it by a lease; among live leases the shortest
- * interval, the longest deadline and the largest content win. Without a live lease a read ends.
+ * 1. Reads that agree in source, incarnation, adapter, address, auth, operation, target and
+ *    arguments are one read with one feed. Each observer holds it by a lease; among live leases the
+ *    shortest interval, the longest deadline and the largest content win. Without a live lease a
+ *    read ends.
  * 2. A feed's samples are numbered by one. A read that begins is numbered on from the highest
- * number that any feed of this process had, so that a reader of an earlier read of the same name
- * never takes new for old.
+ *    number that any feed of this process had, so that a reader of an earlier read of the same name
+ *    never takes new for old.
  * 3. The last two samples are kept. All samples together are bounded: first the second-newest ones
- * go.
+ *    go.
  */
 #ifndef VD_READS_H
 #define VD_READS_H

@@ -2,9 +2,9 @@
  * only those who wait for it.
  *
  * 1. A name is looked up by one thread at a time, however many ask. An answer counts for 30 s;
- * while it is refreshed, the old one still serves for 5 min. A failure counts for 500 ms.
+ *    while it is refreshed, the old one still serves for 5 min. A failure counts for 500 ms.
  * 2. At most 16 look-ups run at a time; the others wait. A look-up cannot be interrupted: whoever
- * asked gives up when its own time is over, and what comes in the end serves the next one.
+ *    asked gives up when its own time is over, and what comes in the end serves the next one.
  * 3. Times are monotonic microseconds.
  */
 #ifndef VD_RESOLVER_H
@@ -28,8 +28,8 @@ vd_resolver_t *vd_resolver_new(void);
 void vd_resolver_destroy(vd_resolver_t **self);
 /* Becomes readable when a look-up has ended. */
 int vd_resolver_fd(const vd_resolver_t *self);
-/* What is known of `host`; starts a look-up where that is needed. `text` lives until the next call.
- */
+/* What is known of `host`; starts a look-up where that is needed. `text` lives until the next
+ * call. */
 vd_resolved_t vd_resolver_ask(vd_resolver_t *self, const char *host, int64_t now_us,
                               const char **text);
 /* Takes in what has ended. */

@@ -2,14 +2,14 @@
  *
  * 1. Work is taken in order by at most `workers` threads, which start when there is work and stay.
  * 2. What is done is told through a descriptor (an eventfd) and taken with vd_pool_take on the
- * owner's thread.
+ *    owner's thread.
  * 3. Cancelled work that waits is given back at once; cancelled work that runs is given up: its
- * thread is stuck, another one takes its place (at most `stuck_max` times at once), and what it
- * gives in the end is freed unseen.
+ *    thread is stuck, another one takes its place (at most `stuck_max` times at once), and what it
+ *    gives in the end is freed unseen.
  * 4. While as much work is done and not taken as there are workers, no more is begun: results are
- * bounded.
+ *    bounded.
  * 5. Threads that hang in the kernel are left behind when the pool is destroyed; the last one frees
- * what is shared.
+ *    what is shared.
  */
 #ifndef VD_WORKER_POOL_H
 #define VD_WORKER_POOL_H

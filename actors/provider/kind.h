@@ -1,14 +1,14 @@
 /* kind.h: the contract of a kind of provider: how the sources that exist right now are listed.
  *
  * 1. A kind is a row of vd_provider_kinds and a file. A provider has a name and a kind: the table
- * providers.NAME of the configuration says which, and what the kind wants to know; without the key
- * `kind` it is the one with the provider's name.
+ *    providers.NAME of the configuration says which, and what the kind wants to know; without the
+ *    key `kind` it is the one with the provider's name.
  * 2. `list` begins a listing and returns; the host's `done` tells its end, once for each, on the
- * loop's thread, from within `list` or later. A listing is the whole set or an error; a part of a
- * set is an error.
+ *    loop's thread, from within `list` or later. A listing is the whole set or an error; a part of
+ *    a set is an error.
  * 3. `list` is called at the start, each refresh_ms, and soon after the kind has told `changed`.
  * 4. A kind may hang; nobody else does then. The provider goes on telling the last good set with
- * its age.
+ *    its age.
  */
 #ifndef VD_KIND_H
 #define VD_KIND_H

@@ -1,14 +1,14 @@
 /* manual_core.h: sources that people add and remove by hand, as a pure core.
  *
  * 1. SOURCE_ADD and SOURCE_REMOVE arrive on the port CONTROL. A change leaves as an effect DO of
- * operation VD_MANUAL_SAVE, whose object is the core, with the whole list in `text`; it is completed
- * with DONE, the status, and a text (const char *) that says what went wrong. Then the sender is
- * answered. So what was answered with DONE is on disk.
+ *    operation VD_MANUAL_SAVE, whose object is the core, with the whole list in `text`; it is
+ *    completed with DONE, the status, and a text (const char *) that says what went wrong. Then the
+ *    sender is answered. So what was answered with DONE is on disk.
  * 2. A source that is added again is replaced where it stands; one that is added again unchanged is
- * answered with DONE. All rows of a request are taken or none.
+ *    answered with DONE. All rows of a request are taken or none.
  * 3. What JSON cannot hold exactly is refused, because the list is kept as JSON.
  * 4. After a failed save nobody knows which list is on disk: the old one counts, and the next
- * request saves even when it changes nothing.
+ *    request saves even when it changes nothing.
  * 5. One save is out at a time; who asks meanwhile is answered with ERROR overloaded.
  */
 #ifndef VD_MANUAL_CORE_H

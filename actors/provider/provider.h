@@ -1,15 +1,15 @@
 /* provider.h: tells the broker the whole set of sources, whenever it must, as a pure core.
  *
  * 1. A listing leaves as an effect DO of operation VD_PROVIDER_LIST and is completed with DONE and
- * a vd_listing_t. One is out at a time.
+ *    a vd_listing_t. One is out at a time.
  * 2. The set is announced when it has changed, when the broker is of another incarnation (found out
- * by PING each LEASE_RENEW_MS), and each VD_PROVIDER_ANNOUNCE_MS anyhow. Parts go one at a time,
- * each after the answer to the one before; a set that is not answered is begun again from its first
- * part under the next number.
- * 3. An input DONE of operation VD_PROVIDER_CHANGED has the sources listed at once, or again when the
- * listing that is out has ended.
+ *    by PING each LEASE_RENEW_MS), and each VD_PROVIDER_ANNOUNCE_MS anyhow. Parts go one at a time,
+ *    each after the answer to the one before; a set that is not answered is begun again from its
+ *    first part under the next number.
+ * 3. An input DONE of operation VD_PROVIDER_CHANGED has the sources listed at once, or again when
+ *    the listing that is out has ended.
  * 4. When a listing fails, the last good set is announced with its age and the error; without one,
- * the error alone. It is tried again soon.
+ *    the error alone. It is tried again soon.
  */
 #ifndef VD_PROVIDER_H
 #define VD_PROVIDER_H

@@ -1,9 +1,9 @@
 /* tables.h: the configuration tables of providers, whose names are those that the file gives them.
  *
  * 1. Each provider has a table providers.NAME; static and manual have one that nobody needs to
- * write.
+ *    write.
  * 2. A provider that runs under a name knows its own table alone; a check of the whole file (no
- * name) knows those of all.
+ *    name) knows those of all.
  */
 #ifndef VD_PROVIDER_TABLES_H
 #define VD_PROVIDER_TABLES_H

@@ -1,21 +1,21 @@
 /* host.h: the observer host as a pure core: membership, reads, turns, commits, the feed "state".
  *
  * 1. Life: OPEN at the ingestor fences the life before; then the session's committed events are
- * replayed up to the head, and those of this observer are applied; then turns run. So no event of
- * an older life is missed or repeated.
+ *    replayed up to the head, and those of this observer are applied; then turns run. So no event
+ *    of an older life is missed or repeated.
  * 2. A turn runs when new samples have come (VD_COALESCE_MS after the first of them) or when the
- * interval has passed by a quarter without any. One turn is outstanding: its events are one emit
- * frame, applied when it is committed. Until then samples coalesce: of each read the newest ones
- * are held.
+ *    interval has passed by a quarter without any. One turn is outstanding: its events are one emit
+ *    frame, applied when it is committed. Until then samples coalesce: of each read the newest ones
+ *    are held.
  * 3. A turn that was late delays the next one; turns are never bunched. A turn that was full is
- * followed at once.
+ *    followed at once.
  * 4. A cycle is a turn that succeeded. Its number is the turn's; it goes on behind the highest
- * stored one after a restart. Each cycle, and each change of an error, is an item of the feed
- * "state".
+ *    stored one after a restart. Each cycle, and each change of an error, is an item of the feed
+ *    "state".
  * 5. A turn that fails or is rejected changes nothing: state and snapshot stay, the error is told
- * with its stage.
+ *    with its stage.
  * 6. When the store has gone back or is another one (the emit conversation has a new epoch), the
- * state is made anew by a replay. It ends when a newer life has fenced it.
+ *    state is made anew by a replay. It ends when a newer life has fenced it.
  */
 #ifndef VD_HOST_H
 #define VD_HOST_H

@@ -1,12 +1,12 @@
 /* readings.h: the observer's reads at the pollers: standing ones that it renews, and one-off ones.
  *
  * 1. A standing read is asked for at the poller that the membership names for its source, and
- * renewed; samples are taken only from that poller's incarnation that answered.
+ *    renewed; samples are taken only from that poller's incarnation that answered.
  * 2. A sample supersedes those before it, so a gap that ends in a newer sample needs no repair. A
- * newest sample that was not seen (the answer to STAND names it) or was too large to publish is
- * asked for with READ.
+ *    newest sample that was not seen (the answer to STAND names it) or was too large to publish is
+ *    asked for with READ.
  * 3. At most one STAND round is out for each poller; one that is unanswered for VD_STAND_TIMEOUT_MS
- * is given up with its connection, and asked anew.
+ *    is given up with its connection, and asked anew.
  * 4. Every one-off read ends in a sample: the poller's answer, or one that says timed_out.
  */
 #ifndef VD_READINGS_H

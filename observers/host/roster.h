@@ -1,7 +1,7 @@
 /* roster.h: the sources that exist and the pollers that read them, as the broker's feed tells.
  *
  * 1. A snapshot that is not complete only adds: what is known stays until the broker knows
- * everything.
+ *    everything.
  * 2. A poller that is gone or comes with a new incarnation is a reset of what is read through it,
  *    never an event.
  */

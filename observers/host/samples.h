@@ -2,9 +2,9 @@
  * them.
  *
  * 1. A slot is one read of one source: standing, or asked for once. It holds its newest samples,
- * newest first.
+ *    newest first.
  * 2. A sample is copied on arrival; views into it live until it is pushed out by newer ones or its
- * slot goes.
+ *    slot goes.
  * 3. Samples are numbered by arrival (serial); those above `seen` are new to the next turn.
  * 4. Everything stands in the order of source names and of the reads as they were declared.
  */
@@ -107,8 +107,8 @@ vd_samples_t *vd_samples_new(void);
 void vd_samples_destroy(vd_samples_t **self);
 
 vd_observed_t *vd_samples_source(const vd_samples_t *self, vd_str_t name);
-/* Adds a source or takes over a new record of it; a new incarnation, adapter, address or auth drops its
- * samples. NULL when there are too many or no memory. */
+/* Adds a source or takes over a new record of it; a new incarnation, adapter, address or auth drops
+ * its samples. NULL when there are too many or no memory. */
 vd_observed_t *vd_samples_set_source(vd_samples_t *self, const vd_source_record_t *record);
 void vd_samples_drop_source(vd_samples_t *self, vd_str_t name);
 
@@ -124,8 +124,8 @@ bool vd_samples_put(vd_samples_t *self, vd_slot_t *slot, vd_bytes_t record);
 /* Puts a sample that says why there is none. */
 void vd_samples_put_failure(vd_samples_t *self, vd_slot_t *slot, int64_t wall_ms,
                             vd_status_t status, const char *text);
-/* A turn on the samples up to `serial` has succeeded: they are no longer new, and old answers go.
- */
+/* A turn on the samples up to `serial` has succeeded: they are no longer new, and old answers
+ * go. */
 void vd_samples_turned(vd_samples_t *self, uint64_t serial);
 /* Are there samples that no turn has seen? */
 bool vd_samples_have_new(const vd_samples_t *self);

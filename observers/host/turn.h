@@ -2,9 +2,9 @@
  * wants.
  *
  * 1. The time stamp of every event is the turn's time; its cause is {observer, source, sample,
- * turn}.
+ *    turn}.
  * 2. What passes TURN_EVENTS_MAX, TURN_BYTES_MAX or TURN_READS_MAX is refused and makes the turn
- * `full`: the next one follows at once and finds the rest.
+ *    `full`: the next one follows at once and finds the rest.
  */
 #ifndef VD_TURN_H
 #define VD_TURN_H

@@ -1,7 +1,7 @@
 /* figures.h: the figures of a machine, parsed from the files in which Linux tells them.
  *
  * 1. Every parser takes a whole file and returns false when it is not of the expected form; then
- * nothing is filled in.
+ *    nothing is filled in.
  * 2. Sizes are bytes; kB of the kernel are 1024 of them. Shares are percent.
  */
 #ifndef VD_FIGURES_H

@@ -1,7 +1,7 @@
 /* marks.h: the state of the observer host: what the committed events say of each machine.
  *
  * 1. A mark is a fact that holds: a machine is described, an interface is there, an alarm is
- * raised. Events set and clear marks, by one table.
+ *    raised. Events set and clear marks, by one table.
  * 2. Marks stand in the order of source, kind and name: equal states save to equal bytes.
  */
 #ifndef VD_MARKS_H

@@ -1,7 +1,7 @@
 /* listeners.h: what the kernel's tables of TCP sockets and open files say about listening sockets.
  *
  * 1. A table has the format of /proc/net/tcp and /proc/net/tcp6: a heading and one line for each
- * socket; state 0A listens. Addresses are hexadecimal words in the byte order of the machine.
+ *    socket; state 0A listens. Addresses are hexadecimal words in the byte order of the machine.
  * 2. What is not understood is skipped: a line cut at the end of a table is no socket.
  */
 #ifndef VD_LISTENERS_H

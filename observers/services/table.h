@@ -1,9 +1,9 @@
 /* table.h: the state of the observer services: which services there are, by the committed events.
  *
  * 1. A service is what listens on (source, protocol, address, port); the inode of its socket tells
- * one instance from the next.
+ *    one instance from the next.
  * 2. Services stand in the order of source, protocol, address, port: equal states save to equal
- * bytes.
+ *    bytes.
  */
 #ifndef VD_SERVICE_TABLE_H
 #define VD_SERVICE_TABLE_H

@@ -2,9 +2,9 @@
  * engine that runs pure cores (core/core.h) on them.
  *
  * 1. An engine carries one core: the core's step, its sockets, its timers. Engines of a client are
- * run together by vd_engine_run, on the thread of the caller.
+ *    run together by vd_engine_run, on the thread of the caller.
  * 2. Every socket has its high-water marks, a finite send timeout, no linger and a bound on what it
- * accepts.
+ *    accepts.
  * 3. Whatever fails leaves its text in client->error, by vd_client_fail alone.
  */
 #ifndef VD_CLIENT_IMPL_H

@@ -1,7 +1,7 @@
 /* vedette.h: attach to a Vedette runtime: follow its events, write events, ask what it knows.
  *
- * 1. A client and everything made from it belong to one thread at a time; two clients share nothing.
- *    No function of this header starts a thread that calls you, and none handles a signal.
+ * 1. A client and everything made from it belong to one thread at a time; two clients share
+ *    nothing. No function of this header starts a thread that calls you, and none handles a signal.
  * 2. Nothing is sent while you are outside of a call. What has to go on (acknowledgements, credit,
  *    repair) goes on inside vd_follow_next, vd_watch_next, vd_wait, vd_producer_wait and
  *    vd_producer_flush.
@@ -20,17 +20,17 @@
  *    commits, in each session without a gap. What it shows is on disk. Where that cannot be kept
  *    (the position was pruned, or the store went back in time) it says so once, with VD_PRUNED or
  *    VD_WENT_BACK, and goes on from where the store can: never a silent gap.
- * 7. A follow, a watch, a wait and a producer survive the death and the restart of every process of the
- *    runtime, and reconnect by themselves. A follow needs the ingestor alone: it goes on while all
- *    others are down.
+ * 7. A follow, a watch, a wait and a producer survive the death and the restart of every process of
+ *    the runtime, and reconnect by themselves. A follow needs the ingestor alone: it goes on while
+ *    all others are down.
  * 8. An event that was taken by vd_producer_emit ends in exactly one receipt: on disk, or rejected
  *    with a reason. Until then it is kept and sent again after silence; it is stored at most once.
  *    If your process dies first, its events without a receipt may or may not be stored.
  * 9. A producer's name belongs to whoever opened it last: the one before gets VD_FENCED, which is
  *    final.
  * 10. Data are MessagePack values; vd_client_json shows them, vd_client_pack reads JSON.
- * 11. Only what stands here is exported. Structures that you pass in begin with zeroes: {0} asks for
- *     the defaults.
+ * 11. Only what stands here is exported. Structures that you pass in begin with zeroes: {0} asks
+ *     for the defaults.
  */
 #ifndef VEDETTE_H
 #define VEDETTE_H
@@ -124,8 +124,8 @@ VD_API const char *vd_client_log_dir(const vd_client_t *self);
 /* A value as one line of JSON, ended with a zero byte; NULL without memory or when it is not
  * MessagePack. */
 VD_API const char *vd_client_json(vd_client_t *self, vd_blob_t value);
-/* JSON text as a value. VD_OK; VD_MALFORMED with line and column in vd_client_error; VD_TOO_LARGE.
- */
+/* JSON text as a value. VD_OK; VD_MALFORMED with line and column in vd_client_error;
+ * VD_TOO_LARGE. */
 VD_API vd_status_t vd_client_pack(vd_client_t *self, const char *json, size_t size,
                                   vd_blob_t *value);
 
@@ -155,8 +155,8 @@ VD_API vd_status_t vd_client_request(vd_client_t *self, const vd_request_t *requ
 /* The snapshot of feed `feed` of an actor: one value. */
 VD_API vd_status_t vd_client_get(vd_client_t *self, const char *actor, const char *port,
                                  const char *feed, int timeout_ms, vd_blob_t *value);
-/* The snapshot of an observer: {"observer","cycle","at","position","sources","error","state",...}.
- */
+/* The snapshot of an observer:
+ * {"observer","cycle","at","position","sources","error","state",...}. */
 VD_API vd_status_t vd_client_snapshot(vd_client_t *self, const char *observer, int timeout_ms,
                                       vd_blob_t *value);
 /* What an observer offers beside its snapshot; `args` is an array, empty for none. The name
@@ -171,8 +171,8 @@ VD_API vd_status_t vd_client_actors(vd_client_t *self, int timeout_ms, vd_blob_t
 VD_API vd_status_t vd_client_sources(vd_client_t *self, int timeout_ms, vd_blob_t *rows);
 VD_API vd_status_t vd_client_sessions(vd_client_t *self, const char *state, uint32_t rows_max,
                                       int timeout_ms, vd_blob_t *rows);
-/* One session: a map. VD_UNKNOWN_SESSION if there is none. `session` NULL: the newest active one.
- */
+/* One session: a map. VD_UNKNOWN_SESSION if there is none. `session` NULL: the newest active
+ * one. */
 VD_API vd_status_t vd_client_session(vd_client_t *self, const char *session, int timeout_ms,
                                      vd_blob_t *row);
 

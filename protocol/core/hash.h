@@ -2,7 +2,7 @@
  * build.
  *
  * 1. Not for secrets, and not against an enemy who chooses keys to collide: whoever keeps a table
- * bounds it.
+ *    bounds it.
  */
 #ifndef VD_HASH_H
 #define VD_HASH_H

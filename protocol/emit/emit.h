@@ -1,23 +1,25 @@
 /* emit.h: the producer's end of an emit conversation as a pure core.
  *
  * 1. Events are numbered from mark + 1. A frame is the atomic unit: it is committed whole, rejected
- * whole, or sent again whole with the same numbers and the same bytes.
+ *    whole, or sent again whole with the same numbers and the same bytes.
  * 2. At most `window` events are out unanswered; frames beyond wait. vd_emit_offer refuses what
- * does not fit (VD_EMIT_FRAMES_MAX frames, `bytes_max` bytes) with VD_OVERLOADED and takes nothing.
+ *    does not fit (VD_EMIT_FRAMES_MAX frames, `bytes_max` bytes) with VD_OVERLOADED and takes
+ *    nothing.
  * 3. After any silence, reconnect or NOT_NOW the core sends the same numbers again; the ingestor
- * says which are stored. Reconnecting keeps the epoch: OPEN takes the name once, and is sent until
- * it is answered. When there is nothing else to say, OPEN with the epoch is the sign of life
- * (EMIT_BEAT_MS).
+ *    says which are stored. Reconnecting keeps the epoch: OPEN takes the name once, and is sent
+ *    until it is answered. When there is nothing else to say, OPEN with the epoch is the sign of
+ *    life (EMIT_BEAT_MS).
  * 4. Every frame ends in exactly one outcome: committed (with session, sequence of the last event
- * and position where it is known) or rejected. Outcomes come in order of numbers. A COMMITTED names
- * the rejected numbers that it covers, so no lost REJECTED makes a rejected frame look stored.
+ *    and position where it is known) or rejected. Outcomes come in order of numbers. A COMMITTED
+ *    names the rejected numbers that it covers, so no lost REJECTED makes a rejected frame look
+ *    stored.
  * 5. Fenced is final: a newer producer of this name exists; nothing more is sent. Frames without
- * outcome then end as VD_FENCED: whether they are stored is not known here.
+ *    outcome then end as VD_FENCED: whether they are stored is not known here.
  * 6. Numbers are given anew only under a new epoch: when the ingestor's store has lost what it had
- * answered (NOT_NOW went_back) or a frame was refused without consuming its numbers, the core takes
- * its name again.
+ *    answered (NOT_NOW went_back) or a frame was refused without consuming its numbers, the core
+ *    takes its name again.
  * 7. Allocates in vd_emit_new only. Any call may fill effects; what does not fit follows from the
- * timer.
+ *    timer.
  */
 #ifndef VD_EMIT_H
 #define VD_EMIT_H

@@ -1,9 +1,9 @@
 /* frames.h: the ring of frames that a producer has taken and that have no outcome yet.
  *
  * 1. Frames are in the order in which they were taken; place 0 is the oldest. A frame's bytes never
- * wrap.
+ *    wrap.
  * 2. A frame that was rejected while older ones are still open keeps the reason where its bytes
- * were, which are needed no more.
+ *    were, which are needed no more.
  * 3. Allocates in vd_frames_init only.
  */
 #ifndef VD_EMIT_FRAMES_H

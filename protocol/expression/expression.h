@@ -4,12 +4,12 @@
  * rule.
  *
  * 1. Parsing copies the text into the expression, allocates nothing, and is bounded: by
- * VD_EXPRESSION_BYTES_MAX, VD_EXPRESSION_PARTS_MAX and VD_EXPRESSION_DEPTH_MAX. An expression may
- * be moved and copied as a structure.
+ *    VD_EXPRESSION_BYTES_MAX, VD_EXPRESSION_PARTS_MAX and VD_EXPRESSION_DEPTH_MAX. An expression
+ *    may be moved and copied as a structure.
  * 2. Evaluating reads the snapshot's bytes where they are, changes nothing, allocates nothing, and
- * looks at VD_EXPRESSION_WORK_MAX bytes at most. The snapshot may be any bytes at all.
- * 3. There are no errors of evaluation but that of law 2: what is missing is null, and what does not
- * fit together compares as false.
+ *    looks at VD_EXPRESSION_WORK_MAX bytes at most. The snapshot may be any bytes at all.
+ * 3. There are no errors of evaluation but that of law 2: what is missing is null, and what does
+ *    not fit together compares as false.
  */
 #ifndef VD_EXPRESSION_H
 #define VD_EXPRESSION_H

@@ -1,10 +1,10 @@
 /* frame.h: fills one COMMITS frame: commits after a place, cut by filter, credit and size.
  *
  * 1. A place is a position without its store. Filling moves the place behind what was looked at,
- * whether it matched or not.
+ *    whether it matched or not.
  * 2. The first event of a frame always fits; every further one only within all limits.
  * 3. Without a filter every commit is given, those without events too (they are free): the chain
- * can be checked from one to the next.
+ *    can be checked from one to the next.
  */
 #ifndef VD_STREAM_FRAME_H
 #define VD_STREAM_FRAME_H

@@ -2,19 +2,19 @@
  * reader's credit.
  *
  * 1. A stream is begun by START and ended by STOP, DROP or STREAM_RESET. Everything that belongs to
- * it, in both directions, carries the correlation of its START; what carries another one is of an
- * older stream.
+ *    it, in both directions, carries the correlation of its START; what carries another one is of
+ *    an older stream.
  * 2. Credit is cumulative since START, in events and in bytes of events (the wire bytes of each,
- * without CRC). One event may overdraw. COMMITS without events, HEAD, DROP and STREAM_RESET are
- * free of credit.
+ *    without CRC). One event may overdraw. COMMITS without events, HEAD, DROP and STREAM_RESET are
+ *    free of credit.
  * 3. A COMMITS frame leads from the position (after, after_offset) to (index, offset), so that a
- * frame that was lost shows at the next one, and a commit may be cut anywhere: by credit, by size,
- * by a filter.
+ *    frame that was lost shows at the next one, and a commit may be cut anywhere: by credit, by
+ *    size, by a filter.
  * 4. The publisher only obeys: it keeps a bounded table, does a bounded amount of work in a step,
- * serves subscribers in turn, and drops one that gave no sign of life for SUBSCRIBER_SILENT_MS.
+ *    serves subscribers in turn, and drops one that gave no sign of life for SUBSCRIBER_SILENT_MS.
  * 5. The subscriber hands on each event once, in order, with the position behind it, after its CRC
- * was checked. After silence, DROP, a gap or a new connection it goes on from its own position: at
- * once three times, then after 100 ms to 10 s, with jitter.
+ *    was checked. After silence, DROP, a gap or a new connection it goes on from its own position:
+ *    at once three times, then after 100 ms to 10 s, with jitter.
  * 6. Neither end allocates after it was made, except that a frame's buffer grows up to its limit.
  */
 #ifndef VD_STREAM_H
@@ -37,8 +37,8 @@ typedef struct vd_stream_tail {
  * step. */
 typedef struct vd_stream_source {
     void (*tail)(void *arg, vd_stream_tail_t *tail);
-    /* The chain of commit `index`. VD_OK, VD_NOT_FOUND (never was), VD_PRUNED, or another status.
-     */
+    /* The chain of commit `index`. VD_OK, VD_NOT_FOUND (never was), VD_PRUNED, or another
+     * status. */
     vd_status_t (*chain)(void *arg, uint64_t index, uint32_t *chain);
     /* Highest sequence of a session. VD_OK or VD_NOT_FOUND. */
     vd_status_t (*session)(void *arg, const char *session, uint64_t *last_seq);
@@ -72,8 +72,8 @@ uint32_t vd_publisher_subscribers(const vd_publisher_t *self);
 /* ---- subscriber ---- */
 
 /* Where a stream begins and what it shows. With position.store: from that position. Else with
- * `head`: behind the newest commit. Else with `seq`: from session:seq. Else from the first commit.
- */
+ * `head`: behind the newest commit. Else with `seq`: from session:seq. Else from the first
+ * commit. */
 typedef struct vd_subscription {
     char name[VD_NAME_BYTES_MAX + 1]; /* for people */
     vd_position_t position;
@@ -88,8 +88,8 @@ typedef struct vd_subscription {
 
 /* What a subscriber tells. Callbacks run inside a step; bytes live until they return. */
 typedef struct vd_subscriber_handler {
-    /* The next event: `event` with session and seq, the commit it came in, the position behind it.
-     */
+    /* The next event: `event` with session and seq, the commit it came in, the position behind
+     * it. */
     void (*event)(void *arg, vd_now_t now, const vd_event_t *event, const vd_commit_t *commit,
                   const vd_position_t *position, vd_effects_t *effects);
     /* The stream began, went on, or gave a sign of life: what was handed on reaches up to
@@ -112,8 +112,8 @@ typedef enum vd_subscriber_state {
 
 typedef struct vd_subscriber vd_subscriber_t;
 
-/* Makes a subscriber on connecting port `port`, peer `peer`, with its timer. NULL without memory.
- */
+/* Makes a subscriber on connecting port `port`, peer `peer`, with its timer. NULL without
+ * memory. */
 vd_subscriber_t *vd_subscriber_new(uint16_t port, const vd_peer_t *peer, uint32_t timer,
                                    const vd_subscriber_handler_t *handler, void *arg);
 void vd_subscriber_destroy(vd_subscriber_t **self);
@@ -135,8 +135,8 @@ bool vd_subscriber_step(vd_subscriber_t *self, vd_now_t now, const vd_input_t *i
 void vd_subscriber_consumed(vd_subscriber_t *self, vd_now_t now, uint64_t events, uint64_t bytes,
                             vd_effects_t *effects);
 vd_subscriber_state_t vd_subscriber_state(const vd_subscriber_t *self);
-/* The position behind the last event that was handed on; store is empty before the first STARTED.
- */
+/* The position behind the last event that was handed on; store is empty before the first
+ * STARTED. */
 const vd_position_t *vd_subscriber_position(const vd_subscriber_t *self);
 /* Highest commit that the publisher told of. */
 uint64_t vd_subscriber_head(const vd_subscriber_t *self);

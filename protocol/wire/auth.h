@@ -1,10 +1,10 @@
 /* auth.h: how a source's `auth` is written: who a reader is, and where its secret stands.
  *
- * 1. `basic USER:env(NAME)` or `bearer env(NAME)`. USER is 1 to 128 printable bytes of ASCII without
- * a colon; NAME is 1 to 126 letters, digits or underscores and names a variable in the environment
- * of the process that reads the source.
- * 2. The text travels and may be shown; the secret itself never stands in it. A text of another form
- * is refused and not repeated in an error, because it may hold one.
+ * 1. `basic USER:env(NAME)` or `bearer env(NAME)`. USER is 1 to 128 printable bytes of ASCII
+ *    without a colon; NAME is 1 to 126 letters, digits or underscores and names a variable in the
+ *    environment of the process that reads the source.
+ * 2. The text travels and may be shown; the secret itself never stands in it. A text of another
+ *    form is refused and not repeated in an error, because it may hold one.
  */
 #ifndef VD_AUTH_H
 #define VD_AUTH_H

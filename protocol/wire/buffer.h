@@ -2,7 +2,7 @@
  *
  * 1. A view owns nothing; it lives as long as what it points into.
  * 2. A buffer that would pass its cap, or gets no memory, stops growing, stays as it was and is
- * `full` from then on; whoever writes checks once at the end.
+ *    `full` from then on; whoever writes checks once at the end.
  */
 #ifndef VD_BUFFER_H
 #define VD_BUFFER_H

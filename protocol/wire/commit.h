@@ -1,17 +1,18 @@
 /* commit.h: a commit, in memory and on the wire, and the chain that ties it to its predecessor.
  *
  * 1. A commit is one durable batch: index (+1 for each, from 1), time (never before the previous),
- * epoch of the writer, chain, and runs in delivery order; a session has at most one run in a
- * commit.
+ *    epoch of the writer, chain, and runs in delivery order; a session has at most one run in a
+ *    commit.
  * 2. chain(0) is 0. chain(i) is CRC32C over: chain(i-1) (4 bytes), index, time_ms, epoch (8 bytes
- * each), then for each run: session, one zero byte, first_seq (8), count (4), digest (4). Numbers
- * are big endian.
+ *    each), then for each run: session, one zero byte, first_seq (8), count (4), digest (4).
+ *    Numbers are big endian.
  * 3. On the wire a commit is the array [index, time_ms, epoch, chain, [[at, session, first_seq,
- * run], ...]] with `run` a bin, `at` the place of the run's first event in the commit (from 0).
- * Under a filter, runs are cut into pieces and left out; `at` stays true.
+ *    run], ...]] with `run` a bin, `at` the place of the run's first event in the commit (from 0).
+ *    Under a filter, runs are cut into pieces and left out; `at` stays true.
  * 4. The one position of everything read from the store is (store, index, offset, chain): every
- * commit up to `index` is known, and `offset` events of the next one; `chain` is the chain of the
- * newest commit of which something is known: `index`, or `index` + 1 when `offset` is above 0.
+ *    commit up to `index` is known, and `offset` events of the next one; `chain` is the chain of
+ *    the newest commit of which something is known: `index`, or `index` + 1 when `offset` is above
+ *    0.
  */
 #ifndef VD_COMMIT_H
 #define VD_COMMIT_H
@@ -45,8 +46,8 @@ typedef struct vd_commit {
     const vd_commit_run_t *runs; /* owned by whoever made the commit */
 } vd_commit_t;
 
-/* The chain of `commit` after a predecessor with chain `previous`. Reads every field but `chain`.
- */
+/* The chain of `commit` after a predecessor with chain `previous`. Reads every field but
+ * `chain`. */
 uint32_t vd_commit_chain(uint32_t previous, const vd_commit_t *commit);
 /* Appends the wire value of a commit. */
 void vd_commit_write(vd_buffer_t *out, const vd_commit_t *commit);

@@ -3,9 +3,9 @@
  *
  * 1. A decoded message is views into the frames it came from: it lives as long as they do.
  * 2. Unknown keys are skipped; an unknown message id is VD_UNSUPPORTED with id and correlation
- * filled in, so that it can be answered. A header of another version likewise.
+ *    filled in, so that it can be answered. A header of another version likewise.
  * 3. Every frame is scanned before it is read. Field limits of the catalogue hold on both ways:
- * what would break one is not encoded (VD_TOO_LARGE).
+ *    what would break one is not encoded (VD_TOO_LARGE).
  * 4. Strings are views (size, no zero byte at the end) and contain no zero byte.
  */
 #ifndef VD_MESSAGE_H

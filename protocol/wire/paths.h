@@ -1,11 +1,11 @@
 /* paths.h: where a runtime lives: directories and endpoints, the same for every process and client.
  *
  * 1. With a directory (--dir or VEDETTE_DIR): sockets in DIR/run, store in DIR/store, logs in
- * DIR/logs, sources that were added by hand in DIR/sources.json.
+ *    DIR/logs, sources that were added by hand in DIR/sources.json.
  * 2. Without: sockets in $XDG_RUNTIME_DIR/vedette (else /tmp/vedette-<uid>), store, logs and
  *    sources.json under $XDG_STATE_HOME/vedette (else ~/.local/state/vedette).
  * 3. A socket's path is <run>/<actor>.<port> and must fit IPC_PATH_BYTES_MAX; a run directory that
- * leaves no room for the longest is refused with a clear error.
+ *    leaves no room for the longest is refused with a clear error.
  */
 #ifndef VD_PATHS_H
 #define VD_PATHS_H

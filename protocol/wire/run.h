@@ -2,11 +2,11 @@
  *
  * 1. An event on the wire is a MessagePack map with at least `ts` (string, exactly 24 characters,
  *    YYYY-MM-DDTHH:MM:SS.mmmZ), `type` (string of 1 to NAME_BYTES_MAX characters a-z 0-9 _ . -) and
- * `data` (any value). Any further string key is carried. Session and sequence are not inside: the
- * run has them.
+ *    `data` (any value). Any further string key is carried. Session and sequence are not inside:
+ *    the run has them.
  * 2. A run is entries one after the other. An entry is ce + CRC32C of the event's bytes (5 bytes,
- * MessagePack uint32) and the event's bytes as MessagePack bin. So any MessagePack stream reader
- * takes it apart.
+ *    MessagePack uint32) and the event's bytes as MessagePack bin. So any MessagePack stream reader
+ *    takes it apart.
  * 3. The bytes that a producer packed are the bytes that are stored and that every subscriber gets.
  */
 #ifndef VD_RUN_H

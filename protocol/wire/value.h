@@ -1,11 +1,12 @@
 /* value.h: MessagePack values: scanning, reading without a copy, writing into a buffer.
  *
  * 1. Bytes from outside are scanned before anything else looks at them: every count and length is
- * checked against the bytes that remain, and the depth against a limit. Scanning allocates nothing.
+ *    checked against the bytes that remain, and the depth against a limit. Scanning allocates
+ *    nothing.
  * 2. Reading works on scanned bytes and gives views into them. On bytes that were never scanned it
- * is still memory-safe: it stops at what does not fit.
+ *    is still memory-safe: it stops at what does not fit.
  * 3. Writing uses msgpack-c's packer into a vd_buffer; an overfull buffer is noticed once, at the
- * end.
+ *    end.
  * 4. Integers keep their sign: an unsigned value above INT64_MAX has kind U64 and no i64 reading.
  */
 #ifndef VD_VALUE_H

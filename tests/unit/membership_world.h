@@ -2,7 +2,7 @@
  * feed said.
  *
  * 1. After each step the shadow has applied every item in order. check_shadow asks for the snapshot
- * and compares: what the feed said in items and what it says as a whole must be the same.
+ *    and compares: what the feed said in items and what it says as a whole must be the same.
  */
 #ifndef MEMBERSHIP_WORLD_H
 #define MEMBERSHIP_WORLD_H

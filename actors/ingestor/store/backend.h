@@ -2,8 +2,8 @@
  *
  * 1. A backend is one file with a table vd_store_<name>_ops, and one row in backends.def.
  * 2. Its store and cursor structures begin with vd_store_t and vd_store_cursor_t; `open` and
- * `cursor_new` set `ops` there. store.c checks arguments and dispatches; the contract of each
- * function is that of store.h.
+ *    `cursor_new` set `ops` there. store.c checks arguments and dispatches; the contract of each
+ *    function is that of store.h.
  */
 #ifndef VD_STORE_BACKEND_H
 #define VD_STORE_BACKEND_H

@@ -1,8 +1,8 @@
 /* leveldb_dir.h: the directory of a store: made, probed, and asked why it cannot be used.
  *
  * 1. LevelDB tells errors as texts only, and would begin a new database over one whose CURRENT is
- * missing. So the directory is looked at before, and what is wrong is said in our words, with the
- * remedy.
+ *    missing. So the directory is looked at before, and what is wrong is said in our words, with
+ *    the remedy.
  */
 #ifndef VD_STORE_LEVELDB_DIR_H
 #define VD_STORE_LEVELDB_DIR_H
@@ -18,8 +18,8 @@ vd_status_t vd_leveldb_dir_prepare(const char *dir, char *error, size_t error_si
 vd_status_t vd_leveldb_dir_probe(const char *dir, uint64_t bytes, char *error, size_t error_size);
 /* Bytes free for this user. */
 uint64_t vd_leveldb_dir_room(const char *dir);
-/* After a failed opening: VD_BUSY or VD_DENIED with text when the directory shows why; else VD_OK.
- */
+/* After a failed opening: VD_BUSY or VD_DENIED with text when the directory shows why; else
+ * VD_OK. */
 vd_status_t vd_leveldb_dir_blame(const char *dir, char *error, size_t error_size);
 
 #endif

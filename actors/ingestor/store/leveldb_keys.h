@@ -2,11 +2,11 @@
  * byte.
  *
  * 1. Keys are those of store.h law 5. Numbers in keys have 20 digits, so that keys sort as numbers
- * do.
+ *    do.
  * 2. A record is one MessagePack array that begins with VD_STORE_FORMAT. Fields are only added at
- * the end; a reader skips what it does not know. A higher format is VD_UNSUPPORTED.
+ *    the end; a reader skips what it does not know. A higher format is VD_UNSUPPORTED.
  * 3. Reading is safe on any bytes: VD_CORRUPT when they are not such a record. Views point into
- * them.
+ *    them.
  */
 #ifndef VD_STORE_LEVELDB_KEYS_H
 #define VD_STORE_LEVELDB_KEYS_H

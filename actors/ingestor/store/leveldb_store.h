@@ -1,10 +1,10 @@
 /* leveldb_store.h: what the files of the backend "leveldb" share: the open database and its lock.
  *
  * 1. `db` changes only under the write lock (open, reopen, close). Every reader holds the read lock
- * for as long as it uses `db` or an iterator of it; the appending thread needs none, for it is the
- * one that reopens.
+ *    for as long as it uses `db` or an iterator of it; the appending thread needs none, for it is
+ *    the one that reopens.
  * 2. An iterator belongs to a cursor, and the cursor to the list, so that reopening finds and ends
- * them all: closing a database that has iterators would abort the process.
+ *    them all: closing a database that has iterators would abort the process.
  * 3. `tail` is what readers may see: it moves when an append has returned.
  */
 #ifndef VD_STORE_LEVELDB_STORE_H

@@ -2,11 +2,11 @@
  * fail.
  *
  * 1. An image is the disk: it outlives the stores that are opened on it, one at a time.
- * vd_store_open ("memory") makes a store with an image of its own.
+ *    vd_store_open ("memory") makes a store with an image of its own.
  * 2. What was appended is synced before append returns, unless vd_memory_sync_off was called: then
- * a crash loses it.
+ *    a crash loses it.
  * 3. All of it may be used from several threads, but an image is destroyed when no store is open on
- * it.
+ *    it.
  */
 #ifndef VD_STORE_MEMORY_H
 #define VD_STORE_MEMORY_H

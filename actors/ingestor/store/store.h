@@ -2,16 +2,21 @@
  *
  * 1. One writer. vd_store_append writes a batch whole or not at all, and VD_OK means it is on disk.
  * 2. Any other answer of append leaves the outcome of the batch unknown and the store `failed`:
- * nothing more can be appended until vd_store_reopen has succeeded and told the tail; reads go on
- * meanwhile as far as they can.
+ *    nothing more can be appended until vd_store_reopen has succeeded and told the tail; reads go
+ *    on meanwhile as far as they can.
  * 3. Reads may run in other threads than appends and see whole batches only, each after its append
- * returned.
+ *    returned.
  * 4. What is read is checked: a run whose CRCs or place do not match its commit is VD_CORRUPT with
- * a text that names it, never served, never deleted.
- * 5. Keys: obs_sessions/<session>, obs_session_meta/<session>, obs_events/<session>:<20-digit seq>,
- *    obs_commits/<20-digit index>, obs_producers/<name>, obs_snapshots/, obs_store (id, format,
- * epoch counter). Every record begins with its format version. A record of a newer format is
- * VD_UNSUPPORTED, not garbage.
+ *    a text that names it, never served, never deleted.
+ * 5. Every record begins with its format version; one of a newer format is VD_UNSUPPORTED, not
+ *    garbage. Keys:
+ *      obs_sessions/<session>               that there is such a session
+ *      obs_session_meta/<session>           what is known of it
+ *      obs_events/<session>:<20-digit seq>  a run, under the sequence of its first event
+ *      obs_commits/<20-digit index>         what a commit consists of, in order
+ *      obs_producers/<name>                 epoch, life, mark, what was rejected
+ *      obs_snapshots/                       states of observers
+ *      obs_store                            id, format, epoch counter
  */
 #ifndef VD_STORE_H
 #define VD_STORE_H

@@ -18,8 +18,8 @@ static vd_provider_row_t *find(vd_membership_t *self, vd_str_t name)
     return NULL;
 }
 
-/* A row for a provider that is new: a free one, or one whose provider has ended and holds nothing.
- */
+/* A row for a provider that is new: a free one, or one whose provider has ended and holds
+ * nothing. */
 static vd_provider_row_t *take_row(vd_membership_t *self, vd_str_t name)
 {
     vd_provider_row_t *row = NULL;

@@ -130,8 +130,8 @@ uint32_t vd_assign(vd_assignment_t *self, vd_assign_source_t *sources, uint32_t 
         if (pollers[p].open && pollers[p].load > load_max)
             shed(self, sources, source_count, &pollers[p], (int32_t)p, load_max);
 
-    /* Those without a place take it in the order of their hashes, which no listing order changes.
-     */
+    /* Those without a place take it in the order of their hashes, which no listing order
+     * changes. */
     uint32_t count = 0;
     for (uint32_t s = 0; s < source_count; s++)
         if (sources[s].poller == VD_POLLER_NONE)

@@ -108,8 +108,8 @@ static void tell_source(vd_membership_t *self, uint32_t at, vd_effects_t *effect
     publish(self, effects);
 }
 
-/* Tells dirty sources of one use. The gone come first: a name that came back is told in that order.
- */
+/* Tells dirty sources of one use. The gone come first: a name that came back is told in that
+ * order. */
 static uint32_t tell_sources(vd_membership_t *self, vd_source_use_t use, uint32_t room,
                              vd_effects_t *effects)
 {

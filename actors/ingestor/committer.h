@@ -1,8 +1,9 @@
 /* committer.h: the thread that writes: batches in, outcomes out, one after the other.
  *
- * 1. Jobs and outcomes go through two bounded one-way queues, each with an eventfd that wakes its reader. The
- *    sequencer has one operation out at a time, so that neither can overflow.
- * 2. Whoever follows the store is woken by this thread, right after the sync and not through the loop.
+ * 1. Jobs and outcomes go through two bounded one-way queues, each with an eventfd that wakes its
+ *    reader. The sequencer has one operation out at a time, so that neither can overflow.
+ * 2. Whoever follows the store is woken by this thread, right after the sync and not through the
+ *    loop.
  */
 #ifndef VD_COMMITTER_H
 #define VD_COMMITTER_H
@@ -29,8 +30,8 @@ typedef struct vd_job_outcome {
     char text[VD_TEXT_BYTES_MAX];
 } vd_job_outcome_t;
 
-/* Starts the thread on `store`, which stays the caller's. `grown_fd` is an eventfd that is written to after
- * each commit; -1: none. NULL without memory, descriptors or threads. */
+/* Starts the thread on `store`, which stays the caller's. `grown_fd` is an eventfd that is written
+ * to after each commit; -1: none. NULL without memory, descriptors or threads. */
 vd_committer_t *vd_committer_new(vd_store_t *store, int grown_fd);
 /* Lets the jobs that are queued end, and the thread. */
 void vd_committer_destroy(vd_committer_t **self);

@@ -1,4 +1,5 @@
-/* main.c: the ingestor: the loop with the sequencer, the writing thread and the reading thread on one store. */
+/* main.c: the ingestor: the loop with the sequencer, the writing thread and the reading thread on
+ * one store. */
 #include "committer.h"
 #include "kit/actor.h"
 #include "kit/log.h"

@@ -21,7 +21,8 @@ bool vd_publication_pending(const vd_publication_t *self)
     return self->pending;
 }
 
-/* Takes events for one frame off self->rest. Returns how many; `run` is empty when the first is too large. */
+/* Takes events for one frame off self->rest. Returns how many; `run` is empty when the first is too
+ * large. */
 static uint32_t take_frame(vd_publication_t *self, vd_bytes_t *run)
 {
     uint32_t count = 0;

@@ -1,9 +1,10 @@
 /* publication.h: what has become durable, for whoever has a bare SUB: a core with one PUB port.
  *
- * 1. Each run goes out under the topic events/<session>, cut into frames of at most PUB_FRAME_BYTES_MAX. An event
- *    that is larger goes out as a frame without payload: a hint to fetch it.
- * 2. VD_PUBLICATION_SHOW (an input DONE) carries a const vd_store_batch_t * that is on disk. A batch may need
- *    several steps: while vd_publication_pending, give the same input again.
+ * 1. Each run goes out under the topic events/<session>, cut into frames of at most
+ *    PUB_FRAME_BYTES_MAX. An event that is larger goes out as a frame without payload: a hint to
+ *    fetch it.
+ * 2. VD_PUBLICATION_SHOW (an input DONE) carries a const vd_store_batch_t * that is on disk. A
+ *    batch may need several steps: while vd_publication_pending, give the same input again.
  */
 #ifndef VD_PUBLICATION_H
 #define VD_PUBLICATION_H

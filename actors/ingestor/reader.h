@@ -1,7 +1,8 @@
-/* reader.h: the thread that reads: its own loop and shell with the core of reading.h on the port "read".
+/* reader.h: the thread that reads: its own loop and shell with the core of reading.h on the port
+ * "read".
  *
- * 1. Made and bound on the caller's thread, so that a taken endpoint is told at start; then the thread has the
- *    sockets for itself until it has ended.
+ * 1. Made and bound on the caller's thread, so that a taken endpoint is told at start; then the
+ *    thread has the sockets for itself until it has ended.
  */
 #ifndef VD_READER_H
 #define VD_READER_H

@@ -1,7 +1,8 @@
-/* reading.h: the reading side of the ingestor as a core: commit streams, FETCH, and the list of sessions.
+/* reading.h: the reading side of the ingestor as a core: commit streams, FETCH, and the list of
+ * sessions.
  *
- * 1. It reads from the store's contract alone and writes nothing. VD_INPUT_DONE with VD_STREAM_GROWN tells it
- *    that a commit has become durable.
+ * 1. It reads from the store's contract alone and writes nothing. VD_INPUT_DONE with
+ *    VD_STREAM_GROWN tells it that a commit has become durable.
  * 2. SESSIONS is answered newest id first, at most SESSION_ROWS_MAX rows in one answer.
  */
 #ifndef VD_READING_H

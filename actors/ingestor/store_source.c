@@ -81,7 +81,8 @@ static vd_status_t source_find(void *arg, const char *session, uint64_t seq, uin
     return vd_store_find(self->store, session, seq, index, at);
 }
 
-/* A place that holds or is about to read what is asked for; else the one that was not used for longest. */
+/* A place that holds or is about to read what is asked for; else the one that was not used for
+ * longest. */
 static place_t *choose(vd_store_source_t *self, uint64_t index, const char *session)
 {
     place_t *oldest = &self->places[0], *going = NULL;

@@ -1,7 +1,8 @@
 /* store_source.h: a store as the source of a commit stream (stream/stream.h).
  *
- * 1. Used by one thread. It keeps a few cursors, so that readers at different places do not disturb each other, and
- *    the commit that a cursor read last, so that those at the same place read it once.
+ * 1. Used by one thread. It keeps a few cursors, so that readers at different places do not disturb
+ *    each other, and the commit that a cursor read last, so that those at the same place read it
+ *    once.
  */
 #ifndef VD_STORE_SOURCE_H
 #define VD_STORE_SOURCE_H

@@ -95,8 +95,8 @@ static void write_line(vd_level_t level, const char *text)
         assert(size > 0 && (size_t)size < sizeof line);
         vd_buffer_add(&out, line, (size_t)size);
     }
-    /* A log that nobody takes must not stop the process. A pipe that is ready takes PIPE_BUF bytes.
-     */
+    /* A log that nobody takes must not stop the process. A pipe that is ready takes PIPE_BUF
+     * bytes. */
     struct pollfd ready = {.fd = STDERR_FILENO, .events = POLLOUT};
     assert(out.size <= PIPE_BUF); /* a text at its limit, every byte of it three in JSON */
     if (poll(&ready, 1, 0) != 1 || write(STDERR_FILENO, out.data, out.size) < 0)
@@ -113,8 +113,8 @@ static void write_repeat(vd_repeat_t *repeat)
     repeat->left_out = 0;
 }
 
-/* Whether `text` was written lately; counts it if so. Else it is remembered in place of the oldest.
- */
+/* Whether `text` was written lately; counts it if so. Else it is remembered in place of the
+ * oldest. */
 static bool is_repeat(vd_level_t level, const char *text, int64_t now_ms)
 {
     if (log_state.repeats == NULL)

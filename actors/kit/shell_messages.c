@@ -78,8 +78,8 @@ static void answer_metrics(vd_shell_t *self, const vd_link_t *link, const vd_pee
     vd_buffer_free(&map);
 }
 
-/* Counts a message that was not understood and, on a ROUTER, says so. Answers are never answered.
- */
+/* Counts a message that was not understood and, on a ROUTER, says so. Answers are never
+ * answered. */
 static void refuse(vd_shell_t *self, const vd_link_t *link, const vd_peer_t *peer,
                    vd_status_t status, const vd_message_t *message)
 {

@@ -21,8 +21,8 @@
 
 extern char **environ;
 
-/* All that the guard and the command need, made before the fork: behind it nothing may be allocated.
- */
+/* All that the guard and the command need, made before the fork: behind it nothing may be
+ * allocated. */
 typedef struct vd_exec_plan {
     char *arguments[6];
     char **environment;

@@ -67,8 +67,8 @@ void vd_poller_destroy(vd_poller_t **self_pointer)
 
 /* ---- starting ---- */
 
-/* A free place among those that are out: the one used last. There is one: the caller has counted.
- */
+/* A free place among those that are out: the one used last. There is one: the caller has
+ * counted. */
 static vd_out_t *take_out(vd_poller_t *self)
 {
     assert(self->out_count < self->out_max);

@@ -11,8 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Takes <run>/runtime.lock, waiting up to `wait_ms`. VD_OK and the descriptor (closed by exec); VD_BUSY or VD_IO
- * with text in `error`. */
+/* Takes <run>/runtime.lock, waiting up to `wait_ms`. VD_OK and the descriptor (closed by exec);
+ * VD_BUSY or VD_IO with text in `error`. */
 vd_status_t vd_runtime_lock_take(const char *run, int64_t wait_ms, int *fd, char *error,
                                  size_t error_size);
 

@@ -84,7 +84,8 @@ static bool is_known(const vd_supervisor_setup_t *setup, const char *name)
 static bool add(vd_supervisor_setup_t *setup, const char *name, const char *kind,
                 const char *program, uint8_t rank, char *error, size_t error_size)
 {
-    /* "vedette-observer-" and the name must fit the name of a program, and every socket's path its limit. */
+    /* "vedette-observer-" and the name must fit the name of a program, and every socket's path its
+     * limit. */
     bool fits = strlen(name) <= 32 && vd_type_valid(vd_str(name)) && name[0] != '.';
     bool taken = is_known(setup, name) || strncmp(name, "poller-", 7) == 0 ||
                  strcmp(name, "supervisor") == 0;

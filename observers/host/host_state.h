@@ -80,7 +80,8 @@ void vd_host_answer_query(vd_host_t *self, const vd_input_t *input, vd_effects_t
 
 /* restore.c */
 void vd_host_restore_begin(vd_host_t *self, vd_now_t now, vd_effects_t *effects);
-/* The ingestor's store has lost what it had answered, or is another one: a fresh state and a new replay. */
+/* The ingestor's store has lost what it had answered, or is another one: a fresh state and a new
+ * replay. */
 void vd_host_restore_again(vd_host_t *self, vd_now_t now, vd_effects_t *effects);
 /* After each step while restoring: ends it when the head is reached. Returns whether it has just
  * ended. */

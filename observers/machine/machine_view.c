@@ -1,5 +1,5 @@
-/* machine_view.c: the snapshot of the observer host: the newest figures, and the alarms that hold.
- */
+/* machine_view.c: the snapshot of the observer host: the newest figures, and the alarms that
+ * hold. */
 #include "machine.h"
 
 #include <assert.h>

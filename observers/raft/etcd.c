@@ -1,4 +1,5 @@
-/* etcd.c: the reader of etcd's HTTP gateway: POST /v3/maintenance/status and /v3/cluster/member/list.
+/* etcd.c: the reader of etcd's HTTP gateway: POST /v3/maintenance/status and
+ * /v3/cluster/member/list.
  *
  * Every uint64 is a decimal string there. Without a leader the key "leader" is absent. The role is not
  * told: a member leads when it names itself.

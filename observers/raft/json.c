@@ -7,8 +7,8 @@
 
 enum { INT64_DIGITS = 19 };
 
-/* The first bound that the text breaks; NULL: none. Counts commas and brackets outside strings, which
- * is at least the number of values. */
+/* The first bound that the text breaks; NULL: none. Counts commas and brackets outside strings,
+ * which is at least the number of values. */
 static const char *broken_bound(vd_bytes_t text)
 {
     uint32_t depth = 0, values = 1;

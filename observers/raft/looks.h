@@ -33,8 +33,8 @@ void vd_raft_looks_close(vd_raft_looks_t *self);
 const vd_raft_look_t *vd_raft_looks_find(const vd_raft_looks_t *self, vd_str_t name);
 /* Does the member claim to lead? */
 bool vd_raft_claims(const vd_raft_look_t *look);
-/* How many of its newest samples, up to `limit` and not older than `from_ms`, claim this without a break.
- * Failed samples neither count nor break. *since_ms: the time of the oldest of them. */
+/* How many of its newest samples, up to `limit` and not older than `from_ms`, claim this without a
+ * break. Failed samples neither count nor break. *since_ms: the time of the oldest of them. */
 uint32_t vd_raft_claims_in_row(const vd_samples_t *samples, const vd_raft_look_t *look,
                                uint32_t limit, int64_t from_ms, int64_t *since_ms);
 /* Do both claim, and are they two? One member that has two sources is one. */

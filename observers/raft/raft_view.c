@@ -1,4 +1,5 @@
-/* raft_view.c: the snapshot and the queries: what is agreed from the state, figures from the samples. */
+/* raft_view.c: the snapshot and the queries: what is agreed from the state, figures from the
+ * samples. */
 #include "looks.h"
 
 #include <assert.h>

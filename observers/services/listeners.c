@@ -149,8 +149,8 @@ static bool parse_address(vd_str_t field, vd_listener_t *listener)
     return true;
 }
 
-/* Fields of a line: number, local, remote, state, queues, timer, retransmits, user, timeout, inode.
- */
+/* Fields of a line: number, local, remote, state, queues, timer, retransmits, user, timeout,
+ * inode. */
 static bool parse_line(vd_bytes_t line, vd_listener_t *listener)
 {
     uint32_t state;

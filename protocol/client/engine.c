@@ -251,8 +251,8 @@ static bool round_of_all(vd_client_t *client)
     return any;
 }
 
-/* Waits for something to arrive, at most until `until_us` or the next timer. False after a signal.
- */
+/* Waits for something to arrive, at most until `until_us` or the next timer. False after a
+ * signal. */
 static bool wait_for_any(vd_client_t *client, int64_t until_us)
 {
     zmq_pollitem_t items[64];

@@ -272,8 +272,8 @@ vd_status_t vd_client_sources(vd_client_t *self, int timeout_ms, vd_blob_t *rows
     return membership(self, "sources", timeout_ms, rows);
 }
 
-/* Copies the rows of one page; `last` is the id of its last session. Returns how many there were.
- */
+/* Copies the rows of one page; `last` is the id of its last session. Returns how many there
+ * were. */
 static uint32_t keep_rows(vd_buffer_t *out, vd_bytes_t payload, uint32_t room,
                           vd_session_record_t *last)
 {

@@ -101,8 +101,8 @@ static vd_status_t ask_supervisor(vd_waiting_t *self)
     return VD_TIMED_OUT;
 }
 
-/* Does an item tell of something that the last snapshot does not show? Errors come within a cycle.
- */
+/* Does an item tell of something that the last snapshot does not show? Errors come within a
+ * cycle. */
 static bool is_news(const vd_waiting_t *self, vd_blob_t item)
 {
     vd_value_t map, error;
@@ -112,8 +112,8 @@ static bool is_news(const vd_waiting_t *self, vd_blob_t item)
            vd_value_get(&map, "error", &error);
 }
 
-/* Waits for one thing to happen. VD_OK: the expression holds; VD_TIMED_OUT: not yet; else it ends.
- */
+/* Waits for one thing to happen. VD_OK: the expression holds; VD_TIMED_OUT: not yet; else it
+ * ends. */
 static vd_status_t look(vd_waiting_t *self)
 {
     vd_blob_t value;

@@ -7,8 +7,8 @@
  *    out, in order, after it; operations (DO) begin when the others are done. A core that has more
  *    to say than fits keeps the rest and sets a timer of 0.
  * 4. Bytes in an input live until the step returns; bytes in an effect live in the effects' own
- *    arena until the next step (vd_effects_* copy what they are given), except for DO, whose pointer
- *    the core owns.
+ *    arena until the next step (vd_effects_* copy what they are given), except for DO, whose
+ *    pointer the core owns.
  * 5. The same inputs give the same effects, byte for byte. Random numbers come from a seed in the
  *    state.
  * 6. Ports are small numbers that a core declares; the shell maps them to sockets. On a port of a

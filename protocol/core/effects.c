@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* An arena that one large step has grown is given back instead of being held through quiet times.
- */
+/* An arena that one large step has grown is given back instead of being held through quiet
+ * times. */
 enum { ARENA_KEEP_BYTES = 1048576 };
 
 vd_peer_t vd_peer_of(const void *bytes, size_t size)

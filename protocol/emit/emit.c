@@ -225,8 +225,8 @@ static void go_back(vd_emit_t *self, uint32_t place)
     assert(self->sent > 0 || self->sent_count == 0);
 }
 
-/* After silence a few frames go out again, more when they are answered: a slow ingestor is not helped by
- * hearing everything twice. */
+/* After silence a few frames go out again, more when they are answered: a slow ingestor is not
+ * helped by hearing everything twice. */
 static void resend_slowly(vd_emit_t *self)
 {
     self->burst = 1;

@@ -9,8 +9,8 @@ enum {
     ANSWER_MS_MAX = 8000, /* and ever more patiently: the publisher may be slow */
     REFETCH_MS = 1000,
     QUIET_MS = 2000,
-    /* Each item may make effects: not more of them in one step than the list of effects can take.
-     */
+    /* Each item may make effects: not more of them in one step than the list of effects can
+     * take. */
     ITEMS_PER_ANSWER = 128,
 };
 
@@ -217,8 +217,8 @@ static void take_answer(vd_feed_reader_t *self, vd_now_t now, const vd_input_t *
         progress = take_items(self, now, message, effects);
     if (!self->connected)
         return; /* its handler has disconnected it */
-    /* Without progress the next question waits for its time: two ends that disagree must not spin.
-     */
+    /* Without progress the next question waits for its time: two ends that disagree must not
+     * spin. */
     if (progress && self->synced && lags(self))
         ask(self, now, false, effects);
     else

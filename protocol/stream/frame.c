@@ -182,8 +182,8 @@ static size_t commit_bytes(const vd_commit_t *commit)
     return bytes;
 }
 
-/* Takes the next commit into the frame. VD_OK: there may be more; VD_NOT_FOUND: the frame is done.
- */
+/* Takes the next commit into the frame. VD_OK: there may be more; VD_NOT_FOUND: the frame is
+ * done. */
 static vd_status_t fill_next(vd_frame_t *self, const vd_stream_source_t *source, void *arg,
                              const vd_stream_tail_t *tail, const vd_frame_want_t *want,
                              vd_place_t *place, size_t *scanned)

@@ -1,5 +1,5 @@
-/* publisher.c: the publishing end of the commit stream: table of subscribers, turns, signs of life.
- */
+/* publisher.c: the publishing end of the commit stream: table of subscribers, turns, signs of
+ * life. */
 #include "stream/resolve.h"
 
 #include <assert.h>

@@ -32,8 +32,8 @@ static vd_status_t behind(const resolve_t *self, uint64_t index, vd_place_t *pla
         chain = self->tail->chain;
     else if (index > 0)
         status = self->source->chain(self->arg, index, &chain);
-    /* Right before what is held: nothing is missing behind it, only its chain is no longer known.
-     */
+    /* Right before what is held: nothing is missing behind it, only its chain is no longer
+     * known. */
     if (status == VD_PRUNED && index + 1 == self->tail->first)
         status = VD_OK;
     if (status != VD_OK)
@@ -84,8 +84,8 @@ static vd_status_t at_sequence(const resolve_t *self, const char *session, uint6
         return say(self, status, "event %s:%llu: %s", session, (unsigned long long)seq,
                    vd_status_text(status));
     assert(index > 0);
-    /* A place inside a commit has that commit's chain, one before it the chain of its predecessor.
-     */
+    /* A place inside a commit has that commit's chain, one before it the chain of its
+     * predecessor. */
     if (at == 0)
         return behind(self, index - 1, place);
     status = behind(self, index, place);

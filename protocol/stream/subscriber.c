@@ -15,8 +15,8 @@
 #define BACKOFF_US_MAX   (10000 * MS)
 /* So often is a damaged frame asked for again before the stream stops. */
 #define DAMAGED_MAX 5u
-/* Correlations from here on are this core's, so that its connection may carry other requests too.
- */
+/* Correlations from here on are this core's, so that its connection may carry other requests
+ * too. */
 #define CORRELATION_BASE (UINT64_C(1) << 48)
 
 struct vd_subscriber {
@@ -141,8 +141,8 @@ static int64_t backoff_us(vd_subscriber_t *self)
     uint32_t doublings = self->attempts - ATTEMPTS_AT_ONCE;
     int64_t us = doublings >= 7 ? BACKOFF_US_MAX : BACKOFF_US_MIN << doublings;
     us = us > BACKOFF_US_MAX ? BACKOFF_US_MAX : us;
-    /* Half to the whole of it, so that subscribers that were dropped together do not come together.
-     */
+    /* Half to the whole of it, so that subscribers that were dropped together do not come
+     * together. */
     return us / 2 + (int64_t)(vd_random_next(&self->seed) % (uint64_t)(us / 2 + 1));
 }
 

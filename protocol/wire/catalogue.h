@@ -1,5 +1,5 @@
-/* catalogue.h: the catalogue messages.def as tables: what codec, printing and documentation read.
- */
+/* catalogue.h: the catalogue messages.def as tables: what codec, printing and documentation
+ * read. */
 #ifndef VD_CATALOGUE_H
 #define VD_CATALOGUE_H
 

@@ -123,8 +123,8 @@ static vd_status_t make_path(const char *path, char *error, size_t error_size)
     int cause = 0;
     for (char *slash = strchr(part + 1, '/'); made && slash; slash = strchr(slash + 1, '/')) {
         *slash = 0;
-        /* A parent that cannot be made but is there already (read-only, not ours) is no obstacle.
-         */
+        /* A parent that cannot be made but is there already (read-only, not ours) is no
+         * obstacle. */
         made = make_one(part);
         cause = errno;
         made = made || access(part, X_OK) == 0;

@@ -1,4 +1,5 @@
-/* producer.c: writes numbered events at a steady rate through libvedette, and keeps its own ledger on stdout.
+/* producer.c: writes numbered events at a steady rate through libvedette, and keeps its own ledger
+ * on stdout.
  *
  * Usage: chaos_producer DIR NAME SESSION PER_SECOND; SIGTERM ends it. The ledger has one line for each change:
  *   taken N                 the library has taken event N

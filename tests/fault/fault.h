@@ -1,4 +1,5 @@
-/* fault.h: a disk that fails: the system calls that write, of a process that was started with libvd_fault.so preloaded.
+/* fault.h: a disk that fails: the system calls that write, of a process that was started with
+ * libvd_fault.so preloaded.
  *
  * 1. Only files under VD_FAULT_DIR are touched; without that variable the library does nothing.
  *      VD_FAULT_DIR      directory (no symbolic link in it), also while it does not exist yet
@@ -8,8 +9,8 @@
  *      VD_FAULT_TRACE    a file that gets one line for each call that syncs:
  *                        CALL CLASS BEGIN_NS END_NS RESULT NAME   (monotonic clock; END after the disk has answered),
  *                        and one for each file that a cut shortens: CALL is cut, RESULT the bytes that are gone
- * 2. A file's class comes from its name: log (*.log), table (*.ldb, *.sst), manifest (MANIFEST-*), current (CURRENT,
- *    *.dbtmp), dir (a directory), other. In a line, any means all of them.
+ * 2. A file's class comes from its name: log (*.log), table (*.ldb, *.sst), manifest (MANIFEST-*),
+ *    current (CURRENT, *.dbtmp), dir (a directory), other. In a line, any means all of them.
  * 3. Lines:
  *      fail write|sync CLASS N[+] ERRNO   the N-th such call from now on fails (N+: and all after it); ERRNO is ENOSPC,
  *                                         EIO or EDQUOT. Half of the bytes of a write that fails are written.
@@ -18,12 +19,15 @@
  *      cut [PERCENT]                      the power fails: every file goes back to what its last fdatasync or fsync
  *                                         covered, PERCENT (0) of what was written since stays, and SIGKILL
  *    A line that is not understood ends the process with a message.
- * 4. Files are written by appending, as a log-structured store does: what a sync covers is a length. A write in front of
- *    that ends the process with a message, for then a cut could not be told. Names, creation and removal of files survive a
- *    cut, in order, as on a file system with a journal. What a file held at the start of the process counts as synced.
- * 5. A sync counts from its return on, and covers what was written before it began. When the disk refuses one (fail
- *    sync), the data that it was for are gone: no later sync of that file covers them or anything behind them.
- * 6. No write happens, and no sync returns, once a cut has begun. sync_file_range is traced and covers nothing.
+ * 4. Files are written by appending, as a log-structured store does: what a sync covers is a
+ *    length. A write in front of that ends the process with a message, for then a cut could not be
+ *    told. Names, creation and removal of files survive a cut, in order, as on a file system with a
+ *    journal. What a file held at the start of the process counts as synced.
+ * 5. A sync counts from its return on, and covers what was written before it began. When the disk
+ *    refuses one (fail sync), the data that it was for are gone: no later sync of that file covers
+ *    them or anything behind them.
+ * 6. No write happens, and no sync returns, once a cut has begun. sync_file_range is traced and
+ *    covers nothing.
  */
 #ifndef VD_TESTS_FAULT_H
 #define VD_TESTS_FAULT_H
@@ -50,7 +54,8 @@ const char *fault_class_name(fault_class_t class);
 
 /* ---- rules (rules.c) ---- */
 
-/* Obeys lines separated by newline or ; and returns whether they ask for a cut, keeping *percent. */
+/* Obeys lines separated by newline or ; and returns whether they ask for a cut, keeping
+ * *percent. */
 bool fault_rules_obey(const char *lines, unsigned *percent);
 /* The errno with which this call has to fail; 0: it has not to. Counts it. */
 int fault_rules_take(fault_call_t call, fault_class_t class);

@@ -16,7 +16,8 @@
 
 #define GOLDEN_SETS_MAX 64
 
-/* The paths of all sets of a kind ("frames", "store"), oldest first. Fails when there is none. Returns how many. */
+/* The paths of all sets of a kind ("frames", "store"), oldest first. Fails when there is none.
+ * Returns how many. */
 size_t golden_sets(const char *kind, char paths[GOLDEN_SETS_MAX][512]);
 /* A file of a set as JSON. Numbers that may be over 63 bits are read as floats with `as_float`. */
 json_t *golden_json(const char *set, const char *name, bool as_float);

@@ -31,7 +31,8 @@ void vd_bench_drop(vd_bench_t *self, const char *source);
 /* A new sample of a standing read of any source. Ignored when the read is not declared. */
 void vd_bench_put_of(vd_bench_t *self, const char *source, const char *op, const char *target,
                      const char *status, vd_bytes_t content);
-/* A new sample of a standing read of "local"; text NULL: it failed. Ignored when the read is not declared. */
+/* A new sample of a standing read of "local"; text NULL: it failed. Ignored when the read is not
+ * declared. */
 void vd_bench_put(vd_bench_t *self, const char *op, const char *target, const char *text);
 void vd_bench_put_bytes(vd_bench_t *self, const char *op, const char *target, vd_bytes_t meta,
                         vd_bytes_t content);

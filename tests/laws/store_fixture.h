@@ -1,7 +1,9 @@
 /* store_fixture.h: a store under test, with a copy of everything that it has acknowledged.
  *
- * 1. Every append is kept as the commit that was given, so that reading can be compared byte for byte.
- * 2. The system calls that write are this program's own: they can be made to fail, and syncs are counted.
+ * 1. Every append is kept as the commit that was given, so that reading can be compared byte for
+ *    byte.
+ * 2. The system calls that write are this program's own: they can be made to fail, and syncs are
+ *    counted.
  */
 #ifndef VD_TESTS_STORE_FIXTURE_H
 #define VD_TESTS_STORE_FIXTURE_H
@@ -43,7 +45,8 @@ void fixture_append_random(fixture_t *f, const char *const *names, unsigned coun
 void fixture_append_empty(fixture_t *f, uint64_t epoch_counter);
 void fixture_append_sized(fixture_t *f, const char *session, unsigned events, size_t size);
 void fixture_append_many_sessions(fixture_t *f, unsigned count);
-/* Appends with a write that fails (or, with `at_sync`, a sync), and goes on failing until healed. */
+/* Appends with a write that fails (or, with `at_sync`, a sync), and goes on failing until
+ * healed. */
 void fixture_fail_append(fixture_t *f, const char *const *names, unsigned count, bool at_sync);
 void fixture_heal(fixture_t *f);
 /* After a reopening: keeps the failed commit if the store has it. */

@@ -1,4 +1,5 @@
-/* test_golden_frames.c: every frame that any version ever wrote is read: names, ids, and known fields keep their value. */
+/* test_golden_frames.c: every frame that any version ever wrote is read: names, ids, and known
+ * fields keep their value. */
 #include "tests/laws/golden.h"
 
 #include "wire/catalogue.h"
@@ -36,7 +37,8 @@ static void same_as_frame(const vd_field_t *field, const void *got, const vd_val
     assert_true(vd_bytes_equal(bytes, *(const vd_bytes_t *)got));
 }
 
-/* The same against what is written beside the frame for people: texts, and numbers as far as a float holds them. */
+/* The same against what is written beside the frame for people: texts, and numbers as far as a
+ * float holds them. */
 static void same_as_written(const vd_field_t *field, const void *got, const json_t *written)
 {
     if (field->type == VD_TYPE_STR) {
@@ -81,7 +83,8 @@ static void check_message(const json_t *vector)
         same_as_frame(field, got, &value);
         same_as_written(field, got, json_object_get(written, field->name));
     }
-    /* A key that was dropped or has another name now is a value that an older peer sends for nothing. */
+    /* A key that was dropped or has another name now is a value that an older peer sends for
+     * nothing. */
     if (known != map.count)
         fail_msg("%s: of %u keys %zu are known", name, map.count, known);
     free((void *)header.data);

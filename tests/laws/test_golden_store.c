@@ -1,4 +1,5 @@
-/* test_golden_store.c: every store that any version ever wrote is opened, read byte for byte, and written on. */
+/* test_golden_store.c: every store that any version ever wrote is opened, read byte for byte, and
+ * written on. */
 #include "tests/laws/golden.h"
 
 #include "store/store.h"

@@ -3,8 +3,8 @@
  * 1. A turn is pure: the same state and samples give the same bytes.
  * 2. A turn is quiet once its events are applied: the same samples give no event again.
  * 3. load(save(s)) + apply(later) is s, wherever the cut is.
- * 4. A fresh state with every event applied is s, and its turn on the same samples is quiet: a restart
- *    neither repeats nor omits.
+ * 4. A fresh state with every event applied is s, and its turn on the same samples is quiet: a
+ *    restart neither repeats nor omits.
  */
 #include <setjmp.h>
 #include <stdarg.h>

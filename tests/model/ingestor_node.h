@@ -1,4 +1,5 @@
-/* ingestor_node.h: the ingestor of the model: the sequencer on a store in memory that fails on purpose. */
+/* ingestor_node.h: the ingestor of the model: the sequencer on a store in memory that fails on
+ * purpose. */
 #ifndef VD_MODEL_INGESTOR_NODE_H
 #define VD_MODEL_INGESTOR_NODE_H
 

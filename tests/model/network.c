@@ -1,4 +1,5 @@
-/* network.c: connections of nodes, and frames that are lost, repeated and reordered between them. */
+/* network.c: connections of nodes, and frames that are lost, repeated and reordered between
+ * them. */
 #include "world_state.h"
 
 #include <assert.h>

@@ -1,9 +1,10 @@
 /* oracle.h: what must be true of everything that was offered, answered and stored.
  *
- * 1. Every event carries the number of its frame and its place there, so that each is known wherever it turns up.
- * 2. Stored: once, whole, in the session that it was offered for, in the order offered, never when rejected, never
- *    under an epoch that was over; sequences without gap from session_started to session_ended; commits without
- *    gap, in time, chained.
+ * 1. Every event carries the number of its frame and its place there, so that each is known
+ *    wherever it turns up.
+ * 2. Stored: once, whole, in the session that it was offered for, in the order offered, never when
+ *    rejected, never under an epoch that was over; sequences without gap from session_started to
+ *    session_ended; commits without gap, in time, chained.
  * 3. Seen once is seen for ever: a later life of the store that lacks it is a failure.
  * 4. Answered as committed is stored, at that moment and at the end.
  * 5. The first failure is kept; the run goes on no further than its end.

@@ -1,4 +1,5 @@
-/* producer_node.c: the workload of a producer: sessions begun, written, ended, and every kind of bad frame. */
+/* producer_node.c: the workload of a producer: sessions begun, written, ended, and every kind of
+ * bad frame. */
 #include "producer_node.h"
 
 #include <assert.h>

@@ -1,4 +1,5 @@
-/* producer_node.h: a producer of the model: the emit core under a workload whose every outcome is known. */
+/* producer_node.h: a producer of the model: the emit core under a workload whose every outcome is
+ * known. */
 #ifndef VD_MODEL_PRODUCER_NODE_H
 #define VD_MODEL_PRODUCER_NODE_H
 

@@ -1,10 +1,13 @@
-/* world.h: many cores in one process under a virtual clock and a network that loses, repeats and reorders.
+/* world.h: many cores in one process under a virtual clock and a network that loses, repeats and
+ * reorders.
  *
- * 1. A node is one process: a core with its ports, which boots, is killed at any step, and boots again.
- * 2. The world is the shell of every core: it carries out SEND, CONNECT, SUBSCRIBE, TIMER, EXIT; a node's `perform`
- *    carries out DO. Messages travel as frames and are decoded on arrival, as between processes.
- * 3. A bound port has the endpoint "<node>.<port name>". A frame to a node that is down waits for its next life or
- *    is lost; a frame to a connection of an earlier life is lost.
+ * 1. A node is one process: a core with its ports, which boots, is killed at any step, and boots
+ *    again.
+ * 2. The world is the shell of every core: it carries out SEND, CONNECT, SUBSCRIBE, TIMER, EXIT; a
+ *    node's `perform` carries out DO. Messages travel as frames and are decoded on arrival, as
+ *    between processes.
+ * 3. A bound port has the endpoint "<node>.<port name>". A frame to a node that is down waits for
+ *    its next life or is lost; a frame to a connection of an earlier life is lost.
  * 4. Everything follows from the seed: the same seed gives the same trace, byte for byte.
  */
 #ifndef VD_MODEL_WORLD_H

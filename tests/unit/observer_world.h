@@ -1,4 +1,5 @@
-/* observer_world.h: an observer host in virtual time, between a broker, a poller and an ingestor of few words. */
+/* observer_world.h: an observer host in virtual time, between a broker, a poller and an ingestor of
+ * few words. */
 #ifndef OBSERVER_WORLD_H
 #define OBSERVER_WORLD_H
 

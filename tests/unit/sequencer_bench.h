@@ -1,4 +1,5 @@
-/* sequencer_bench.h: a sequencer on a store in memory, its operations carried out at once or held, its answers kept. */
+/* sequencer_bench.h: a sequencer on a store in memory, its operations carried out at once or held,
+ * its answers kept. */
 #ifndef VD_SEQUENCER_BENCH_H
 #define VD_SEQUENCER_BENCH_H
 

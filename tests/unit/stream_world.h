@@ -1,8 +1,10 @@
-/* stream_world.h: a publisher and a subscriber of commits on a lossy network, under a virtual clock and one seed.
+/* stream_world.h: a publisher and a subscriber of commits on a lossy network, under a virtual clock
+ * and one seed.
  *
- * 1. Frames between the two are kept in order, as a connection keeps them, but may be lost or delayed. A new
- *    connection has a new identity, and what was under way on the old one is lost.
- * 2. The source is a list of commits that grows. Every event carries its place in the list of all events.
+ * 1. Frames between the two are kept in order, as a connection keeps them, but may be lost or
+ *    delayed. A new connection has a new identity, and what was under way on the old one is lost.
+ * 2. The source is a list of commits that grows. Every event carries its place in the list of all
+ *    events.
  */
 #ifndef VD_TESTS_STREAM_WORLD_H
 #define VD_TESTS_STREAM_WORLD_H

@@ -1,8 +1,11 @@
-/* supervisor_world.h: a supervisor's core under a virtual clock, with processes that are only remembered.
+/* supervisor_world.h: a supervisor's core under a virtual clock, with processes that are only
+ * remembered.
  *
  * 1. Everything is delivered in order and at once; time moves only when nothing is left to deliver.
- * 2. A process answers by its behaviour: it tells readiness some time after its start, obeys SIGTERM or not.
- * 3. The ingestor commits what is emitted while its process is ready; the broker is a real feed publisher.
+ * 2. A process answers by its behaviour: it tells readiness some time after its start, obeys
+ *    SIGTERM or not.
+ * 3. The ingestor commits what is emitted while its process is ready; the broker is a real feed
+ *    publisher.
  */
 #ifndef VD_SUPERVISOR_WORLD_H
 #define VD_SUPERVISOR_WORLD_H

@@ -98,8 +98,8 @@ static uint32_t open_count(const world_t *world)
     return open;
 }
 
-/* The sources that must move, whatever the method: those over the bound, and those without a place.
- */
+/* The sources that must move, whatever the method: those over the bound, and those without a
+ * place. */
 static uint32_t must_move(const world_t *world, uint32_t bound)
 {
     uint32_t moves = count_at(world, VD_POLLER_NONE);

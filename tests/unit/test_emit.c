@@ -409,7 +409,8 @@ static void test_opens_anew(void **state)
     opened(b, 12, 5);
     expect_sent(b, "6 7 8");
     assert_int_equal(vd_emit_epoch(b->emit), 12);
-    /* A frame is refused without consuming its number: it ends, the others follow under a new epoch. */
+    /* A frame is refused without consuming its number: it ends, the others follow under a new
+     * epoch. */
     rejected(b, 12, 7, 0, "number_reused");
     expect_outcomes(b, "1:ok");
     expect_sent(b, "OPEN");

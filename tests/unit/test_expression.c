@@ -1,7 +1,7 @@
-/* test_expression.c: expressions: the vectors, hostile texts and values, and a fuzz loop from a seed
- * that is printed (VD_SEED sets it). With "cases SEED COUNT" it prints random cases instead, for
- * other implementations to agree with: in hex the text, the snapshot, and the result; or "error",
- * the column, and in hex what was expected. */
+/* test_expression.c: expressions: the vectors, hostile texts and values, and a fuzz loop from a
+ * seed that is printed (VD_SEED sets it). With "cases SEED COUNT" it prints random cases instead,
+ * for other implementations to agree with: in hex the text, the snapshot, and the result; or
+ * "error", the column, and in hex what was expected. */
 #include "expression/expression.h"
 #include "wire/run.h"
 

@@ -1,4 +1,5 @@
-/* test_leveldb.c: what the backend "leveldb" does with damaged, foreign, newer and locked stores. */
+/* test_leveldb.c: what the backend "leveldb" does with damaged, foreign, newer and locked
+ * stores. */
 #include "tests/laws/store_fixture.h"
 
 #include "store/leveldb_keys.h"
@@ -68,7 +69,8 @@ static void fill(fixture_t *f)
     vd_store_close(&f->store);
 }
 
-/* Reads everything: commit `bad` must be told as corrupt, with `word` in the text, all others be whole. */
+/* Reads everything: commit `bad` must be told as corrupt, with `word` in the text, all others be
+ * whole. */
 static void check_one_bad(fixture_t *f, uint64_t bad, const char *word)
 {
     vd_store_cursor_t *cursor = NULL;

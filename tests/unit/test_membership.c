@@ -348,8 +348,8 @@ static void first_broker_places_at_once(void **state)
     check_shadow(world);
 }
 
-/* Within the first lease nothing moves to a poller that comes late; after it the load is levelled.
- */
+/* Within the first lease nothing moves to a poller that comes late; after it the load is
+ * levelled. */
 static void start_is_patient(void **state)
 {
     world_t *world = *state;

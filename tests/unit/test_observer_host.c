@@ -1,4 +1,5 @@
-/* test_observer_host.c: the observer host in virtual time: every loss, death and refusal that it has to outlive. */
+/* test_observer_host.c: the observer host in virtual time: every loss, death and refusal that it
+ * has to outlive. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

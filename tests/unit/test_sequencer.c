@@ -16,7 +16,8 @@ static void test_lives(void **state)
     bench_open_with(b, "p", 22, 0);
     answer_t second = bench_answer(b, VD_MESSAGE_OPENED);
     assert_true(second.epoch > first.epoch);
-    /* The life before is fenced in all it says, and an OPEN of its that comes late fences nobody. */
+    /* The life before is fenced in all it says, and an OPEN of its that comes late fences
+     * nobody. */
     bench_open_with(b, "p", 11, 0);
     assert_int_equal(bench_answer(b, VD_MESSAGE_REJECTED).status, VD_FENCED);
     bench_open_with(b, "p", 11, first.epoch);
@@ -280,7 +281,8 @@ static void test_owners(void **state)
     wait_s(b, 1);
     assert_int_equal(state_of(b, "owned"), VD_SESSION_INTERRUPTED);
     assert_int_equal(state_of(b, "free"), VD_SESSION_ACTIVE);
-    /* A sign of life under the epoch resumes it; a restart does not; another life does only by writing. */
+    /* A sign of life under the epoch resumes it; a restart does not; another life does only by
+     * writing. */
     bench_open_with(b, "p", 1, epoch);
     wait_s(b, 1);
     assert_int_equal(state_of(b, "owned"), VD_SESSION_ACTIVE);

@@ -1,4 +1,5 @@
-/* test_shell_threads.c: an actor of two threads: what stops one is seen from outside, and each tells what the process lacks. */
+/* test_shell_threads.c: an actor of two threads: what stops one is seen from outside, and each
+ * tells what the process lacks. */
 #include "kit/actor.h"
 #include "kit/shell.h"
 #include "unit/actor_under_test.h"
@@ -173,7 +174,8 @@ static void assert_trouble(void *socket, const char *text)
     assert_true(vd_str_is(reply.pong.trouble, text));
 }
 
-/* Takes what stands on the notify pipe until nothing comes for SILENCE_MS; how many bytes that was. */
+/* Takes what stands on the notify pipe until nothing comes for SILENCE_MS; how many bytes that
+ * was. */
 static size_t until_silent(fixture_t *self)
 {
     size_t count = 0;

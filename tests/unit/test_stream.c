@@ -1,4 +1,5 @@
-/* test_stream.c: both ends of the commit stream: positions, credit, filters, and a lossy network. */
+/* test_stream.c: both ends of the commit stream: positions, credit, filters, and a lossy
+ * network. */
 #include "stream_world.h"
 
 #include <stdio.h>

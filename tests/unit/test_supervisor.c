@@ -1,4 +1,5 @@
-/* test_supervisor.c: what is wanted and in what order, under a virtual clock and without processes. */
+/* test_supervisor.c: what is wanted and in what order, under a virtual clock and without
+ * processes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -121,7 +122,8 @@ static void observers_wait_for_the_session_on_disk(void **unused)
     world_behaviour(world, "ingestor")->dies_after_us = 1000;
     world_behaviour(world, "ingestor")->death = (vd_death_t){.how = VD_DEATH_EXITED, .number = 1};
     world_run(world, SECOND);
-    /* Who does not need the session starts: a crash loop of one delays the others no longer than once. */
+    /* Who does not need the session starts: a crash loop of one delays the others no longer than
+     * once. */
     assert_non_null(world_process(world, "poller-1"));
     assert_null(world_process(world, "host"));
     assert_non_null(strstr(child("host")->reason, "waits for the session"));
@@ -146,7 +148,8 @@ static void stops_in_reverse_order_with_the_session_in_between(void **unused)
     int ended = follows("commit session_ended", provider);
     int ingestor = follows("term ingestor", ended);
     (void)follows("term broker", ingestor);
-    /* Nothing is written behind the end; the exits of observers, pollers and provider stand before it. */
+    /* Nothing is written behind the end; the exits of observers, pollers and provider stand before
+     * it. */
     int exits = 0;
     for (int i = at; i < (int)world->trace_count; i++) {
         exits += strcmp(world->trace[i], "commit actor_exited") == 0;
@@ -476,7 +479,8 @@ static void what_an_older_life_says_is_ignored(void **unused)
     assert_int_equal(world->effects->count, 0);
 }
 
-/* Kills, words by hand, sources that come and go: afterwards all is as it is wanted, and the end is clean. */
+/* Kills, words by hand, sources that come and go: afterwards all is as it is wanted, and the end is
+ * clean. */
 static void chaos_ends_well(void **unused)
 {
     (void)unused;

@@ -80,8 +80,8 @@ typedef struct cell {
     vd_child_state_t next;
 } cell_t;
 
-/* What each word by hand and each turn of fate does in each state: every cell that does anything.
- */
+/* What each word by hand and each turn of fate does in each state: every cell that does
+ * anything. */
 static const cell_t CELLS[] = {
     {VD_CHILD_STOPPED, VD_CHILD_START, VD_CHILD_SPAWN, VD_CHILD_STARTING},
     {VD_CHILD_STOPPED, VD_CHILD_PAUSE, VD_CHILD_REFUSE, VD_CHILD_STOPPED},

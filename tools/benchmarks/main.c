@@ -1,4 +1,5 @@
-/* main.c: vd-bench measures one thing and prints it as one line of JSON; tools/bench runs and compares. */
+/* main.c: vd-bench measures one thing and prints it as one line of JSON; tools/bench runs and
+ * compares. */
 #include "benchmarks/measure.h"
 
 #include <stdio.h>

@@ -1,7 +1,9 @@
 /* measure.h: the measurements of vd-bench: each runs once and prints one line of JSON.
  *
- * 1. Raw limits and Vedette's figures are measured by the same program, so that one run compares them.
- * 2. A measurement checks what it measures: a wrong answer ends it with an error, not with a figure.
+ * 1. Raw limits and Vedette's figures are measured by the same program, so that one run compares
+ *    them.
+ * 2. A measurement checks what it measures: a wrong answer ends it with an error, not with a
+ *    figure.
  */
 #ifndef VD_MEASURE_H
 #define VD_MEASURE_H
@@ -15,7 +17,8 @@ int vd_bench_sync(int argc, char **argv);
 
 /* Microseconds of the monotonic clock. */
 double vd_bench_now_us(void);
-/* Sorts the figures and prints {"measurement": name, "count", "p50", "p90", "p99", "max"} in microseconds. */
+/* Sorts the figures and prints {"measurement": name, "count", "p50", "p90", "p99", "max"} in
+ * microseconds. */
 void vd_bench_print(const char *name, double *figures, size_t count);
 /* The decimal number in `text`, or ends the program with a usage error that names it. */
 size_t vd_bench_count(const char *text);

@@ -1,4 +1,5 @@
-/* raw.c: the limits of the machine: a ZeroMQ round trip between two processes, and a synced append. */
+/* raw.c: the limits of the machine: a ZeroMQ round trip between two processes, and a synced
+ * append. */
 #include "benchmarks/measure.h"
 
 #include <errno.h>

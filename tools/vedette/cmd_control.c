@@ -7,7 +7,8 @@
 
 enum { WAIT_MS = 30000, LOOK_MS = 10 };
 
-/* What each verb leads to. A process that is killed or restarted has to come back as another one. */
+/* What each verb leads to. A process that is killed or restarted has to come back as another
+ * one. */
 static const struct {
     const char *verb, *state;
     bool new_pid;

@@ -146,8 +146,8 @@ static void collect_readings(cli_t *cli, vd_bytes_t sources, vd_buffer_t *readin
     }
 }
 
-/* The membership as the broker tells it, kept in `out`: the answer dies with the next question. False
- * with *code set. */
+/* The membership as the broker tells it, kept in `out`: the answer dies with the next question.
+ * False with *code set. */
 static bool get_membership(cli_t *cli, vd_buffer_t *out, vd_value_t *map, int *code)
 {
     vd_blob_t blob;
@@ -185,7 +185,8 @@ static bool find_provider(vd_bytes_t providers, vd_str_t name, vd_value_t *row)
     return false;
 }
 
-/* Those that could not list their sources, below the sources: what is shown is their last good set. */
+/* Those that could not list their sources, below the sources: what is shown is their last good
+ * set. */
 static void print_troubled(cli_t *cli, vd_bytes_t providers)
 {
     vd_buffer_t rows;

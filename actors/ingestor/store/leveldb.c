@@ -183,7 +183,8 @@ static uint64_t edge(vd_leveldb_t *self, bool last)
     return index;
 }
 
-/* Reads the last commits as a reader would, up to tail->index, and completes the tail from the last. */
+/* Reads the last commits as a reader would, up to tail->index, and completes the tail from the
+ * last. */
 static vd_status_t read_tail(vd_leveldb_t *self, vd_store_tail_t *tail, char *error,
                              size_t error_size)
 {

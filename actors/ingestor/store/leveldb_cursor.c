@@ -1,5 +1,5 @@
-/* leveldb_cursor.c: commits in order from the backend "leveldb", each checked against its record.
- */
+/* leveldb_cursor.c: commits in order from the backend "leveldb", each checked against its
+ * record. */
 #include "store/leveldb_store.h"
 
 #include <assert.h>
@@ -115,8 +115,8 @@ static bool stands_at(const leveldb_iterator_t *iterator, const vd_key_t *key)
     return vd_bytes_equal(vd_bytes(name, size), vd_bytes(key->bytes, key->size));
 }
 
-/* Places the iterator at `key`. In a store that is read in order it mostly stands right before it.
- */
+/* Places the iterator at `key`. In a store that is read in order it mostly stands right before
+ * it. */
 static vd_status_t move_to(vd_leveldb_cursor_t *self, leveldb_iterator_t *iterator,
                            const vd_key_t *key, text_t text)
 {

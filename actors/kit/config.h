@@ -42,7 +42,8 @@ typedef struct vd_config_table {
     const char *path; /* "pollers"; by this name the program asks for it */
     const char *help;
     const vd_config_row_t *rows; /* ended by a row with a NULL key */
-    /* Where it stands in the file, when that is not its path: one of several of a kind. NULL: there. */
+    /* Where it stands in the file, when that is not its path: one of several of a kind. NULL:
+     * there. */
     const char *section;
     bool example; /* stands for tables that people name themselves: printed as a comment */
 } vd_config_table_t;

@@ -1,10 +1,11 @@
-/* settings.h: what the configuration says about the supervisor: policy, and which actors are wanted.
+/* settings.h: what the configuration says about the supervisor: policy, and which actors are
+ * wanted.
  *
- * 1. Observers are those that come with Vedette and those that the file has a table for (observers.NAME), unless
- *    enabled = false; observer NAME is run by vedette-observer-KIND --name NAME, with KIND its key `kind`, or else
- *    its name.
- * 2. Providers are "static", "manual" and those that the file has a table for (providers.NAME, whatever
- *    their kind), unless enabled = false; each is a process of its own.
+ * 1. Observers are those that come with Vedette and those that the file has a table for
+ *    (observers.NAME), unless enabled = false; observer NAME is run by vedette-observer-KIND --name
+ *    NAME, with KIND its key `kind`, or else its name.
+ * 2. Providers are "static", "manual" and those that the file has a table for (providers.NAME,
+ *    whatever their kind), unless enabled = false; each is a process of its own.
  */
 #ifndef VD_SUPERVISOR_SETTINGS_H
 #define VD_SUPERVISOR_SETTINGS_H
@@ -15,7 +16,8 @@
 #define VD_SETTINGS_TABLES 2
 extern const vd_config_table_t vd_settings_tables[VD_SETTINGS_TABLES];
 
-/* Fills policy, pollers_max, session_name and the fixed children. VD_OK, or VD_CONFIG with text in `error`. */
+/* Fills policy, pollers_max, session_name and the fixed children. VD_OK, or VD_CONFIG with text in
+ * `error`. */
 vd_status_t vd_settings_read(const vd_config_t *config, vd_supervisor_setup_t *setup, char *error,
                              size_t error_size);
 /* How much the log of an actor may hold before it is rotated. */

@@ -1,9 +1,9 @@
 /* json.h: JSON from strangers, within bounds that are checked before anything is allocated for it.
  *
  * 1. Content over VD_JSON_BYTES_MAX, deeper than VD_JSON_DEPTH_MAX or with more than
- * VD_JSON_VALUES_MAX values is refused unread, whatever it is.
+ *    VD_JSON_VALUES_MAX values is refused unread, whatever it is.
  * 2. A number is exact or refused: an unsigned integer of 64 bits may come as a number or as a
- * decimal string, up to UINT64_MAX either way.
+ *    decimal string, up to UINT64_MAX either way.
  */
 #ifndef VD_RAFT_JSON_H
 #define VD_RAFT_JSON_H

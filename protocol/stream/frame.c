@@ -81,7 +81,8 @@ static void take(vd_frame_t *self, cut_t *cut, const vd_commit_run_t *run, uint6
     cut->event_bytes += entry->event.size;
 }
 
-/* The end of the one session that is read passes every filter: nothing else tells that no more will come. */
+/* The end of the one session that is read passes every filter: nothing else tells that no more will
+ * come. */
 static bool type_matches(const vd_frame_want_t *want, vd_bytes_t bytes)
 {
     vd_event_t event;

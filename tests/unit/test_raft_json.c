@@ -1,4 +1,5 @@
-/* test_raft_json.c: JSON from strangers: numbers are exact, and what is hostile is refused in time. */
+/* test_raft_json.c: JSON from strangers: numbers are exact, and what is hostile is refused in
+ * time. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

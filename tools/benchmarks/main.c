@@ -17,6 +17,7 @@ static const vd_command_t commands[] = {
      "DIR SESSION COUNT  one event at a time: emit to visible at a follower, us"},
     {"roundtrip", vd_bench_roundtrip,
      "DIR COUNT  ZeroMQ DEALER to ROUTER of another process and back, us"},
+    {"respond", vd_bench_respond, "  answer HTTP on loopback until stdin ends"},
     {"sync", vd_bench_sync, "DIR COUNT  append 256 bytes and fdatasync, us"},
 };
 

@@ -14,6 +14,8 @@
 int vd_bench_visible(int argc, char **argv);
 int vd_bench_roundtrip(int argc, char **argv);
 int vd_bench_sync(int argc, char **argv);
+/* Not a measurement: something to measure against, until stdin ends. */
+int vd_bench_respond(int argc, char **argv);
 
 /* Microseconds of the monotonic clock. */
 double vd_bench_now_us(void);

@@ -15,12 +15,12 @@ class Runtime:
 
     CONFIG = '[supervisor]\nbackoff_reset = "1s"\nintensity_restarts = 64\nintensity_window = "1s"\n'
 
-    def __init__(self, build):
+    def __init__(self, build, config=""):
         self.bin = os.path.join(build, "bin")
         self.dir = tempfile.mkdtemp(prefix="vd-bench-", dir="/tmp")
         self.config = os.path.join(self.dir, "vedette.toml")
         with open(self.config, "w", encoding="utf-8") as file:
-            file.write(self.CONFIG)
+            file.write(self.CONFIG + config)
         self.extra = []
 
     def __enter__(self):

@@ -18,7 +18,9 @@
 #define CONNECTIONS_HOST_MAX 512
 #define FILES_RESERVED       256
 #define BUFFER_BYTES         8192
-#define NEVER_US             INT64_MAX
+/* libcurl looks through all names that it remembers with each transfer: it remembers none for long. */
+#define NAMES_S  2
+#define NEVER_US INT64_MAX
 
 /* What libcurl wants to know of a socket, and what epoll has been told. They differ for a
  * connection that waits for its next use: telling epoll each time would cost two calls a read. */
@@ -249,6 +251,7 @@ CURL *vd_http_engine_handle(vd_http_engine_t *self)
     curl_easy_setopt(handle, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(handle, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(handle, CURLOPT_BUFFERSIZE, (long)BUFFER_BYTES);
+    curl_easy_setopt(handle, CURLOPT_DNS_CACHE_TIMEOUT, (long)NAMES_S);
     curl_easy_setopt(handle, CURLOPT_USERAGENT, "vedette/" VD_VERSION);
     curl_easy_setopt(handle, CURLOPT_OPENSOCKETFUNCTION, open_socket);
     curl_easy_setopt(handle, CURLOPT_CLOSESOCKETFUNCTION, close_socket);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #define SOON_US 100000
+#define STEPS   128
 
 bool vd_schedule_init(vd_schedule_t *self, uint32_t count_max)
 {
@@ -97,7 +98,7 @@ int64_t vd_schedule_next(int64_t now_us, int64_t started_us, int64_t interval_us
                          uint64_t source_hash)
 {
     assert(interval_us > 0 && now_us >= 0);
-    int64_t offset_us = (int64_t)(source_hash % (uint64_t)interval_us);
+    int64_t offset_us = (int64_t)(source_hash % STEPS) * interval_us / STEPS;
     int64_t after_us = now_us;
     if (started_us + interval_us / 2 > after_us)
         after_us = started_us + interval_us / 2;

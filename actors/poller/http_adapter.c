@@ -3,6 +3,7 @@
 #include "http_work.h"
 #include "resolver.h"
 
+#include "core/hash.h"
 #include "wire/limits.h"
 
 #include <assert.h>
@@ -93,13 +94,19 @@ static void put_work(vd_http_adapter_state_t *self, vd_http_work_t *work)
 static void stop_transfer(vd_http_adapter_state_t *self, vd_http_work_t *work)
 {
     if (work->added)
-        vd_http_engine_remove(self->engine, work->handle);
+        vd_http_engine_remove(self->engine, work->handle, work->place_hash);
     work->added = false;
     self->waiting_count -= work->waiting;
     work->waiting = false;
 }
 
 /* ---- the way of a read ---- */
+
+static uint64_t hash_of(const vd_http_place_t *place)
+{
+    uint64_t hash = vd_hash(place->port, vd_str(place->host));
+    return place->secure ? 0 : hash != 0 ? hash : 1;
+}
 
 /* Goes on with a read that stands at a place: resolves, waits or transfers. False when it has
  * ended, with status and error set. */
@@ -123,7 +130,8 @@ static bool go_on(vd_http_adapter_state_t *self, vd_http_work_t *work)
     }
     if (!vd_http_work_prepare(work, addresses))
         return false;
-    work->added = vd_http_engine_add(self->engine, work->handle);
+    work->place_hash = hash_of(&work->place);
+    work->added = vd_http_engine_add(self->engine, work->handle, work->place_hash);
     if (!work->added)
         vd_http_work_fail(work, VD_NO_MEMORY, "no memory for one more transfer");
     return work->added;
@@ -155,7 +163,7 @@ static void finish(vd_http_adapter_state_t *self, CURL *handle, CURLcode code)
     curl_easy_getinfo(handle, CURLINFO_PRIVATE, (char **)&work);
     assert(work != NULL && work->handle == handle && work->added);
     bool follow = vd_http_work_follow(work, code);
-    vd_http_engine_remove(self->engine, handle);
+    vd_http_engine_remove(self->engine, handle, work->place_hash);
     work->added = false;
     if (code == CURLE_COULDNT_CONNECT && !work->place.literal)
         vd_resolver_doubt(self->resolver, work->place.host);

@@ -3,7 +3,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -15,6 +14,8 @@
 
 #define EVENTS_MAX           128
 #define CONNECTIONS_MAX      8192
+#define SHARES               32 /* engines of libcurl */
+#define SHARE_PART           8  /* a share has at most this part of all connections */
 #define CONNECTIONS_HOST_MAX 512
 #define FILES_RESERVED       256
 #define BUFFER_BYTES         8192
@@ -26,16 +27,23 @@
  * connection that waits for its next use: telling epoll each time would cost two calls a read. */
 typedef struct vd_socket {
     uint8_t wanted, told; /* EPOLLIN, EPOLLOUT */
+    uint8_t share;        /* whose it is */
     bool known;           /* to epoll */
 } vd_socket_t;
 
-struct vd_http_engine {
+typedef struct vd_http_share {
+    vd_http_engine_t *engine;
     CURLM *multi;
+    int64_t due_us; /* when libcurl wants to be called */
+    int running;    /* transfers under way when libcurl was last asked, or more */
+} vd_http_share_t;
+
+struct vd_http_engine {
+    vd_http_share_t shares[SHARES];
+    int done_share; /* where to look next for what is done */
     const char *ca_file;
     int epoll, timer, watched;
-    int64_t due_us;       /* when libcurl wants to be called */
     int64_t armed_us;     /* when the timer rings: at or before that */
-    int running;          /* transfers under way when libcurl was last asked, or more */
     vd_socket_t *sockets; /* by descriptor */
     size_t socket_room;
 };
@@ -79,10 +87,12 @@ static void tell(vd_http_engine_t *self, int fd, vd_socket_t *socket, uint8_t ev
 static int want_socket(CURL *handle, curl_socket_t fd, int what, void *arg, void *socket_arg)
 {
     (void)handle, (void)socket_arg;
-    vd_http_engine_t *self = arg;
+    vd_http_share_t *share = arg;
+    vd_http_engine_t *self = share->engine;
     vd_socket_t *socket = socket_of(self, fd);
     if (socket == NULL)
         return -1;
+    socket->share = (uint8_t)(share - self->shares);
     static const uint8_t events[] = {
         [CURL_POLL_IN] = EPOLLIN,
         [CURL_POLL_OUT] = EPOLLOUT,
@@ -117,8 +127,8 @@ static int close_socket(void *arg, curl_socket_t fd)
 static int want_time(CURLM *multi, long timeout_ms, void *arg)
 {
     (void)multi;
-    vd_http_engine_t *self = arg;
-    self->due_us = timeout_ms < 0 ? NEVER_US : clock_us() + (int64_t)timeout_ms * 1000;
+    vd_http_share_t *share = arg;
+    share->due_us = timeout_ms < 0 ? NEVER_US : clock_us() + (int64_t)timeout_ms * 1000;
     return 0;
 }
 
@@ -136,22 +146,27 @@ static void arm(vd_http_engine_t *self, int64_t at_us)
 /* A timer that rings too early costs less than setting it with each transfer. */
 static void settle(vd_http_engine_t *self)
 {
-    if (self->due_us < self->armed_us)
-        arm(self, self->due_us);
+    int64_t due_us = NEVER_US;
+    for (int i = 0; i < SHARES; i++)
+        if (self->shares[i].due_us < due_us)
+            due_us = self->shares[i].due_us;
+    if (due_us < self->armed_us)
+        arm(self, due_us);
 }
 
-static void act(vd_http_engine_t *self, curl_socket_t fd, int what)
+static void act(vd_http_share_t *share, curl_socket_t fd, int what)
 {
-    CURLMcode code = curl_multi_socket_action(self->multi, fd, what, &self->running);
+    CURLMcode code = curl_multi_socket_action(share->multi, fd, what, &share->running);
     assert(code == CURLM_OK || code == CURLM_BAD_SOCKET || code == CURLM_OUT_OF_MEMORY);
 }
 
 /* Calls libcurl as long as something is due now: what is due at once follows from itself. */
-static void act_due(vd_http_engine_t *self)
+static void act_due(vd_http_share_t *share, int64_t now_us)
 {
-    for (int i = 0; i < 4 && self->due_us <= clock_us(); i++) {
-        self->due_us = NEVER_US; /* it tells when it wants more */
-        act(self, CURL_SOCKET_TIMEOUT, 0);
+    for (int i = 0; i < 4 && share->due_us <= now_us; i++) {
+        share->due_us = NEVER_US; /* it tells when it wants more */
+        act(share, CURL_SOCKET_TIMEOUT, 0);
+        now_us = clock_us();
     }
 }
 
@@ -163,16 +178,32 @@ void vd_http_engine_wake(vd_http_engine_t *self)
 
 /* ---- the whole ---- */
 
-static void set_limits(vd_http_engine_t *self)
+static long connections_max(void)
 {
     struct rlimit files;
     long connections = CONNECTIONS_MAX;
     if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < CONNECTIONS_MAX + FILES_RESERVED)
         connections = files.rlim_cur > 2 * FILES_RESERVED ? (long)files.rlim_cur - FILES_RESERVED
                                                           : FILES_RESERVED / 2;
-    curl_multi_setopt(self->multi, CURLMOPT_MAXCONNECTS, connections);
-    curl_multi_setopt(self->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, connections);
-    curl_multi_setopt(self->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)CONNECTIONS_HOST_MAX);
+    return connections;
+}
+
+static bool open_share(vd_http_engine_t *self, vd_http_share_t *share, long connections)
+{
+    share->engine = self;
+    share->due_us = NEVER_US;
+    share->multi = curl_multi_init();
+    if (share->multi == NULL)
+        return false;
+    curl_multi_setopt(share->multi, CURLMOPT_SOCKETFUNCTION, want_socket);
+    curl_multi_setopt(share->multi, CURLMOPT_SOCKETDATA, share);
+    curl_multi_setopt(share->multi, CURLMOPT_TIMERFUNCTION, want_time);
+    curl_multi_setopt(share->multi, CURLMOPT_TIMERDATA, share);
+    curl_multi_setopt(share->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
+    curl_multi_setopt(share->multi, CURLMOPT_MAXCONNECTS, connections);
+    curl_multi_setopt(share->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, connections);
+    curl_multi_setopt(share->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)CONNECTIONS_HOST_MAX);
+    return true;
 }
 
 static bool open_descriptors(vd_http_engine_t *self)
@@ -192,24 +223,15 @@ vd_http_engine_t *vd_http_engine_new(int watched, const char *ca_file)
     vd_http_engine_t *self = calloc(1, sizeof *self);
     if (self == NULL)
         return NULL;
-    *self = (vd_http_engine_t){.epoll = -1,
-                               .timer = -1,
-                               .watched = watched,
-                               .ca_file = ca_file,
-                               .due_us = NEVER_US,
-                               .armed_us = NEVER_US};
-    bool global = curl_global_init(CURL_GLOBAL_DEFAULT) == 0;
-    self->multi = global ? curl_multi_init() : NULL;
-    if (self->multi == NULL || !open_descriptors(self)) {
+    *self = (vd_http_engine_t){
+        .epoll = -1, .timer = -1, .watched = watched, .ca_file = ca_file, .armed_us = NEVER_US};
+    bool good = curl_global_init(CURL_GLOBAL_DEFAULT) == 0;
+    long all = connections_max();
+    /* What is encrypted has one share, which may take all. */
+    for (int i = 0; i < SHARES; i++)
+        good = good && open_share(self, &self->shares[i], i == 0 ? all : all / SHARE_PART);
+    if (!good || !open_descriptors(self))
         vd_http_engine_destroy(&self);
-        return NULL;
-    }
-    curl_multi_setopt(self->multi, CURLMOPT_SOCKETFUNCTION, want_socket);
-    curl_multi_setopt(self->multi, CURLMOPT_SOCKETDATA, self);
-    curl_multi_setopt(self->multi, CURLMOPT_TIMERFUNCTION, want_time);
-    curl_multi_setopt(self->multi, CURLMOPT_TIMERDATA, self);
-    curl_multi_setopt(self->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
-    set_limits(self);
     return self;
 }
 
@@ -219,8 +241,9 @@ void vd_http_engine_destroy(vd_http_engine_t **self_pointer)
     vd_http_engine_t *self = *self_pointer;
     if (self == NULL)
         return;
-    if (self->multi != NULL)
-        curl_multi_cleanup(self->multi);
+    for (int i = 0; i < SHARES; i++)
+        if (self->shares[i].multi != NULL)
+            curl_multi_cleanup(self->shares[i].multi);
     if (self->timer >= 0)
         close(self->timer);
     if (self->epoll >= 0)
@@ -263,23 +286,30 @@ CURL *vd_http_engine_handle(vd_http_engine_t *self)
     return handle;
 }
 
-bool vd_http_engine_add(vd_http_engine_t *self, CURL *handle)
+static vd_http_share_t *share_of(vd_http_engine_t *self, uint64_t place)
+{
+    return &self->shares[place == 0 ? 0 : 1 + place % (SHARES - 1)];
+}
+
+bool vd_http_engine_add(vd_http_engine_t *self, CURL *handle, uint64_t place)
 {
     assert(self != NULL && handle != NULL);
-    if (curl_multi_add_handle(self->multi, handle) != CURLM_OK)
+    vd_http_share_t *share = share_of(self, place);
+    if (curl_multi_add_handle(share->multi, handle) != CURLM_OK)
         return false;
-    int expected = ++self->running;
-    act_due(self);
-    settle(self);
-    if (self->running < expected) /* something has ended */
+    int expected = ++share->running;
+    act_due(share, clock_us());
+    if (share->due_us < self->armed_us)
+        arm(self, share->due_us);
+    if (share->running < expected) /* something has ended */
         vd_http_engine_wake(self);
     return true;
 }
 
-void vd_http_engine_remove(vd_http_engine_t *self, CURL *handle)
+void vd_http_engine_remove(vd_http_engine_t *self, CURL *handle, uint64_t place)
 {
     assert(self != NULL && handle != NULL);
-    CURLMcode code = curl_multi_remove_handle(self->multi, handle);
+    CURLMcode code = curl_multi_remove_handle(share_of(self, place)->multi, handle);
     assert(code == CURLM_OK);
 }
 
@@ -299,7 +329,7 @@ static void act_socket(vd_http_engine_t *self, int fd, uint32_t events)
         what |= CURL_CSELECT_OUT;
     if ((events & EPOLLERR) != 0)
         what |= CURL_CSELECT_ERR;
-    act(self, fd, what);
+    act(&self->shares[socket->share], fd, what);
 }
 
 bool vd_http_engine_turn(vd_http_engine_t *self)
@@ -321,7 +351,9 @@ bool vd_http_engine_turn(vd_http_engine_t *self)
             act_socket(self, fd, events[i].events);
         }
     }
-    act_due(self);
+    int64_t now_us = clock_us();
+    for (int i = 0; i < SHARES; i++)
+        act_due(&self->shares[i], now_us);
     settle(self);
     return watched;
 }
@@ -331,10 +363,14 @@ CURL *vd_http_engine_done(vd_http_engine_t *self, CURLcode *code)
     assert(self != NULL && code != NULL);
     int left;
     const CURLMsg *message;
-    while ((message = curl_multi_info_read(self->multi, &left)) != NULL)
-        if (message->msg == CURLMSG_DONE) {
-            *code = message->data.result;
-            return message->easy_handle;
-        }
+    for (int i = 0; i < SHARES; i++) {
+        vd_http_share_t *share = &self->shares[self->done_share];
+        while ((message = curl_multi_info_read(share->multi, &left)) != NULL)
+            if (message->msg == CURLMSG_DONE) {
+                *code = message->data.result;
+                return message->easy_handle;
+            }
+        self->done_share = (self->done_share + 1) % SHARES;
+    }
     return NULL;
 }

@@ -6,13 +6,20 @@
  * 2. A transfer is sent as far as possible when it is added. It is done at a turn, never before:
  *    what ends at once makes the descriptor readable.
  * 3. Connections are kept for the next transfer to the same place. They are bounded by what the
+<<<<<<< HEAD
  *    process may open.
+=======
+ * process may open.
+ * 4. Transfers are spread over several of libcurl's engines: it looks through all connections of one
+ * at the end of each transfer.
+>>>>>>> 740a0c4 (Spread transfers over several of libcurl's engines, each of which looks through all its connections)
  */
 #ifndef VD_HTTP_ENGINE_H
 #define VD_HTTP_ENGINE_H
 
 #include <curl/curl.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 typedef struct vd_http_engine vd_http_engine_t;
 
@@ -26,10 +33,12 @@ int vd_http_engine_fd(const vd_http_engine_t *self);
 /* A handle with what all transfers have in common; freed with curl_easy_cleanup, before the engine.
  * NULL without memory. */
 CURL *vd_http_engine_handle(vd_http_engine_t *self);
-/* Begins the transfer that `handle` is set up for. */
-bool vd_http_engine_add(vd_http_engine_t *self, CURL *handle);
-/* Takes a transfer out, done or not; one that was not done loses its connection. */
-void vd_http_engine_remove(vd_http_engine_t *self, CURL *handle);
+/* Begins the transfer that `handle` is set up for. Those to one place come with one `place`, above
+ * 0; all that are encrypted with 0: each engine that checks certificates keeps all that it trusts.
+ */
+bool vd_http_engine_add(vd_http_engine_t *self, CURL *handle, uint64_t place);
+/* Takes a transfer out, done or not, with the place that it was added with; one that was not done loses its connection. */
+void vd_http_engine_remove(vd_http_engine_t *self, CURL *handle, uint64_t place);
 /* Goes on with what can go on. Returns whether the watched descriptor is readable. */
 bool vd_http_engine_turn(vd_http_engine_t *self);
 /* A transfer that is done, still to be removed; NULL when there is none. */

@@ -21,8 +21,9 @@ typedef struct vd_http_work {
     struct vd_http_work *next; /* of the list that it is in */
     uint64_t token;
     CURL *handle;
-    bool added;   /* a transfer is under way */
-    bool waiting; /* for its name to be resolved */
+    bool added;          /* a transfer is under way */
+    uint64_t place_hash; /* that it was added with */
+    bool waiting;        /* for its name to be resolved */
     bool post, foreign, too_large;
     uint64_t bytes_max;
     int64_t started_us;

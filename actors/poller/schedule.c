@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #define SOON_US 100000
-#define STEPS   128
+#define STEPS   32
 
 bool vd_schedule_init(vd_schedule_t *self, uint32_t count_max)
 {

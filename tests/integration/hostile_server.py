@@ -113,6 +113,9 @@ class Server:
     def path_loop(self, client, *_):
         return self.answer(client, 302, Location="/loop")
 
+    def path_round(self, client, *_):
+        return self.answer(client, 302, Location="/round")
+
     def path_moved(self, client, *_):
         return self.answer(client, 307, Location="/echo")
 

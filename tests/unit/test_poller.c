@@ -38,7 +38,7 @@ static void heap_gives_the_first(void **state)
 static void grid_spreads_sources(void **state)
 {
     (void)state;
-    int buckets[10] = {0};
+    int buckets[8] = {0};
     for (uint32_t i = 0; i < 1000; i++) {
         uint64_t hash = vd_hash(0, vd_bytes(&i, sizeof i));
         int64_t next = vd_schedule_next(5 * SECOND, 0, SECOND, hash);
@@ -46,10 +46,10 @@ static void grid_spreads_sources(void **state)
         assert_int_equal(vd_schedule_next(next, next, SECOND, hash), next + SECOND);
         /* A tick right behind a start is left out. */
         assert_int_equal(vd_schedule_next(next - 1, next - 1, SECOND, hash), next + SECOND);
-        buckets[(next - 1) % SECOND / (SECOND / 10)]++;
+        buckets[next % SECOND / (SECOND / 8)]++;
     }
-    for (int i = 0; i < 10; i++)
-        assert_in_range(buckets[i], 60, 140);
+    for (int i = 0; i < 8; i++)
+        assert_in_range(buckets[i], 85, 165);
 }
 
 /* ---- standing reads ---- */
@@ -142,6 +142,7 @@ static void equal_reads_are_merged(void **state)
     assert_int_equal(reading(world).n, 1);
     assert_int_equal(vd_poller_standing(world->poller), 1);
     uint32_t starts = world->starts;
+    pass(world, SECOND / 2); /* its tick may come so late behind the first read */
     for (int i = 0; i < 2; i++) {
         pass(world, SECOND);
         finish(world, VD_OK, "", none);

@@ -134,7 +134,7 @@ def _round(reader, responder, pids):
     before = {name: cpu_s(pid) for name, pid in pids.items()}
     time.sleep(ROUND_S)
     after = {name: cpu_s(pid) for name, pid in pids.items()}
-    polls = [now - then for now, then in zip(responder.counts(), counts)]
+    polls = [later - earlier for later, earlier in zip(responder.counts(), counts)]
     spent = {name: after[name] - before[name] for name in pids}
     return spent, polls, missed(readings, reader.readings())
 

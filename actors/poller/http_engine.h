@@ -6,13 +6,9 @@
  * 2. A transfer is sent as far as possible when it is added. It is done at a turn, never before:
  *    what ends at once makes the descriptor readable.
  * 3. Connections are kept for the next transfer to the same place. They are bounded by what the
-<<<<<<< HEAD
  *    process may open.
-=======
- * process may open.
- * 4. Transfers are spread over several of libcurl's engines: it looks through all connections of one
- * at the end of each transfer.
->>>>>>> 740a0c4 (Spread transfers over several of libcurl's engines, each of which looks through all its connections)
+ * 4. Transfers are spread over several of libcurl's engines: it looks through all connections of
+ *    one at the end of each transfer.
  */
 #ifndef VD_HTTP_ENGINE_H
 #define VD_HTTP_ENGINE_H

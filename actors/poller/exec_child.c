@@ -19,8 +19,6 @@
 #define STATE_FD   3
 #define HIGH_FD    16 /* where the ends stand before they are put to 0 to 3 */
 
-extern char **environ;
-
 /* All that the guard and the command need, made before the fork: behind it nothing may be
  * allocated. */
 typedef struct vd_exec_plan {

@@ -15,7 +15,7 @@ static bool is_token(vd_str_t text)
 {
     for (size_t i = 0; i < text.size; i++) {
         uint8_t byte = text.data[i];
-        if (byte <= ' ' || byte > '~' || memchr("()<>@,;:\\\"/[]?={}", byte, 17) != NULL)
+        if (byte <= ' ' || byte > '~' || strchr("()<>@,;:\\\"/[]?={}", byte) != NULL)
             return false;
     }
     return text.size > 0;
@@ -154,7 +154,8 @@ typedef struct vd_header {
 
 static vd_str_t trim(vd_str_t text)
 {
-    while (text.size > 0 && memchr(" \t\r\n", text.data[text.size - 1], 4) != NULL)
+    static const char BLANKS[] = {' ', '\t', '\r', '\n'};
+    while (text.size > 0 && memchr(BLANKS, text.data[text.size - 1], sizeof BLANKS) != NULL)
         text.size--;
     while (text.size > 0 && (text.data[0] == ' ' || text.data[0] == '\t')) {
         text.data++;

@@ -35,8 +35,9 @@ static bool skip(vd_str_t *text, const char *prefix)
 
 static vd_str_t authority_of(vd_str_t rest)
 {
+    static const char ENDS[] = {'/', '?', '#'};
     size_t size = 0;
-    while (size < rest.size && memchr("/?#", rest.data[size], 3) == NULL)
+    while (size < rest.size && memchr(ENDS, rest.data[size], sizeof ENDS) == NULL)
         size++;
     return vd_bytes(rest.data, size);
 }

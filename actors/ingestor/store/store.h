@@ -10,7 +10,7 @@
  *    a text that names it, never served, never deleted.
  * 5. Every record begins with its format version; one of a newer format is VD_UNSUPPORTED, not
  *    garbage. Keys:
- *      obs_sessions/<session>               that there is such a session
+ *      obs_sessions/<session>               when it began
  *      obs_session_meta/<session>           what is known of it
  *      obs_events/<session>:<20-digit seq>  a run, under the sequence of its first event
  *      obs_commits/<20-digit index>         what a commit consists of, in order

@@ -105,7 +105,8 @@ class Watched:
         return self.client.snapshot(observer)["state"] or {}
 
     def wait_leader(self, name, observer="raft"):
-        return wait_for(f"{observer} agrees on {name}", lambda: self.state(observer).get("agreed_leader") == name)
+        """Until the snapshot shows it: whoever follows may see an event before the observer has heard of its commit."""
+        wait_for(f"{observer} agrees on {name}", lambda: self.state(observer).get("agreed_leader", "?") == name)
 
     def settled(self, observer="raft"):
         """Until the observer shows what etcd itself says; the leader."""

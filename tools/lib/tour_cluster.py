@@ -71,6 +71,8 @@ class ClusterPart:
         self.elected = event
         self.line = f"{leader} killed, {event['data']['leader']} leads after {told_ms} ms, stored as event {event['seq']}"
         self.tour.event("member_unreachable", lambda data: data["member"] == leader, before)
+        self.tour.until(f"{leader} in the table", lambda: any(
+            row["name"] == leader and not row["reachable"] for row in self.state()["members"]))
         self.table()
         self.tour.seen.append(f"{event['data']['leader']} led {told_ms} ms after {leader} was killed with SIGKILL")
         self.heading(f"{leader} starts again")

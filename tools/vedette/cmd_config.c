@@ -273,7 +273,8 @@ int cli_check_config(cli_t *cli, const char *file)
         bad |= check_one(cli, executables.paths[i], file, &tables, &errors) != 0;
     if (code == 0 && tables.count > 0)
         check_tables(file, vd_buffer_view(&text), &tables, &errors);
-    fwrite(errors.data, 1, errors.size, stderr);
+    if (errors.size > 0)
+        fwrite(errors.data, 1, errors.size, stderr);
     if (code == 0 && (bad || errors.size > 0))
         code = vd_status_exit_code(VD_CONFIG);
     vd_buffer_free(&text);

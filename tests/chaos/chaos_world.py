@@ -18,7 +18,7 @@ BIN = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else os.path.join(TOP, "
 PEER = os.path.join(TOP, "tests", "chaos", "peer.py")
 PRODUCER = os.path.join(BIN, "..", "tests", "chaos_producer")
 SEED = int(os.environ.get("VEDETTE_SEED") or random.SystemRandom().randrange(1 << 32))
-ACTORS = ["broker", "ingestor", "static", "poller-1", "host", "services"]
+ACTORS = ["broker", "ingestor", "static", "manual", "poller-1", "host", "services"]
 ORPHAN_S = 2.0
 # Many deaths of one actor are meant here: the runtime is to go on restarting it, and soon.
 CONFIG = """

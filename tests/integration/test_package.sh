@@ -33,7 +33,7 @@ pc=$(dirname "$(find "$work/p" -name libvedette.pc)")
 # shellcheck disable=SC2046 # flags are words
 PKG_CONFIG_PATH=$pc cc -std=c11 -Wall -Wextra -Werror -o "$work/attach" "$example" \
     $(PKG_CONFIG_PATH=$pc pkg-config --cflags --libs libvedette)
-cmake -S "$here/package" -B "$work/b" -DCMAKE_PREFIX_PATH="$work/p" -DEXAMPLE="$example" >"$work/log" 2>&1 &&
+cmake -G Ninja -S "$here/package" -B "$work/b" -DCMAKE_PREFIX_PATH="$work/p" -DEXAMPLE="$example" >"$work/log" 2>&1 &&
     cmake --build "$work/b" >>"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
 version=$(PKG_CONFIG_PATH=$pc pkg-config --modversion libvedette)
 

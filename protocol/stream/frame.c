@@ -204,6 +204,11 @@ static vd_status_t fill_next(vd_frame_t *self, const vd_stream_source_t *source,
                  (unsigned long long)place->index + 1, (unsigned long long)commit.index);
         return VD_PRUNED;
     }
+    /* It was committed after the tail was looked at: the next frame has it, with a head that says so. */
+    if (commit.index > tail->head) {
+        status = reach_tail(self, tail, want, place);
+        return status == VD_OK ? VD_NOT_FOUND : status;
+    }
     uint64_t from = commit.index == place->index + 1 ? place->offset : 0;
     status = cut_commit(self, want, &commit, from, &cut);
     if (status != VD_OK)

@@ -19,11 +19,11 @@ static unsigned draw(world_t *w, unsigned below)
 static void source_tail(void *arg, vd_stream_tail_t *tail)
 {
     world_t *w = arg;
-    *tail =
-        (vd_stream_tail_t){.first = w->commit_count > 0 ? w->first : 0, .head = w->commit_count};
+    uint64_t head = w->commit_count - w->unseen;
+    *tail = (vd_stream_tail_t){.first = head > 0 ? w->first : 0, .head = head};
     memcpy(tail->store, w->store, sizeof tail->store);
-    if (w->commit_count > 0)
-        tail->chain = w->commits[w->commit_count - 1]->commit.chain;
+    if (head > 0)
+        tail->chain = w->commits[head - 1]->commit.chain;
 }
 
 static vd_status_t source_chain(void *arg, uint64_t index, uint32_t *chain)
@@ -316,6 +316,8 @@ static void deliver(world_t *w, const world_frame_t *frame)
                         .peer = vd_peer_named("ingestor"),
                         .message = &message};
     w->commits_frames += message.id == VD_MESSAGE_COMMITS;
+    if (message.id == VD_MESSAGE_COMMITS)
+        assert_true(message.commits.index <= message.commits.head);
     if (message.id == VD_MESSAGE_COMMITS)
         assert_true(payload.size <= VD_ITEMS_BYTES_MAX + VD_EVENT_BYTES_MAX + 4096);
     vd_effects_clear(w->effects);

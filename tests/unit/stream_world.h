@@ -48,6 +48,8 @@ typedef struct world {
     uint64_t corrupt; /* a commit that cannot be read; 0: none */
     world_commit_t *commits[WORLD_COMMITS_MAX];
     uint64_t commit_count;
+    uint64_t
+        unseen; /* newest commits that the tail does not tell of yet, though they can be read */
     uint64_t seqs[3];
     vd_commit_run_t filtered; /* of the last read */
     vd_publisher_t *publisher;

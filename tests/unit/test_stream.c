@@ -45,6 +45,26 @@ static void test_the_head_is_told_although_nothing_matches(void **state)
     world_free(w);
 }
 
+/* A commit may become readable while a frame is filled: it is for the next frame, whose head tells it. */
+static void test_nothing_comes_from_beyond_the_head(void **state)
+{
+    (void)state;
+    for (unsigned s = 0; s < 4; s++) {
+        world_t *w = world_new(25 + s);
+        vd_subscription_t some = everything();
+        for (unsigned i = 0; i < 60; i++)
+            world_commit(w, 5, 40);
+        w->unseen = 2;
+        strcpy(some.session, s < 3 ? world_sessions[s] : "");
+        world_subscribe(w, &some);
+        world_run(w, 3 * S);
+        assert_int_equal(w->position.index, w->commit_count - 2);
+        w->unseen = 0;
+        world_settle(w, 5 * S);
+        world_free(w);
+    }
+}
+
 static void test_filters_leave_out_what_does_not_match(void **state)
 {
     (void)state;
@@ -322,6 +342,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_event_once_in_order),
         cmocka_unit_test(test_the_head_is_told_although_nothing_matches),
+        cmocka_unit_test(test_nothing_comes_from_beyond_the_head),
         cmocka_unit_test(test_filters_leave_out_what_does_not_match),
         cmocka_unit_test(test_credit_is_never_overdrawn_by_more_than_one_event),
         cmocka_unit_test(test_large_commits_are_cut),

@@ -9,6 +9,7 @@ import time
 
 import zmq
 
+import election
 from runtime import Runtime, cpu_s, rss_anon_mib
 from table import row
 
@@ -177,4 +178,4 @@ def run(options):
             row("anonymous memory of a poller", memory, "MiB")]
     if behind:
         rows.append(row("scrapes that Prometheus is behind", behind, "scrapes"))
-    return rows
+    return rows + election.run(options)

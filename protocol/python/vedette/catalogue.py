@@ -9,9 +9,9 @@ MESSAGES = {
     4: ("PONG", ("name", "inc", "pid", "version", "garbage", "trouble", )),
     16: ("OPEN", ("producer", "life", "epoch", )),
     17: ("OPENED", ("epoch", "mark", "store", "window", "rejects", )),
-    18: ("EMIT", ("producer", "epoch", "first", "count", "session", "answered", )),
+    18: ("EMIT", ("producer", "epoch", "first", "count", "session", "answered", "record", )),
     19: ("COMMITTED", ("epoch", "mark", "store", "index", "chain", "session", "seq", "rejects", )),
-    20: ("REJECTED", ("epoch", "first", "count", "status", "text", )),
+    20: ("REJECTED", ("epoch", "first", "count", "status", "text", "seq", )),
     21: ("NOT_NOW", ("epoch", "from", "status", "retry_ms", "text", )),
     32: ("GET", ("feed", )),
     33: ("SNAPSHOT", ("feed", "inc", "n", "complete", )),
@@ -48,6 +48,13 @@ MESSAGES = {
     113: ("SHUTDOWN", ()),
     114: ("STATUS", ()),
     115: ("STATUS_IS", ("state", "session", "pid", "started_ms", "actors", "ready", "version", "data", "text", )),
+    120: ("STORE", ()),
+    121: ("STORE_IS", ("store", "dir", "mode", "trouble", "durability", "format", "created_ms", "first", "head", "chain", "head_ms", "sessions", "active", "pruning", "events", "event_bytes", "producers", "disk_bytes", "files", "free_bytes", "written_commits", "written_events", "failures", "commit_us_p50", "commit_us_p99", )),
+    122: ("VERIFY", ("after", "chain", )),
+    123: ("VERIFIED", ("store", "index", "chain", "head", "commits", "events", "pruned", "bytes", "more", "damage", )),
+    124: ("CHECKPOINT", ("dir", )),
+    125: ("PRUNE", ("session", "older_than_ms", "keep", "dry", )),
+    126: ("PRUNED", ("sessions", "events", "bytes", )),
 }
 
 IDS = {name: number for number, (name, _) in MESSAGES.items()}

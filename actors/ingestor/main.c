@@ -67,8 +67,8 @@ static vd_status_t restore(ingestor_t *self)
 static vd_status_t open_store(ingestor_t *self)
 {
     char error[VD_TEXT_BYTES_MAX] = "";
-    vd_status_t status = vd_store_open("leveldb", vd_actor_paths(self->actor)->store, &self->store,
-                                       error, sizeof error);
+    vd_status_t status = vd_store_open("leveldb", vd_actor_paths(self->actor)->store, NULL,
+                                       &self->store, error, sizeof error);
     if (status != VD_OK) {
         vd_log(VD_ERROR, "%s", error);
         return status;

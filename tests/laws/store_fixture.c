@@ -114,9 +114,10 @@ int fixture_teardown(void **state)
 void fixture_open(fixture_t *f)
 {
     char error[VD_TEXT_BYTES_MAX] = "";
-    vd_status_t status = strcmp(f->backend, "memory") == 0
-                             ? vd_memory_image_open(f->image, &f->store)
-                             : vd_store_open(f->backend, f->dir, &f->store, error, sizeof error);
+    vd_status_t status =
+        strcmp(f->backend, "memory") == 0
+            ? vd_memory_image_open(f->image, &f->store)
+            : vd_store_open(f->backend, f->dir, NULL, &f->store, error, sizeof error);
     if (status != VD_OK)
         fail_msg("%s: %s", vd_status_name(status), error);
 }

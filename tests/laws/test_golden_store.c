@@ -64,7 +64,8 @@ static void remove_one(const char *path, const char *name, void *arg)
 static void open_store(golden_store_t *self)
 {
     char error[VD_TEXT_BYTES_MAX] = "";
-    vd_status_t status = vd_store_open("leveldb", self->dir, &self->store, error, sizeof error);
+    vd_status_t status =
+        vd_store_open("leveldb", self->dir, NULL, &self->store, error, sizeof error);
     if (status != VD_OK)
         fail_msg("%s is not read any more: %s: %s", self->set, vd_status_name(status), error);
 }

@@ -160,7 +160,7 @@ static vd_status_t open_status(fixture_t *f, char error[VD_TEXT_BYTES_MAX])
 {
     vd_store_t *store = NULL;
     error[0] = 0;
-    vd_status_t status = vd_store_open("leveldb", f->dir, &store, error, VD_TEXT_BYTES_MAX);
+    vd_status_t status = vd_store_open("leveldb", f->dir, NULL, &store, error, VD_TEXT_BYTES_MAX);
     vd_store_close(&store);
     if (status != VD_OK && strstr(error, f->dir) == NULL)
         fail_msg("\"%s\" does not name the store", error);
@@ -227,7 +227,7 @@ static void test_a_second_process_is_refused(void **state)
     if (child == 0) {
         char error[VD_TEXT_BYTES_MAX] = "", who[32];
         vd_store_t *store = NULL;
-        vd_status_t status = vd_store_open("leveldb", f->dir, &store, error, sizeof error);
+        vd_status_t status = vd_store_open("leveldb", f->dir, NULL, &store, error, sizeof error);
         snprintf(who, sizeof who, "process %ld", (long)getppid());
         _exit(status == VD_BUSY && strstr(error, who) != NULL ? 0 : 1);
     }
@@ -247,10 +247,10 @@ static void test_the_directory_is_private_and_a_directory(void **state)
     assert_int_equal(found.st_mode & 0777, 0700);
     vd_store_t *store = NULL;
     snprintf(path, sizeof path, "%s/CURRENT", f->dir);
-    assert_int_equal(vd_store_open("leveldb", path, &store, error, sizeof error), VD_IO);
+    assert_int_equal(vd_store_open("leveldb", path, NULL, &store, error, sizeof error), VD_IO);
     assert_non_null(strstr(error, "not a directory"));
     snprintf(path, sizeof path, "%s/no/such/parent", f->dir);
-    assert_int_equal(vd_store_open("leveldb", path, &store, error, sizeof error), VD_IO);
+    assert_int_equal(vd_store_open("leveldb", path, NULL, &store, error, sizeof error), VD_IO);
 }
 
 #define ON_DISK(test)                                                                              \

@@ -12,7 +12,8 @@
 
 typedef struct vd_store_ops {
     const char *name;
-    vd_status_t (*open)(const char *dir, vd_store_t **self, char *error, size_t error_size);
+    vd_status_t (*open)(const char *dir, const vd_store_options_t *options, vd_store_t **self,
+                        char *error, size_t error_size);
     void (*close)(vd_store_t *self); /* frees self */
     void (*tail)(vd_store_t *self, vd_store_tail_t *tail);
     vd_status_t (*append)(vd_store_t *self, const vd_store_batch_t *batch, char *error,

@@ -54,7 +54,6 @@ static void make_options(vd_leveldb_t *self)
     self->read = leveldb_readoptions_create();
     leveldb_readoptions_set_verify_checksums(self->read, 1);
     self->write = leveldb_writeoptions_create();
-    leveldb_writeoptions_set_sync(self->write, 1);
     self->batch = leveldb_writebatch_create();
 }
 
@@ -242,8 +241,8 @@ static vd_status_t open_all(vd_leveldb_t *self, char *error, size_t error_size)
     return status;
 }
 
-static vd_status_t leveldb_store_open(const char *dir, vd_store_t **store, char *error,
-                                      size_t error_size)
+static vd_status_t leveldb_store_open(const char *dir, const vd_store_options_t *options,
+                                      vd_store_t **store, char *error, size_t error_size)
 {
     vd_leveldb_t *self = calloc(1, sizeof *self);
     if (self == NULL || strlen(dir) >= sizeof self->dir) {
@@ -258,6 +257,7 @@ static vd_status_t leveldb_store_open(const char *dir, vd_store_t **store, char 
     pthread_mutex_init(&self->tail_lock, NULL);
     vd_buffer_init(&self->value, VALUE_BYTES_CAP);
     make_options(self);
+    leveldb_writeoptions_set_sync(self->write, options->durability == VD_DURABILITY_POWER);
     vd_status_t status = open_all(self, error, error_size);
     if (status != VD_OK)
         destroy(self);

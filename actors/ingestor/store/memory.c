@@ -283,8 +283,10 @@ void vd_memory_fail(vd_memory_image_t *self, vd_status_t status, bool there, uns
 
 /* ---- the table ---- */
 
-static vd_status_t memory_open(const char *dir, vd_store_t **self, char *error, size_t error_size)
+static vd_status_t memory_open(const char *dir, const vd_store_options_t *options,
+                               vd_store_t **self, char *error, size_t error_size)
 {
+    (void)options;
     (void)dir;
     vd_memory_image_t *image = vd_memory_image_new(1);
     if (image == NULL || vd_memory_image_open(image, self) != VD_OK) {

@@ -11,16 +11,18 @@ static const vd_store_ops_t *const backends[] = {
 #undef VD_STORE_BACKEND
 };
 
-vd_status_t vd_store_open(const char *backend, const char *dir, vd_store_t **self, char *error,
-                          size_t error_size)
+vd_status_t vd_store_open(const char *backend, const char *dir, const vd_store_options_t *options,
+                          vd_store_t **self, char *error, size_t error_size)
 {
+    static const vd_store_options_t defaults = {0};
     assert(backend != NULL && self != NULL && error != NULL && error_size > 0);
     *self = NULL;
     error[0] = 0;
     for (size_t i = 0; i < sizeof backends / sizeof *backends; i++) {
         if (strcmp(backends[i]->name, backend) != 0)
             continue;
-        vd_status_t status = backends[i]->open(dir, self, error, error_size);
+        vd_status_t status =
+            backends[i]->open(dir, options != NULL ? options : &defaults, self, error, error_size);
         assert((status == VD_OK) == (*self != NULL));
         assert(*self == NULL || (*self)->ops == backends[i]);
         return status;

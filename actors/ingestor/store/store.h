@@ -94,15 +94,35 @@ typedef struct vd_store_tail {
 
 typedef struct vd_store vd_store_t;
 
-/* Opens the store in directory `dir`, creating it (mode 0700) with a fresh id if there is none, and
- * checks its tail. Backends: "leveldb"; "memory" (dir is not used; see store/memory.h for what
- * tests can do to it). VD_OK; VD_BUSY (another process has it), VD_NO_SPACE, VD_DENIED, VD_IO,
- * VD_CORRUPT, VD_UNSUPPORTED with text in `error`. */
-vd_status_t vd_store_open(const char *backend, const char *dir, vd_store_t **self, char *error,
-                          size_t error_size);
+/* What an append that has returned survives. */
+typedef enum vd_durability {
+    VD_DURABILITY_POWER = 0, /* the loss of power: it is synced */
+    VD_DURABILITY_PROCESS,   /* the death of the process, not that of the machine */
+} vd_durability_t;
+
+typedef enum vd_store_mode {
+    VD_STORE_WRITE = 0,  /* everything */
+    VD_STORE_READ,       /* a store that is there; nothing is appended to it */
+    VD_STORE_QUARANTINE, /* a damaged store: what is readable of it, from a copy beside it; the
+                            directory itself stays as it is, to the last byte */
+} vd_store_mode_t;
+
+/* All zero: the defaults. */
+typedef struct vd_store_options {
+    vd_durability_t durability;
+    vd_store_mode_t mode;
+} vd_store_options_t;
+
+/* Opens the store in directory `dir` and checks its tail. With VD_STORE_WRITE it is created (mode
+ * 0700) with a fresh id if there is none. `options` may be NULL. Backends: "leveldb"; "memory" (dir
+ * and options are not used; see store/memory.h for what tests can do to it). VD_OK; VD_BUSY
+ * (another process has it), VD_NO_SPACE, VD_DENIED, VD_IO, VD_CORRUPT, VD_UNSUPPORTED, VD_NOT_FOUND
+ * (there is none, and it is not to be made) with text in `error`. */
+vd_status_t vd_store_open(const char *backend, const char *dir, const vd_store_options_t *options,
+                          vd_store_t **self, char *error, size_t error_size);
 void vd_store_close(vd_store_t **self);
 void vd_store_tail(vd_store_t *self, vd_store_tail_t *tail);
-/* Writes one batch durably. On VD_OK every later read sees it. */
+/* Writes one batch durably. On VD_OK every later read sees it. Only with VD_STORE_WRITE. */
 vd_status_t vd_store_append(vd_store_t *self, const vd_store_batch_t *batch, char *error,
                             size_t error_size);
 /* After a failed append: closes, opens again, verifies. VD_OK, or why not yet (reads still work);

@@ -152,6 +152,9 @@ void cli_say(const cli_t *cli, const char *format, ...) __attribute__((format(pr
 /* One request from a message structure, and its answer. `once`: what must not happen twice. */
 vd_status_t cli_ask(cli_t *cli, const char *actor, const char *port, const vd_message_t *message,
                     bool once, int timeout_ms, vd_reply_t *reply);
+/* Reads the answer's body as message `id`. VD_OK, or VD_MALFORMED when it is another or none. The
+ * fields live as long as the reply. */
+vd_status_t cli_answer(const vd_reply_t *reply, uint16_t id, vd_message_t *answer);
 /* The children of the supervisor: an array of child records. */
 vd_status_t cli_children(cli_t *cli, vd_bytes_t *rows);
 /* Finds one by name in such an array. */
@@ -192,6 +195,9 @@ int cmd_query(cli_t *cli);
 int cmd_follow(cli_t *cli);
 int cmd_emit(cli_t *cli);
 int cmd_session(cli_t *cli);
+int cmd_store(cli_t *cli);
+/* `store verify` (store_verify.c). */
+int cli_store_verify(cli_t *cli);
 int cmd_config(cli_t *cli);
 int cmd_version(cli_t *cli);
 

@@ -129,6 +129,11 @@ const cli_command_t cli_commands[] = {
      "Write one event; prints session:seq once it is on disk.", NULL, emit_options, 1, 1, cmd_emit},
     {"session", "ls|show [SESSION]", "List the sessions, or show one.", NULL, session_options, 1, 2,
      cmd_session},
+    {"store", "stats|verify", "Show how the store is, or check all that it holds.",
+     "stats   mode, trouble, sizes, and how long writes take\n"
+     "verify  reads every event and checks its checksum and the chain of commits;\n"
+     "        lists what is damaged and ends with clean, or with exit code 1",
+     NULL, 1, 2, cmd_store},
     {"config", "check FILE|init", "Check a configuration, or print one with every default.", NULL,
      NULL, 1, 2, cmd_config},
     {"version", "", "Show the version.", NULL, NULL, 0, 0, cmd_version},

@@ -25,6 +25,24 @@ vd_status_t cli_ask(cli_t *cli, const char *actor, const char *port, const vd_me
     return status;
 }
 
+vd_status_t cli_answer(const vd_reply_t *reply, uint16_t id, vd_message_t *answer)
+{
+
+    vd_buffer_t header;
+    vd_buffer_init(&header, VD_HEADER_BYTES_MAX);
+    vd_write_array(&header, 3);
+    vd_write_u64(&header, VD_PROTOCOL_VERSION);
+    vd_write_u64(&header, reply->id);
+    vd_write_u64(&header, 0);
+    vd_status_t status = header.full ? VD_NO_MEMORY : VD_OK;
+    if (status == VD_OK)
+        status =
+            vd_message_decode(vd_buffer_view(&header), vd_bytes(reply->body.data, reply->body.size),
+                              vd_bytes(reply->payload.data, reply->payload.size), answer);
+    vd_buffer_free(&header);
+    return status == VD_OK && answer->id != id ? VD_MALFORMED : status;
+}
+
 vd_status_t cli_children(cli_t *cli, vd_bytes_t *rows)
 {
     vd_blob_t value;

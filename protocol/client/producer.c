@@ -47,11 +47,12 @@ static void on_outcome(void *arg, vd_now_t now, const vd_outcome_t *outcome, vd_
     self->answered++;
     self->last = *outcome;
     bool whole = outcome->status == VD_OK && outcome->mark == outcome->first + outcome->count - 1;
-    if (!whole) {
+    if (!whole && outcome->status != VD_EXISTS) {
         self->last.seq = 0;
         self->last.session[0] = 0;
     }
-    if (outcome->status != VD_OK && self->first_bad == VD_OK) {
+    bool stored = outcome->status == VD_OK || outcome->status == VD_EXISTS;
+    if (!stored && self->first_bad == VD_OK) {
         self->first_bad = outcome->status;
         vd_str_copy(self->first_text, sizeof self->first_text, vd_str(outcome->text));
     }
@@ -202,15 +203,26 @@ static vd_status_t pack(vd_producer_t *self, const char *type, vd_blob_t data)
 vd_status_t vd_producer_emit(vd_producer_t *self, const char *session, const char *type,
                              vd_blob_t data)
 {
+    return vd_producer_emit_record(self, session, NULL, type, data);
+}
+
+vd_status_t vd_producer_emit_record(vd_producer_t *self, const char *session, const char *record,
+                                    const char *type, vd_blob_t data)
+{
     assert(session != NULL && type != NULL);
     if (!vd_name_valid(vd_str(session)))
         return vd_client_fail(self->client, VD_USAGE, "'%s' is not a session id", session);
+    if (record != NULL && !vd_name_valid(vd_str(record)))
+        return vd_client_fail(self->client, VD_USAGE,
+                              "'%s' is not a record: 1 to %d of a-z A-Z 0-9 _ . - : # / @", record,
+                              VD_NAME_BYTES_MAX);
     vd_status_t status = pack(self, type, data);
     if (status != VD_OK)
         return status;
     vd_effects_t *effects = vd_engine_effects(&self->engine);
-    status = vd_emit_offer(self->emit, vd_client_now(), vd_str(session), vd_buffer_view(&self->run),
-                           1, self->offered + 1, effects);
+    vd_str_t id = record != NULL ? vd_str(record) : vd_bytes(NULL, 0);
+    status = vd_emit_offer_record(self->emit, vd_client_now(), vd_str(session), id,
+                                  vd_buffer_view(&self->run), 1, self->offered + 1, effects);
     vd_engine_carry_out(&self->engine);
     if (status == VD_OK)
         self->offered++;

@@ -272,11 +272,13 @@ typedef struct vd_producer vd_producer_t;
 /* What became of one emit. */
 typedef struct vd_receipt {
     uint64_t token;     /* counts the emits of this producer from 1 */
-    vd_status_t status; /* VD_OK: on disk; else why it was rejected */
+    vd_status_t status; /* VD_OK: on disk; VD_EXISTS: its record was already; else why it was
+                           rejected */
     const char *text;   /* why, for people */
     const char *session;
     uint64_t
-        seq; /* of the event; 0 when a later acknowledgement covered it (more than one was out) */
+        seq; /* of the event; 0 when a later acknowledgement covered it (more than one was out).
+                With VD_EXISTS: of the event that was stored under this record before */
 } vd_receipt_t;
 
 typedef void vd_receipt_fn(void *arg, const vd_receipt_t *receipt);
@@ -293,11 +295,18 @@ VD_API void vd_producer_destroy(vd_producer_t **self);
  * VD_TOO_LARGE, VD_USAGE for what can never be stored. */
 VD_API vd_status_t vd_producer_emit(vd_producer_t *self, const char *session, const char *type,
                                     vd_blob_t data);
+/* The same with a record: your own id of this event, formed as a name. A session takes each record
+ * once, from whichever producer, and forgets it when it is pruned: emitting it again stores nothing
+ * and its receipt says VD_EXISTS, with the sequence that the first one has. VD_USAGE when `record`
+ * is no name; NULL: none. */
+VD_API vd_status_t vd_producer_emit_record(vd_producer_t *self, const char *session,
+                                           const char *record, const char *type, vd_blob_t data);
 /* Goes on until a receipt has come or the time is over. VD_OK, VD_TIMED_OUT, VD_FENCED,
  * VD_CANCELLED; VD_NOT_FOUND when nothing is out. */
 VD_API vd_status_t vd_producer_wait(vd_producer_t *self, int timeout_ms);
-/* Goes on until everything has its receipt. VD_OK when all since the last flush is on disk; else
- * the status of the first that was rejected, VD_FENCED, VD_TIMED_OUT or VD_CANCELLED. */
+/* Goes on until everything has its receipt. VD_OK when all since the last flush is on disk, records
+ * that were there before included; else the status of the first that was rejected, VD_FENCED,
+ * VD_TIMED_OUT or VD_CANCELLED. */
 VD_API vd_status_t vd_producer_flush(vd_producer_t *self, int timeout_ms);
 /* The newest receipt; its status is VD_NOT_READY before there is one. */
 VD_API void vd_producer_receipt(const vd_producer_t *self, vd_receipt_t *receipt);

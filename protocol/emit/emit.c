@@ -188,6 +188,7 @@ static void send_frame(vd_emit_t *self, vd_now_t now, const vd_frame_t *frame,
     message.emit.count = frame->count;
     message.emit.session = vd_frames_session(&self->frames, frame);
     message.emit.answered = self->answered;
+    message.emit.record = vd_frames_record(&self->frames, frame);
     message.payload = vd_frames_run(&self->frames, frame);
     vd_effects_send(effects, self->port, &self->peer, &message);
     self->beat_us = now.mono_us + VD_EMIT_BEAT_MS * 1000LL;
@@ -267,6 +268,11 @@ static void settle(vd_emit_t *self, vd_now_t now, uint64_t mark, const vd_outcom
         vd_outcome_t outcome = {.status = VD_OK};
         if (frame->status != VD_OK) {
             outcome.status = frame->status;
+            if (frame->status == VD_EXISTS) {
+                outcome.seq = frame->seq;
+                vd_str_copy(outcome.session, sizeof outcome.session,
+                            vd_frames_session(&self->frames, frame));
+            }
             vd_str_copy(outcome.text, sizeof outcome.text, vd_frames_text(&self->frames, frame));
         } else if (frame->first > 0 && last <= mark) {
             assert(covered != NULL);
@@ -306,7 +312,8 @@ static void mark_rejects(vd_emit_t *self, vd_bytes_t rows)
             vd_frame_t *frame = vd_frames_at(&self->frames, i);
             if (frame->first > 0 && frame->first >= row.first &&
                 frame->first - row.first < row.count)
-                vd_frames_reject(&self->frames, frame, status, vd_str(vd_status_text(status)));
+                vd_frames_reject(&self->frames, frame, status, row.seq,
+                                 vd_str(vd_status_text(status)));
         }
     }
 }
@@ -405,7 +412,7 @@ static void take_rejected(vd_emit_t *self, vd_now_t now, const vd_message_t *mes
     vd_frame_t *frame = frame_numbered(self, body->first, &place);
     if (for_open || frame == NULL || status == VD_OK)
         return;
-    vd_frames_reject(&self->frames, frame, status, body->text);
+    vd_frames_reject(&self->frames, frame, status, body->seq, body->text);
     if (body->count == 0) {
         vd_effects_log(effects, VD_ERROR, "number %" PRIu64 " of %s is refused: %.*s; opening anew",
                        body->first, self->producer, (int)body->text.size,
@@ -529,12 +536,20 @@ void vd_emit_open(vd_emit_t *self, vd_now_t now, const char *endpoint, vd_effect
 vd_status_t vd_emit_offer(vd_emit_t *self, vd_now_t now, vd_str_t session, vd_bytes_t run,
                           uint32_t count, uint64_t token, vd_effects_t *effects)
 {
+    return vd_emit_offer_record(self, now, session, vd_bytes(NULL, 0), run, count, token, effects);
+}
+
+vd_status_t vd_emit_offer_record(vd_emit_t *self, vd_now_t now, vd_str_t session, vd_str_t record,
+                                 vd_bytes_t run, uint32_t count, uint64_t token,
+                                 vd_effects_t *effects)
+{
     assert(self != NULL && vd_name_valid(session) && count > 0 && run.size > 0);
+    assert(record.size == 0 || vd_name_valid(record));
     if (self->state == VD_EMIT_FENCED)
         return VD_FENCED;
     if (count > VD_EMIT_EVENTS_MAX || run.size > VD_EMIT_BYTES_MAX)
         return VD_TOO_LARGE;
-    vd_frame_t *frame = vd_frames_put(&self->frames, session, run, count, token);
+    vd_frame_t *frame = vd_frames_put(&self->frames, session, record, run, count, token);
     if (frame == NULL)
         return VD_OVERLOADED;
     self->pending += count;

@@ -20,6 +20,8 @@
  *    takes its name again.
  * 7. Allocates in vd_emit_new only. Any call may fill effects; what does not fit follows from the
  *    timer.
+ * 8. A frame may have a record: the caller's own id, which its session takes once, from whomever
+ *    and in whichever life. The frame that comes second ends as VD_EXISTS.
  */
 #ifndef VD_EMIT_H
 #define VD_EMIT_H
@@ -39,6 +41,7 @@ typedef struct vd_outcome {
     vd_position_t position;
     char session[VD_NAME_BYTES_MAX + 1]; /* of the event with number mark; empty if unknown */
     uint64_t mark; /* == first + count - 1: `seq` is the last event's of this frame */
+    /* With VD_EXISTS: that of the first event that `session` has under the frame's record. */
     uint64_t seq;
 } vd_outcome_t;
 
@@ -70,6 +73,10 @@ void vd_emit_open(vd_emit_t *self, vd_now_t now, const char *endpoint, vd_effect
  * VD_TOO_LARGE. Before OPENED frames are taken and wait. */
 vd_status_t vd_emit_offer(vd_emit_t *self, vd_now_t now, vd_str_t session, vd_bytes_t run,
                           uint32_t count, uint64_t token, vd_effects_t *effects);
+/* The same for a frame with a record, a valid name; empty: none. */
+vd_status_t vd_emit_offer_record(vd_emit_t *self, vd_now_t now, vd_str_t session, vd_str_t record,
+                                 vd_bytes_t run, uint32_t count, uint64_t token,
+                                 vd_effects_t *effects);
 /* Takes an input. Returns whether it was for this core. */
 bool vd_emit_step(vd_emit_t *self, vd_now_t now, const vd_input_t *input, vd_effects_t *effects);
 vd_emit_state_t vd_emit_state(const vd_emit_t *self);

@@ -44,11 +44,11 @@ static bool find_room(const vd_frames_t *self, uint32_t room, uint32_t *at)
     return oldest - self->write_at >= room;
 }
 
-vd_frame_t *vd_frames_put(vd_frames_t *self, vd_str_t session, vd_bytes_t run, uint32_t count,
-                          uint64_t token)
+vd_frame_t *vd_frames_put(vd_frames_t *self, vd_str_t session, vd_str_t record, vd_bytes_t run,
+                          uint32_t count, uint64_t token)
 {
     assert(count > 0 && run.size > 0 && session.size > 0);
-    size_t size = session.size + run.size;
+    size_t size = session.size + record.size + run.size;
     uint32_t at;
     if (self->count == VD_EMIT_FRAMES_MAX || size > self->bytes_max)
         return NULL;
@@ -56,7 +56,9 @@ vd_frame_t *vd_frames_put(vd_frames_t *self, vd_str_t session, vd_bytes_t run, u
     if (!find_room(self, room, &at))
         return NULL;
     memcpy(self->bytes + at, session.data, session.size);
-    memcpy(self->bytes + at + session.size, run.data, run.size);
+    if (record.size > 0)
+        memcpy(self->bytes + at + session.size, record.data, record.size);
+    memcpy(self->bytes + at + session.size + record.size, run.data, run.size);
     self->write_at = at + room;
     vd_frame_t *frame = &self->list[(self->head + self->count++) % VD_EMIT_FRAMES_MAX];
     *frame = (vd_frame_t){.token = token,
@@ -65,6 +67,7 @@ vd_frame_t *vd_frames_put(vd_frames_t *self, vd_str_t session, vd_bytes_t run, u
                           .at = at,
                           .room = room,
                           .session_size = (uint32_t)session.size,
+                          .record_size = (uint32_t)record.size,
                           .run_size = (uint32_t)run.size};
     return frame;
 }
@@ -84,31 +87,41 @@ void vd_frames_pop(vd_frames_t *self)
 
 vd_str_t vd_frames_session(const vd_frames_t *self, const vd_frame_t *frame)
 {
-    assert(frame->status == VD_OK);
+    assert(frame->session_size > 0 && frame->session_size < frame->room);
     return vd_bytes(self->bytes + frame->at, frame->session_size);
+}
+
+vd_str_t vd_frames_record(const vd_frames_t *self, const vd_frame_t *frame)
+{
+    assert(frame->status == VD_OK);
+    return vd_bytes(self->bytes + frame->at + frame->session_size, frame->record_size);
 }
 
 vd_bytes_t vd_frames_run(const vd_frames_t *self, const vd_frame_t *frame)
 {
     assert(frame->status == VD_OK);
-    return vd_bytes(self->bytes + frame->at + frame->session_size, frame->run_size);
+    return vd_bytes(self->bytes + frame->at + frame->session_size + frame->record_size,
+                    frame->run_size);
 }
 
-void vd_frames_reject(vd_frames_t *self, vd_frame_t *frame, vd_status_t status, vd_str_t text)
+void vd_frames_reject(vd_frames_t *self, vd_frame_t *frame, vd_status_t status, uint64_t seq,
+                      vd_str_t text)
 {
-    assert(status != VD_OK);
+    assert(status != VD_OK && frame->session_size < frame->room);
     if (frame->status != VD_OK)
         return;
     frame->status = status;
-    frame->text_size = text.size < frame->room ? (uint32_t)text.size : frame->room;
+    frame->seq = seq;
+    uint32_t room = frame->room - frame->session_size;
+    frame->text_size = text.size < room ? (uint32_t)text.size : room;
     if (frame->text_size > VD_TEXT_BYTES_MAX)
         frame->text_size = VD_TEXT_BYTES_MAX;
     if (frame->text_size > 0)
-        memcpy(self->bytes + frame->at, text.data, frame->text_size);
+        memcpy(self->bytes + frame->at + frame->session_size, text.data, frame->text_size);
 }
 
 vd_str_t vd_frames_text(const vd_frames_t *self, const vd_frame_t *frame)
 {
     assert(frame->status != VD_OK);
-    return vd_bytes(self->bytes + frame->at, frame->text_size);
+    return vd_bytes(self->bytes + frame->at + frame->session_size, frame->text_size);
 }

@@ -2,8 +2,8 @@
  *
  * 1. Frames are in the order in which they were taken; place 0 is the oldest. A frame's bytes never
  *    wrap.
- * 2. A frame that was rejected while older ones are still open keeps the reason where its bytes
- *    were, which are needed no more.
+ * 2. A frame that was rejected while older ones are still open keeps its session, and the reason
+ *    where its other bytes were, which are needed no more.
  * 3. Allocates in vd_frames_init only.
  */
 #ifndef VD_EMIT_FRAMES_H
@@ -16,9 +16,11 @@ typedef struct vd_frame {
     uint64_t first; /* number of its first event; 0: has none yet, or none any more */
     uint32_t count;
     vd_status_t status; /* VD_OK, or why it was rejected */
-    uint32_t at;        /* its bytes in the ring: the session, then the run */
+    uint64_t seq;       /* rejected with VD_EXISTS: where the record stands */
+    uint32_t at;        /* its bytes in the ring: session, record, run */
     uint32_t room;
     uint32_t session_size;
+    uint32_t record_size;
     uint32_t run_size;
     uint32_t text_size; /* of the reason, once rejected */
 } vd_frame_t;
@@ -35,17 +37,19 @@ typedef struct vd_frames {
 /* False without memory. */
 bool vd_frames_init(vd_frames_t *self, uint32_t bytes_max);
 void vd_frames_free(vd_frames_t *self);
-/* Takes a copy of a frame, with no number. NULL when it does not fit. */
-vd_frame_t *vd_frames_put(vd_frames_t *self, vd_str_t session, vd_bytes_t run, uint32_t count,
-                          uint64_t token);
+/* Takes a copy of a frame, with no number; `record` may be empty. NULL when it does not fit. */
+vd_frame_t *vd_frames_put(vd_frames_t *self, vd_str_t session, vd_str_t record, vd_bytes_t run,
+                          uint32_t count, uint64_t token);
 /* The frame at `place` (< count). */
 vd_frame_t *vd_frames_at(const vd_frames_t *self, uint32_t place);
 /* Removes the oldest frame. */
 void vd_frames_pop(vd_frames_t *self);
 vd_str_t vd_frames_session(const vd_frames_t *self, const vd_frame_t *frame);
+vd_str_t vd_frames_record(const vd_frames_t *self, const vd_frame_t *frame);
 vd_bytes_t vd_frames_run(const vd_frames_t *self, const vd_frame_t *frame);
 /* Marks a frame as rejected; `text` is cut to what fits. The first reason stays. */
-void vd_frames_reject(vd_frames_t *self, vd_frame_t *frame, vd_status_t status, vd_str_t text);
+void vd_frames_reject(vd_frames_t *self, vd_frame_t *frame, vd_status_t status, uint64_t seq,
+                      vd_str_t text);
 vd_str_t vd_frames_text(const vd_frames_t *self, const vd_frame_t *frame);
 
 #endif

@@ -70,19 +70,22 @@ static int find_session(cli_t *cli, int timeout_ms, char *out, size_t size)
     return 0;
 }
 
-static int print_receipt(const cli_t *cli, const char *session, uint64_t seq)
+static int print_receipt(const cli_t *cli, const char *session, const vd_receipt_t *receipt)
 {
+    bool before = receipt->status == VD_EXISTS;
     if (cli->output == CLI_TABLE)
-        printf("%s:%" PRIu64 "\n", session, seq);
+        printf("%s:%" PRIu64 "%s\n", session, receipt->seq, before ? "  (stored before)" : "");
     else
-        printf("{\"session\":\"%s\",\"seq\":%" PRIu64 "}\n", session, seq);
+        printf("{\"session\":\"%s\",\"seq\":%" PRIu64 "%s}\n", session, receipt->seq,
+               before ? ",\"exists\":true" : "");
     return 0;
 }
 
 static int emit(cli_t *cli, vd_producer_t *producer, const char *session, vd_blob_t data,
                 int timeout_ms)
 {
-    vd_status_t status = vd_producer_emit(producer, session, cli->arguments[0], data);
+    vd_status_t status = vd_producer_emit_record(producer, session, cli_value(cli, "record", NULL),
+                                                 cli->arguments[0], data);
     if (status == VD_BAD_EVENT || status == VD_TOO_LARGE)
         return cli_fail(cli, VD_USAGE, "%s", vd_client_error(cli->client));
     if (status == VD_OK)
@@ -98,7 +101,7 @@ static int emit(cli_t *cli, vd_producer_t *producer, const char *session, vd_blo
         return cli_fail_client(cli, status);
     vd_receipt_t receipt;
     vd_producer_receipt(producer, &receipt);
-    return print_receipt(cli, session, receipt.seq);
+    return print_receipt(cli, session, &receipt);
 }
 
 int cmd_emit(cli_t *cli)
@@ -111,6 +114,10 @@ int cmd_emit(cli_t *cli)
     if (!vd_type_valid(vd_str(cli->arguments[0])))
         return cli_fail(cli, VD_USAGE, "'%s' is not an event type: 1 to %d of a-z A-Z 0-9 _ . -",
                         cli->arguments[0], VD_NAME_BYTES_MAX);
+    const char *record = cli_value(cli, "record", NULL);
+    if (record != NULL && !vd_name_valid(vd_str(record)))
+        return cli_fail(cli, VD_USAGE, "--record %s: 1 to %d of a-z A-Z 0-9 _ . - : # / @", record,
+                        VD_NAME_BYTES_MAX);
     int code = read_data(cli, &data);
     if (code == 0 && cli_actor_runs(cli, "ingestor", &code))
         code = find_session(cli, (int)timeout_ms, session, sizeof session);

@@ -39,6 +39,7 @@ static const cli_option_t follow_options[] = {
 static const cli_option_t emit_options[] = {
     {"session", 's', "S", "session (the newest active one)"},
     {"data", 0, "JSON", "data of the event; - reads them from stdin ({})"},
+    {"record", 0, "ID", "your id of it: the session stores each once, however often it is emitted"},
     {"timeout", 0, "TIME", "give up after this (30s)"},
     {0},
 };

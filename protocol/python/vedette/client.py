@@ -335,27 +335,38 @@ class Producer:
                 return message
         return None
 
-    def emit(self, type, data=None, session=None, timeout_s=30.0):
-        """One event; returns (session, seq)."""
-        return self.emit_all([(type, data)], session, timeout_s)
+    def emit(self, type, data=None, session=None, timeout_s=30.0, record=None):
+        """One event; returns (session, seq). With `record`, your own id of it, the session stores it once: emitted
+        again, from whichever process, it is not stored a second time and (session, seq) are those of the first."""
+        return self.emit_all([(type, data)], session, timeout_s, record)
 
-    def emit_all(self, events, session=None, timeout_s=30.0):
-        """Events [(type, data), ...] as one atomic unit; returns (session, seq) of the last."""
+    def emit_all(self, events, session=None, timeout_s=30.0, record=None):
+        """Events [(type, data), ...] as one atomic unit; returns (session, seq) of the last. When their `record` was
+        stored before, seq is that of the first event under it plus as many as these are, less one."""
         session = session or self.client.newest_session()
         run = wire.pack_run([wire.pack_event(type, data) for type, data in events])
         first = self.mark + 1
         fields = {"producer": self.name, "epoch": self.epoch, "first": first, "count": len(events),
                   "session": session, "answered": self.mark}
+        if record is not None:
+            fields["record"] = record
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             self.link.send(wire.pack_message("EMIT", fields, run))
-            outcome = self._await(first, len(events), min(deadline, time.monotonic() + 1.0))
+            outcome = self._await(first, len(events), session, min(deadline, time.monotonic() + 1.0))
             if outcome is not None:
                 return outcome
         raise Unreachable(f"events {first} to {first + len(events) - 1} of {self.name} are not acknowledged; "
                           "they may or may not be stored")
 
-    def _await(self, first, count, deadline):
+    @staticmethod
+    def _rejected(reject, session, count):
+        """The place of what is stored under the same record; raises for every other reason."""
+        if reject["status"] == "exists" and reject.get("seq"):
+            return session, reject["seq"] + count - 1
+        raise Error(reject["status"], reject.get("text", ""))
+
+    def _await(self, first, count, session, deadline):
         last = first + count - 1
         while (answer := self._receive(("COMMITTED", "REJECTED", "NOT_NOW"), deadline)) is not None:
             if answer.get("status") == "fenced":
@@ -369,13 +380,13 @@ class Producer:
                 return None
             if answer.name == "REJECTED" and answer["count"] and answer["first"] == first:
                 self.mark = last
-                raise Error(answer["status"], answer.get("text", ""))
+                return self._rejected(answer, session, count)
             if answer.name == "REJECTED" and not answer["count"]:
                 raise Error(answer["status"], answer.get("text", ""))
             if answer.name == "COMMITTED" and answer["mark"] >= last:
                 self.mark = last
                 for reject in answer.get("rejects", []):
                     if reject["first"] <= last and reject["first"] + reject["count"] > first:
-                        raise Error(reject["status"], reject.get("text", ""))
+                        return self._rejected(reject, session, count)
                 return answer.get("session"), answer.get("seq")
         return None

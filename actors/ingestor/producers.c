@@ -24,6 +24,12 @@ void vd_producer_destroy(vd_producer_t *self)
     free(self);
 }
 
+void vd_producer_hear(vd_producer_t *self, vd_now_t now, const vd_input_t *input)
+{
+    self->peer = input->peer;
+    self->heard_us = now.mono_us;
+}
+
 static vd_digest_t *digest_at(const vd_producer_t *self, uint32_t place)
 {
     assert(place < self->digest_count);

@@ -45,6 +45,8 @@ typedef enum vd_recall {
 /* Makes a producer without a record on disk. NULL without memory. */
 vd_producer_t *vd_producer_new(vd_str_t name);
 void vd_producer_destroy(vd_producer_t *self);
+/* Notes a sign of life under the epoch, and where answers go from now on. */
+void vd_producer_hear(vd_producer_t *self, vd_now_t now, const vd_input_t *input);
 /* Notes that a frame has been given its numbers. Without memory the digest is not kept. */
 void vd_producer_remember(vd_producer_t *self, uint64_t first, uint32_t count, uint32_t digest);
 /* Forgets the digests of numbers above `mark`: they were never used after all. */

@@ -1,7 +1,9 @@
 /* sequencer_state.h: the state of the sequencer and what its files offer each other.
  *
- *   sequencer.c   steps: messages in order, restoring, timers     commit.c   batches: out, durable,
- * dropped answers.c     every message that the sequencer sends
+ *   sequencer.c  what the store holds taken over; the step      commit.c   batches: out, durable,
+ *   opening.c    OPEN: who holds a producer's name                         dropped
+ *   emitting.c   EMIT: which frames get a place                 answers.c  every message that is
+ *   owners.c     sessions whose owner is silent                            sent
  */
 #ifndef VD_SEQUENCER_STATE_H
 #define VD_SEQUENCER_STATE_H
@@ -43,6 +45,16 @@ struct vd_sequencer {
     vd_buffer_t rows; /* scratch for rejects in answers */
     vd_sequencer_stats_t stats;
 };
+
+/* ---- opening.c, emitting.c, owners.c ---- */
+
+void vd_seq_take_open(vd_sequencer_t *self, vd_now_t now, const vd_input_t *input,
+                      vd_effects_t *effects);
+void vd_seq_take_emit(vd_sequencer_t *self, vd_now_t now, const vd_input_t *input,
+                      vd_effects_t *effects);
+/* Looks at owners from now on. */
+void vd_seq_start_owners(vd_sequencer_t *self, vd_now_t now, vd_effects_t *effects);
+void vd_seq_look_at_owners(vd_sequencer_t *self, vd_now_t now, vd_effects_t *effects);
 
 /* ---- commit.c ---- */
 

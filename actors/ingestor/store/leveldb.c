@@ -18,10 +18,14 @@
 /* So many of the last commits are read and checked when a store is opened. */
 #define TAIL_COMMITS    16u
 #define VALUE_BYTES_CAP (64u * 1024 * 1024)
+/* Of a damaged store whose own id cannot be read. */
+#define UNKNOWN_ID "0000000000000000"
 
 static void destroy(vd_leveldb_t *self)
 {
     assert(self->cursors == NULL);
+    if (self->env != NULL)
+        vd_leveldb_env_release(self->env);
     if (self->db != NULL)
         leveldb_close(self->db);
     if (self->batch != NULL)
@@ -34,19 +38,24 @@ static void destroy(vd_leveldb_t *self)
         leveldb_options_destroy(self->options);
     if (self->cache != NULL)
         leveldb_cache_destroy(self->cache);
+    vd_leveldb_env_destroy(&self->env);
     vd_buffer_free(&self->value);
     pthread_mutex_destroy(&self->tail_lock);
     pthread_rwlock_destroy(&self->lock);
     free(self);
 }
 
-static void make_options(vd_leveldb_t *self)
+static bool make_options(vd_leveldb_t *self)
 {
+    self->env =
+        vd_leveldb_env_new(self->mode == VD_STORE_WRITE ? VD_LEVELDB_DIRECT : VD_LEVELDB_OVERLAY);
     self->cache = leveldb_cache_create_lru(BLOCK_CACHE_BYTES);
     self->options = leveldb_options_create();
-    leveldb_options_set_create_if_missing(self->options, 1);
+    leveldb_options_set_create_if_missing(self->options, self->mode == VD_STORE_WRITE);
     /* A damaged log must be seen, not skipped: what it held was acknowledged. */
-    leveldb_options_set_paranoid_checks(self->options, 1);
+    leveldb_options_set_paranoid_checks(self->options, self->mode != VD_STORE_QUARANTINE);
+    if (self->env != NULL)
+        leveldb_options_set_env(self->options, vd_leveldb_env_handle(self->env));
     leveldb_options_set_write_buffer_size(self->options, VD_LEVELDB_WRITE_BUFFER);
     leveldb_options_set_max_open_files(self->options, OPEN_FILES_MAX);
     leveldb_options_set_max_file_size(self->options, TABLE_BYTES);
@@ -55,23 +64,41 @@ static void make_options(vd_leveldb_t *self)
     leveldb_readoptions_set_verify_checksums(self->read, 1);
     self->write = leveldb_writeoptions_create();
     self->batch = leveldb_writebatch_create();
+    return self->env != NULL;
 }
 
 /* ---- opening ---- */
+
+/* Does without the tables that are missing. */
+static bool leave_out_tables(vd_leveldb_t *self)
+{
+    vd_leveldb_env_t *lenient = vd_leveldb_env_new(VD_LEVELDB_OVERLAY_LENIENT);
+    if (lenient == NULL)
+        return false;
+    leveldb_options_set_env(self->options, vd_leveldb_env_handle(lenient));
+    vd_leveldb_env_destroy(&self->env);
+    self->env = lenient;
+    return true;
+}
 
 static vd_status_t open_db(vd_leveldb_t *self, char *error, size_t error_size)
 {
     char *trouble = NULL;
     assert(self->db == NULL);
     self->db = leveldb_open(self->options, self->dir, &trouble);
+    if (self->db == NULL && self->mode == VD_STORE_QUARANTINE && leave_out_tables(self)) {
+        leveldb_free(trouble);
+        trouble = NULL;
+        self->db = leveldb_open(self->options, self->dir, &trouble);
+    }
     if (self->db != NULL)
         return VD_OK;
     vd_status_t status = vd_leveldb_dir_blame(self->dir, error, error_size);
     if (status == VD_OK) {
         status = VD_CORRUPT;
         snprintf(error, error_size,
-                 "store %s cannot be opened: %s; restore it from a backup, or move the directory "
-                 "away to begin a new one",
+                 "store %s cannot be opened: %s; make a new one of what is left: vedette store "
+                 "repair --copy DIR",
                  self->dir, trouble != NULL ? trouble : "unknown error");
     }
     leveldb_free(trouble);
@@ -137,7 +164,14 @@ static vd_status_t read_store_head(vd_leveldb_t *self, char *error, size_t error
     vd_key_name(&key, VD_KEY_STORE, vd_str(""));
     vd_buffer_clear(&self->value);
     vd_status_t status = vd_leveldb_get(self, &key, &self->value, error, error_size);
-    if (status == VD_NOT_FOUND && is_empty(self)) {
+    if (self->mode == VD_STORE_QUARANTINE && status != VD_IO) {
+        if (status != VD_OK ||
+            vd_record_store_read(vd_buffer_view(&self->value), &self->head) != VD_OK)
+            vd_str_copy(self->head.id, sizeof self->head.id, vd_str(UNKNOWN_ID));
+        vd_buffer_clear(&self->value);
+        return VD_OK;
+    }
+    if (status == VD_NOT_FOUND && self->mode == VD_STORE_WRITE && is_empty(self)) {
         vd_buffer_clear(&self->value);
         return create(self, error, error_size);
     }
@@ -155,7 +189,9 @@ static vd_status_t read_store_head(vd_leveldb_t *self, char *error, size_t error
                  "store %s was written by a newer version; use that version, or another directory",
                  self->dir);
     else if (status == VD_CORRUPT && error[0] == 0)
-        snprintf(error, error_size, "store %s: record %s is damaged; restore it from a backup",
+        snprintf(error, error_size,
+                 "store %s: record %s is damaged; make a new store of what is left: vedette store "
+                 "repair --copy DIR",
                  self->dir, key.bytes);
     return status;
 }
@@ -198,7 +234,12 @@ static vd_status_t read_tail(vd_leveldb_t *self, vd_store_tail_t *tail, char *er
     own->end = tail->index;
     own->index = tail->index > TAIL_COMMITS ? tail->index - TAIL_COMMITS + 1 : 1;
     own->index = own->index < tail->first_index ? tail->first_index : own->index;
-    while ((status = vd_leveldb_cursor_next(cursor, &commit, error, error_size)) == VD_OK) {
+    for (;;) {
+        status = vd_leveldb_cursor_next(cursor, &commit, error, error_size);
+        if (status == VD_CORRUPT && self->mode == VD_STORE_QUARANTINE)
+            continue;
+        if (status != VD_OK)
+            break;
         tail->time_ms = commit.time_ms;
         tail->chain = commit.chain;
     }
@@ -226,8 +267,10 @@ static void show_tail(vd_leveldb_t *self, const vd_store_tail_t *tail)
 static vd_status_t open_all(vd_leveldb_t *self, char *error, size_t error_size)
 {
     vd_store_tail_t tail;
-    vd_status_t status = vd_leveldb_dir_prepare(self->dir, error, error_size);
-    if (status == VD_OK)
+    bool writes = self->mode == VD_STORE_WRITE;
+    vd_status_t status = writes ? vd_leveldb_dir_prepare(self->dir, error, error_size)
+                                : vd_leveldb_dir_look(self->dir, error, error_size);
+    if (status == VD_OK && writes)
         status = vd_leveldb_dir_probe(self->dir, 2 * (uint64_t)VD_LEVELDB_WRITE_BUFFER, error,
                                       error_size);
     if (status == VD_OK)
@@ -256,9 +299,13 @@ static vd_status_t leveldb_store_open(const char *dir, const vd_store_options_t 
     pthread_rwlock_init(&self->lock, NULL);
     pthread_mutex_init(&self->tail_lock, NULL);
     vd_buffer_init(&self->value, VALUE_BYTES_CAP);
-    make_options(self);
+    self->mode = options->mode;
+    bool made = make_options(self);
     leveldb_writeoptions_set_sync(self->write, options->durability == VD_DURABILITY_POWER);
-    vd_status_t status = open_all(self, error, error_size);
+    if (!made)
+        snprintf(error, error_size, "store %s: this is not the LevelDB that Vedette was built for",
+                 dir);
+    vd_status_t status = made ? open_all(self, error, error_size) : VD_UNSUPPORTED;
     if (status != VD_OK)
         destroy(self);
     else
@@ -322,6 +369,7 @@ static vd_status_t leveldb_store_append(vd_store_t *store, const vd_store_batch_
 {
     vd_leveldb_t *self = (vd_leveldb_t *)store;
     const vd_commit_t *commit = &batch->commit;
+    assert(self->mode == VD_STORE_WRITE);
     if (self->failed) {
         snprintf(error, error_size, "store %s: a write has failed before; it must be reopened",
                  self->dir);

@@ -58,6 +58,15 @@ static vd_status_t check_locked(const char *dir, char *error, size_t error_size)
     return VD_BUSY;
 }
 
+static vd_status_t without_current(const char *dir, char *error, size_t error_size)
+{
+    snprintf(error, error_size,
+             "store %s holds data but its file CURRENT is missing; make a new store of what is "
+             "left: vedette store repair --copy DIR",
+             dir);
+    return VD_CORRUPT;
+}
+
 vd_status_t vd_leveldb_dir_prepare(const char *dir, char *error, size_t error_size)
 {
     char current[PATH_SIZE];
@@ -83,14 +92,21 @@ vd_status_t vd_leveldb_dir_prepare(const char *dir, char *error, size_t error_si
     if (status != VD_OK)
         return status;
     path_of(current, dir, "CURRENT");
-    if (access(current, F_OK) != 0 && holds_data(dir)) {
-        snprintf(error, error_size,
-                 "store %s holds data but its file CURRENT is missing; restore it from a backup, "
-                 "or move the directory away to begin a new store",
-                 dir);
-        return VD_CORRUPT;
-    }
+    if (access(current, F_OK) != 0 && holds_data(dir))
+        return without_current(dir, error, error_size);
     return VD_OK;
+}
+
+vd_status_t vd_leveldb_dir_look(const char *dir, char *error, size_t error_size)
+{
+    char current[PATH_SIZE];
+    path_of(current, dir, "CURRENT");
+    if (access(current, F_OK) == 0)
+        return check_locked(dir, error, error_size);
+    if (holds_data(dir))
+        return without_current(dir, error, error_size);
+    snprintf(error, error_size, "there is no store in %s", dir);
+    return VD_NOT_FOUND;
 }
 
 vd_status_t vd_leveldb_dir_probe(const char *dir, uint64_t bytes, char *error, size_t error_size)

@@ -82,8 +82,10 @@ static vd_status_t walk(vd_leveldb_t *self, const char *prefix,
             break;
         vd_str_t name = vd_bytes(key.data + strlen(prefix), key.size - strlen(prefix));
         status = each(arg, name, iterator_value(iterator));
+        if (status == VD_CORRUPT && self->mode == VD_STORE_QUARANTINE)
+            status = VD_OK;
     }
-    if (status == VD_OK && iterator_failed(iterator))
+    if (status == VD_OK && self->mode != VD_STORE_QUARANTINE && iterator_failed(iterator))
         status = VD_CORRUPT;
     leveldb_iter_destroy(iterator);
     pthread_rwlock_unlock(&self->lock);

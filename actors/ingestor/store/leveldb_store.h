@@ -6,11 +6,14 @@
  * 2. An iterator belongs to a cursor, and the cursor to the list, so that reopening finds and ends
  *    them all: closing a database that has iterators would abort the process.
  * 3. `tail` is what readers may see: it moves when an append has returned.
+ * 4. Who only reads stands on an overlay (leveldb_env.h). In quarantine, lists leave out what cannot
+ *    be read, and say nothing of it: the commits do.
  */
 #ifndef VD_STORE_LEVELDB_STORE_H
 #define VD_STORE_LEVELDB_STORE_H
 
 #include "store/backend.h"
+#include "store/leveldb_env.h"
 #include "store/leveldb_keys.h"
 
 #include <leveldb/c.h>
@@ -23,6 +26,8 @@ typedef struct vd_leveldb_cursor vd_leveldb_cursor_t;
 typedef struct vd_leveldb {
     vd_store_t base;
     char dir[512];
+    vd_store_mode_t mode;
+    vd_leveldb_env_t *env;
     pthread_rwlock_t lock;
     leveldb_t *db; /* NULL when a reopening closed it and could not open it */
     leveldb_options_t *options;

@@ -1,0 +1,46 @@
+/* leveldb_env.h: the files of a database as LevelDB sees them: read without mapping, and, for those
+ * who only read, written to memory alone.
+ *
+ * 1. Tables are read with pread. LevelDB maps them, and a mapped table that is cut short, or a disk
+ *    that cannot be read, is SIGBUS and the end of the process; here it is an error of that read.
+ * 2. In an overlay nothing in the directory ever changes, neither a byte nor a name: what LevelDB
+ *    writes, renames and removes (the table that is made of the log, its MANIFEST) happens in
+ *    memory. It takes the lock where a file for it is there and may be opened. Compactions wait
+ *    until vd_leveldb_env_release and then find the database closing.
+ * 3. In an overlay the index of a table is checked before LevelDB believes it: without paranoid
+ *    checks it would not, and would reserve whatever a damaged one asks for.
+ * 4. With `lenient` an overlay pretends that every table is there: LevelDB refuses a database of
+ *    which one is missing as a whole; so only what was in that one cannot be read.
+ */
+#ifndef VD_STORE_LEVELDB_ENV_H
+#define VD_STORE_LEVELDB_ENV_H
+
+#include <leveldb/c.h>
+#include <stdbool.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct vd_leveldb_env vd_leveldb_env_t;
+
+typedef enum vd_leveldb_layer {
+    VD_LEVELDB_DIRECT = 0, /* the directory itself */
+    VD_LEVELDB_OVERLAY,
+    VD_LEVELDB_OVERLAY_LENIENT,
+} vd_leveldb_layer_t;
+
+/* NULL without memory, or when this LevelDB is not the one that was built against. */
+vd_leveldb_env_t *vd_leveldb_env_new(vd_leveldb_layer_t layer);
+/* For leveldb_options_set_env; lives as long as `self`. */
+leveldb_env_t *vd_leveldb_env_handle(vd_leveldb_env_t *self);
+/* Before the database on it is closed: what it waits for goes on. */
+void vd_leveldb_env_release(vd_leveldb_env_t *self);
+/* After every database on it has been closed. */
+void vd_leveldb_env_destroy(vd_leveldb_env_t **self);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

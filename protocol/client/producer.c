@@ -156,7 +156,7 @@ vd_status_t vd_producer_open(vd_producer_t **self_p, vd_client_t *client, const 
     self->arg = arg;
     self->last.status = VD_NOT_READY;
     vd_buffer_init(&self->event, VD_EVENT_BYTES_MAX);
-    vd_buffer_init(&self->run, VD_EVENT_BYTES_MAX + 16);
+    vd_buffer_init(&self->run, VD_EMIT_BYTES_MAX);
     status = begin(self, name, endpoint, timeout_ms);
     if (status != VD_OK)
         vd_producer_destroy(&self);
@@ -178,8 +178,8 @@ void vd_producer_destroy(vd_producer_t **self_p)
     *self_p = NULL;
 }
 
-/* Makes the run of one event. */
-static vd_status_t pack(vd_producer_t *self, const char *type, vd_blob_t data)
+/* Adds an event to the run. */
+static vd_status_t pack(vd_producer_t *self, int64_t wall_ms, const char *type, vd_blob_t data)
 {
     static const uint8_t nil = 0xc0;
     vd_bytes_t value = data.size > 0 ? vd_bytes(data.data, data.size) : vd_bytes(&nil, 1);
@@ -192,37 +192,39 @@ static vd_status_t pack(vd_producer_t *self, const char *type, vd_blob_t data)
         return vd_client_fail(self->client, VD_BAD_EVENT, "data of event %s: %s", type,
                               vd_status_text(status));
     vd_buffer_clear(&self->event);
-    vd_buffer_clear(&self->run);
-    vd_event_write(&self->event, vd_client_now().wall_ms, vd_str(type), value, vd_bytes(NULL, 0));
+    vd_event_write(&self->event, wall_ms, vd_str(type), value, vd_bytes(NULL, 0));
     if (self->event.full || !vd_run_add(&self->run, vd_buffer_view(&self->event)))
-        return vd_client_fail(self->client, VD_TOO_LARGE, "event %s: an event has at most %d bytes",
-                              type, VD_EVENT_BYTES_MAX);
+        return vd_client_fail(self->client, VD_TOO_LARGE,
+                              "event %s: an event has at most %d bytes, a frame %d", type,
+                              VD_EVENT_BYTES_MAX, VD_EMIT_BYTES_MAX);
     return VD_OK;
 }
 
-vd_status_t vd_producer_emit(vd_producer_t *self, const char *session, const char *type,
-                             vd_blob_t data)
+vd_status_t vd_producer_emit_frame(vd_producer_t *self, const char *session, const char *record,
+                                   const vd_new_event_t *events, size_t count)
 {
-    return vd_producer_emit_record(self, session, NULL, type, data);
-}
-
-vd_status_t vd_producer_emit_record(vd_producer_t *self, const char *session, const char *record,
-                                    const char *type, vd_blob_t data)
-{
-    assert(session != NULL && type != NULL);
+    assert(session != NULL && events != NULL);
     if (!vd_name_valid(vd_str(session)))
         return vd_client_fail(self->client, VD_USAGE, "'%s' is not a session id", session);
     if (record != NULL && !vd_name_valid(vd_str(record)))
         return vd_client_fail(self->client, VD_USAGE,
                               "'%s' is not a record: 1 to %d of a-z A-Z 0-9 _ . - : # / @", record,
                               VD_NAME_BYTES_MAX);
-    vd_status_t status = pack(self, type, data);
-    if (status != VD_OK)
-        return status;
+    if (count == 0 || count > VD_EMIT_EVENTS_MAX)
+        return vd_client_fail(self->client, count == 0 ? VD_USAGE : VD_TOO_LARGE,
+                              "a frame has 1 to %d events", VD_EMIT_EVENTS_MAX);
+    vd_now_t now = vd_client_now();
+    vd_buffer_clear(&self->run);
+    for (size_t i = 0; i < count; i++) {
+        vd_status_t packed = pack(self, now.wall_ms, events[i].type, events[i].data);
+        if (packed != VD_OK)
+            return packed;
+    }
     vd_effects_t *effects = vd_engine_effects(&self->engine);
     vd_str_t id = record != NULL ? vd_str(record) : vd_bytes(NULL, 0);
-    status = vd_emit_offer_record(self->emit, vd_client_now(), vd_str(session), id,
-                                  vd_buffer_view(&self->run), 1, self->offered + 1, effects);
+    vd_status_t status =
+        vd_emit_offer_record(self->emit, now, vd_str(session), id, vd_buffer_view(&self->run),
+                             (uint32_t)count, self->offered + 1, effects);
     vd_engine_carry_out(&self->engine);
     if (status == VD_OK)
         self->offered++;
@@ -233,6 +235,20 @@ vd_status_t vd_producer_emit_record(vd_producer_t *self, const char *session, co
                        "%" PRIu64 " events have no receipt yet; wait, then emit again",
                        vd_emit_pending(self->emit));
     return status;
+}
+
+vd_status_t vd_producer_emit_record(vd_producer_t *self, const char *session, const char *record,
+                                    const char *type, vd_blob_t data)
+{
+    assert(type != NULL);
+    vd_new_event_t event = {type, data};
+    return vd_producer_emit_frame(self, session, record, &event, 1);
+}
+
+vd_status_t vd_producer_emit(vd_producer_t *self, const char *session, const char *type,
+                             vd_blob_t data)
+{
+    return vd_producer_emit_record(self, session, NULL, type, data);
 }
 
 vd_status_t vd_producer_wait(vd_producer_t *self, int timeout_ms)

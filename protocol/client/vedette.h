@@ -301,6 +301,18 @@ VD_API vd_status_t vd_producer_emit(vd_producer_t *self, const char *session, co
  * is no name; NULL: none. */
 VD_API vd_status_t vd_producer_emit_record(vd_producer_t *self, const char *session,
                                            const char *record, const char *type, vd_blob_t data);
+/* One of the events of a frame. */
+typedef struct vd_new_event {
+    const char *type;
+    vd_blob_t data;
+} vd_new_event_t;
+/* The same for `count` events of one session as one frame: stored next to each other in one commit,
+ * or rejected together. It has one record (NULL: none), one token and one receipt, with the sequence
+ * of its last event. Many small events cost much less this way. VD_TOO_LARGE beyond 4096 events or
+ * 1 MiB. */
+VD_API vd_status_t vd_producer_emit_frame(vd_producer_t *self, const char *session,
+                                          const char *record, const vd_new_event_t *events,
+                                          size_t count);
 /* Goes on until a receipt has come or the time is over. VD_OK, VD_TIMED_OUT, VD_FENCED,
  * VD_CANCELLED; VD_NOT_FOUND when nothing is out. */
 VD_API vd_status_t vd_producer_wait(vd_producer_t *self, int timeout_ms);

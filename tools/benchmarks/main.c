@@ -15,6 +15,17 @@ typedef struct vd_command {
 static const vd_command_t commands[] = {
     {"visible", vd_bench_visible,
      "DIR SESSION COUNT  one event at a time: emit to visible at a follower, us"},
+    {"ingest", vd_bench_ingest,
+     "DIR COUNT IN_FLIGHT FRAME SESSIONS  durable ingest of 256-byte events from one producer"},
+    {"acknowledge", vd_bench_acknowledge,
+     "DIR COUNT  one event at a time: emit to its receipt, us"},
+    {"live", vd_bench_live,
+     "DIR COUNT RATE  so many events a second: emit to visible in another process, us"},
+    {"replay", vd_bench_replay, "DIR SESSION COUNT  read so many events that are stored"},
+    {"recover", vd_bench_recover, "DIR PID  kill -9 to the first durable acknowledgement, us"},
+    {"leveldb-write", vd_bench_leveldb_write,
+     "DIR COUNT  256-byte values in synced batches of 256"},
+    {"leveldb-read", vd_bench_leveldb_read, "DIR  read these in order"},
     {"roundtrip", vd_bench_roundtrip,
      "DIR COUNT  ZeroMQ DEALER to ROUTER of another process and back, us"},
     {"respond", vd_bench_respond, "  answer HTTP on loopback until stdin ends"},
@@ -30,6 +41,6 @@ int main(int argc, char **argv)
     FILE *out = argc > 1 && strcmp(argv[1], "--help") == 0 ? stdout : stderr;
     fprintf(out, "Usage: vd-bench COMMAND ARGUMENT...\n\n");
     for (size_t i = 0; i < COMMANDS; i++)
-        fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].help);
+        fprintf(out, "  %-13s %s\n", commands[i].name, commands[i].help);
     return out == stdout ? 0 : 2;
 }

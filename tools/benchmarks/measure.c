@@ -30,6 +30,13 @@ void vd_bench_print(const char *name, double *figures, size_t count)
            figures[count - 1]);
 }
 
+void vd_bench_print_rate(const char *name, size_t count, double us)
+{
+    assert(count > 0 && us > 0);
+    printf("{\"measurement\":\"%s\",\"count\":%zu,\"seconds\":%.6f,\"rate\":%.1f}\n", name, count,
+           us / 1e6, (double)count * 1e6 / us);
+}
+
 size_t vd_bench_count(const char *text)
 {
     char *end;

@@ -14,6 +14,16 @@
 int vd_bench_visible(int argc, char **argv);
 int vd_bench_roundtrip(int argc, char **argv);
 int vd_bench_sync(int argc, char **argv);
+/* leveldb.c */
+int vd_bench_leveldb_write(int argc, char **argv);
+int vd_bench_leveldb_read(int argc, char **argv);
+/* ingest.c */
+int vd_bench_ingest(int argc, char **argv);
+int vd_bench_acknowledge(int argc, char **argv);
+int vd_bench_replay(int argc, char **argv);
+int vd_bench_recover(int argc, char **argv);
+/* live.c */
+int vd_bench_live(int argc, char **argv);
 /* Not a measurement: something to measure against, until stdin ends. */
 int vd_bench_respond(int argc, char **argv);
 
@@ -22,6 +32,8 @@ double vd_bench_now_us(void);
 /* Sorts the figures and prints {"measurement": name, "count", "p50", "p90", "p99", "max"} in
  * microseconds. */
 void vd_bench_print(const char *name, double *figures, size_t count);
+/* Prints {"measurement": name, "count", "seconds", "rate"}: so many a second. */
+void vd_bench_print_rate(const char *name, size_t count, double us);
 /* The decimal number in `text`, or ends the program with a usage error that names it. */
 size_t vd_bench_count(const char *text);
 /* Ends the program with a message. */

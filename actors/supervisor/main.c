@@ -6,6 +6,7 @@
 #include "settings.h"
 #include "supervisor.h"
 #include "wire/run.h"
+#include "wire/session_id.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -52,19 +53,13 @@ static bool find_bin(char out[PATH_MAX])
     return true;
 }
 
-/* YYYYMMDDTHHMMSSmmmZ-xxxxxxxx: sorts by time, and two of the same millisecond differ. */
 static bool make_session_id(vd_now_t now, char out[VD_NAME_BYTES_MAX + 1])
 {
-    uint32_t random;
+    vd_session_ids_t ids = {0};
+    uint64_t random;
     if (getrandom(&random, sizeof random, 0) != sizeof random)
         return false;
-    char ts[VD_TS_SIZE];
-    vd_ts_format(now.wall_ms, ts);
-    size_t size = 0;
-    for (const char *at = ts; *at; at++)
-        if (*at != '-' && *at != ':' && *at != '.')
-            out[size++] = *at;
-    (void)snprintf(out + size, VD_NAME_BYTES_MAX + 1 - size, "-%08x", random);
+    vd_session_id_next(&ids, now.wall_ms, random, out);
     return true;
 }
 

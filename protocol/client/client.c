@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -82,6 +83,16 @@ void vd_client_destroy(vd_client_t **self_p)
 const char *vd_client_error(const vd_client_t *self)
 {
     return self->error;
+}
+
+const char *vd_client_new_session_id(vd_client_t *self)
+{
+    uint64_t random = 0;
+    vd_now_t now = vd_client_now();
+    if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
+        random = (uint64_t)now.mono_us * 0x9e3779b97f4a7c15u;
+    vd_session_id_next(&self->session_ids, now.wall_ms, random, self->session_id);
+    return self->session_id;
 }
 
 const char *vd_client_run_dir(const vd_client_t *self)

@@ -12,6 +12,7 @@
 
 #include "core/core.h"
 #include "wire/paths.h"
+#include "wire/session_id.h"
 
 #include "client/vedette.h"
 
@@ -68,6 +69,8 @@ struct vd_client {
     vd_buffer_t pack; /* of vd_client_pack */
     vd_buffer_t rows; /* of the lists */
     vd_buffer_t seen; /* the last snapshot of vd_wait */
+    vd_session_ids_t session_ids;
+    char session_id[VD_SESSION_ID_SIZE]; /* the newest */
     zmq_msg_t frames[3];
     uint32_t frame_count;
 };

@@ -2,6 +2,7 @@
  * to. */
 #include "client/client_impl.h"
 #include "emit/emit.h"
+#include "wire/events.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -21,6 +22,7 @@ struct vd_producer {
     vd_emit_t *emit;
     vd_receipt_fn *receipt;
     void *arg;
+    bool strict;
     uint64_t offered;  /* token of the newest emit */
     uint64_t answered; /* receipts so far */
     uint64_t waited;   /* value of `answered` when a wait began */
@@ -191,6 +193,9 @@ static vd_status_t pack(vd_producer_t *self, int64_t wall_ms, const char *type, 
     if (status != VD_OK)
         return vd_client_fail(self->client, VD_BAD_EVENT, "data of event %s: %s", type,
                               vd_status_text(status));
+    char text[VD_TEXT_BYTES_MAX + 1];
+    if (self->strict && vd_event_check(vd_str(type), value, text, sizeof text) != VD_OK)
+        return vd_client_fail(self->client, VD_BAD_EVENT, "event %s", text);
     vd_buffer_clear(&self->event);
     vd_event_write(&self->event, wall_ms, vd_str(type), value, vd_bytes(NULL, 0));
     if (self->event.full || !vd_run_add(&self->run, vd_buffer_view(&self->event)))
@@ -251,8 +256,22 @@ vd_status_t vd_producer_emit(vd_producer_t *self, const char *session, const cha
     return vd_producer_emit_record(self, session, NULL, type, data);
 }
 
+void vd_producer_strict(vd_producer_t *self, int strict)
+{
+    self->strict = strict != 0;
+}
+
+static bool never(void *arg)
+{
+    (void)arg;
+    return false;
+}
+
 vd_status_t vd_producer_wait(vd_producer_t *self, int timeout_ms)
 {
+    /* What is at hand is taken and signs of life go out also when nothing is waited for. */
+    if (vd_emit_pending(self->emit) == 0)
+        vd_engine_run(self->client, 0, never, self);
     if (vd_emit_state(self->emit) == VD_EMIT_FENCED)
         return fenced(self);
     if (vd_emit_pending(self->emit) == 0)

@@ -124,6 +124,9 @@ VD_API const char *vd_client_log_dir(const vd_client_t *self);
 /* A value as one line of JSON, ended with a zero byte; NULL without memory or when it is not
  * MessagePack. */
 VD_API const char *vd_client_json(vd_client_t *self, vd_blob_t value);
+/* A new id for a session: nobody else has it, and it sorts by time (those of one client in the order
+ * in which they were made). */
+VD_API const char *vd_client_new_session_id(vd_client_t *self);
 /* JSON text as a value. VD_OK; VD_MALFORMED with line and column in vd_client_error;
  * VD_TOO_LARGE. */
 VD_API vd_status_t vd_client_pack(vd_client_t *self, const char *json, size_t size,
@@ -313,8 +316,13 @@ typedef struct vd_new_event {
 VD_API vd_status_t vd_producer_emit_frame(vd_producer_t *self, const char *session,
                                           const char *record, const vd_new_event_t *events,
                                           size_t count);
+/* `strict` not 0: from now on vd_producer_emit refuses, with VD_BAD_EVENT and a text in
+ * vd_client_error, an event whose type is in the catalogue of event types (EVENTS.md) and whose data
+ * are not as it says. Unknown types and unknown fields always pass. */
+VD_API void vd_producer_strict(vd_producer_t *self, int strict);
 /* Goes on until a receipt has come or the time is over. VD_OK, VD_TIMED_OUT, VD_FENCED,
- * VD_CANCELLED; VD_NOT_FOUND when nothing is out. */
+ * VD_CANCELLED; VD_NOT_FOUND at once when nothing is out. A producer that owns a session makes this
+ * call at least every 5 s, also when nothing is out: it is what shows that it lives. */
 VD_API vd_status_t vd_producer_wait(vd_producer_t *self, int timeout_ms);
 /* Goes on until everything has its receipt. VD_OK when all since the last flush is on disk, records
  * that were there before included; else the status of the first that was rejected, VD_FENCED,

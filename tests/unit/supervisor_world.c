@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "wire/events.h"
 #include "wire/run.h"
 
 #define NEVER INT64_MAX
@@ -180,6 +181,13 @@ static void commit(world_t *self, const vd_message_t *message)
         vd_event_t event;
         vd_status_t status = vd_event_read(entry.event, &event);
         assert(status == VD_OK);
+        /* What the supervisor writes is in the catalogue, and as it says. */
+        char text[VD_TEXT_BYTES_MAX + 1];
+        assert(vd_event_type(event.type) != NULL);
+        if (vd_event_check(event.type, event.data, text, sizeof text) != VD_OK) {
+            fprintf(stderr, "%s\n", text);
+            abort();
+        }
         if (number++ <= self->mark)
             continue;
         self->mark++;

@@ -1,11 +1,12 @@
 """vectors.py: the Python client reads and writes the vectors exactly as the C library does."""
 import json
 import os
+import re
 import sys
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(TOP, "protocol", "python"))
-from vedette import expression, wire  # noqa: E402
+from vedette import events, expression, wire  # noqa: E402
 
 
 def load(name):
@@ -45,8 +46,27 @@ def expressions():
         assert same(found, row["result"]), f"{row['expression']}: {found!r}, wanted {row['result']!r}"
 
 
+def event_checks():
+    for row in load("events.json"):
+        data = wire.unpack(bytes.fromhex(row["msgpack"])) if "msgpack" in row else row["data"]
+        try:
+            events.check(row["type"], data)
+            found = None
+        except events.BadEvent as problem:
+            found = problem.text
+        assert found == row.get("error"), f"{row['what']}: {found!r}, wanted {row.get('error')!r}"
+
+
+def session_ids():
+    ids = [wire.new_session_id() for _ in range(20000)]
+    assert ids == sorted(set(ids)), "ids of one process sort in the order in which they were made"
+    assert all(re.fullmatch(r"\d{8}T\d{9}Z-[0-9a-f]{12}", one) for one in ids), ids[0]
+
+
 def main():
     expressions()
+    event_checks()
+    session_ids()
     for vector in load("messages.json"):
         message = wire.unpack_message(frames(vector))
         assert (message.name, message.correlation) == (vector["message"], vector["correlation"]), vector

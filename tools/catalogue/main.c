@@ -1,7 +1,8 @@
-/* main.c: vd-catalogue prints what is made from the message catalogue: documentation, constants,
- * vectors. */
+/* main.c: vd-catalogue prints what is made from the catalogues of messages and of events:
+ * documentation, constants, vectors. */
 #include "wire/catalogue.h"
 #include "wire/commit.h"
+#include "wire/events.h"
 #include "wire/run.h"
 
 #include <assert.h>
@@ -187,19 +188,72 @@ static void print_commit_vectors(void)
     vd_buffer_free(&out);
 }
 
+static void print_events_python(void)
+{
+    size_t count;
+    const vd_event_type_t *types = vd_event_types(&count);
+    printf("\"\"\"The catalogue of event types. Made by `vd-catalogue --events-python`; do not "
+           "edit.\n\n{type: {field: (kind, required, words of a choice)}}\n\"\"\"\n\nEVENTS = {\n");
+    for (size_t i = 0; i < count; i++) {
+        printf("    \"%s\": {\n", types[i].name);
+        for (size_t f = 0; f < types[i].field_count; f++) {
+            const vd_event_field_t *field = &types[i].fields[f];
+            printf("        \"%s\": (\"%s\", %s, \"%s\"),\n", field->name,
+                   vd_event_kind_name(field->kind), field->required ? "True" : "False",
+                   field->kind == VD_EVENT_CHOICE ? field->unit : "");
+        }
+        printf("    },\n");
+    }
+    printf("}\n");
+}
+
+/* A cell of a table; | would end it. */
+static void print_cell(const char *text)
+{
+    for (; *text != 0; text++)
+        printf(*text == '|' ? " or " : "%c", *text);
+}
+
+static void print_events_markdown(void)
+{
+    size_t count;
+    const vd_event_type_t *types = vd_event_types(&count);
+    for (size_t i = 0; i < count; i++) {
+        if (i == 0 || strcmp(types[i].group, types[i - 1].group) != 0)
+            printf("### %s\n\n", types[i].group);
+        printf("`%s`: %s\n\n| field | kind | | unit | meaning |\n| --- | --- | --- | --- | --- |\n",
+               types[i].name, types[i].meaning);
+        for (size_t f = 0; f < types[i].field_count; f++) {
+            const vd_event_field_t *field = &types[i].fields[f];
+            printf("| `%s` | %s | %s | ", field->name, vd_event_kind_name(field->kind),
+                   field->required ? "required" : "optional");
+            print_cell(field->unit);
+            printf(" | %s |\n", field->meaning);
+        }
+        printf("\n");
+    }
+}
+
 static void print_help(FILE *out)
 {
-    fprintf(out, "Usage: vd-catalogue --markdown | --python | --vectors | --commit-vectors\n\n"
+    fprintf(out, "Usage: vd-catalogue --markdown | --python | --vectors | --commit-vectors |\n"
+                 "                    --events-markdown | --events-python\n\n"
                  "Prints what is made from the message catalogue: the reference part of SPEC.md,\n"
-                 "the constants of the Python client, the frames of the valid vectors.\n");
+                 "the constants of the Python client, the frames of the valid vectors; and from\n"
+                 "the catalogue of events: the reference part of EVENTS.md, the Python table.\n");
 }
 
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"markdown", no_argument, NULL, 'm'}, {"python", no_argument, NULL, 'p'},
-        {"vectors", no_argument, NULL, 'v'},  {"commit-vectors", no_argument, NULL, 'c'},
-        {"help", no_argument, NULL, 'h'},     {NULL, 0, NULL, 0},
+        {"markdown", no_argument, NULL, 'm'},
+        {"python", no_argument, NULL, 'p'},
+        {"vectors", no_argument, NULL, 'v'},
+        {"commit-vectors", no_argument, NULL, 'c'},
+        {"events-markdown", no_argument, NULL, 'e'},
+        {"events-python", no_argument, NULL, 'y'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
     };
     switch (getopt_long(argc, argv, "h", options, NULL)) {
     case 'm':
@@ -213,6 +267,12 @@ int main(int argc, char **argv)
         return 0;
     case 'c':
         print_commit_vectors();
+        return 0;
+    case 'e':
+        print_events_markdown();
+        return 0;
+    case 'y':
+        print_events_python();
         return 0;
     case 'h':
         print_help(stdout);

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""catalogue.py: what is made from the catalogue (the reference in SPEC.md, the constants in Python, the vectors) is
-what the catalogue says, and every message has a vector. With --write it brings these files up to the catalogue.
+"""catalogue.py: what is made from the catalogues (the references in SPEC.md and EVENTS.md, the constants in Python, the
+vectors) is what the catalogues say, and every message has a vector. With --write it brings these files up to the catalogue.
 """
 import os
 import re
@@ -23,11 +23,11 @@ def program():
     return tree.skip("vd-catalogue is not built (cmake --preset release && cmake --build --preset release)")
 
 
-SPEC = "protocol/SPEC.md"
-REFERENCE = re.compile(r"(?<=<!-- begin: made by vd-catalogue --markdown -->\n).*?(?=<!-- end -->|\Z)", re.S)
+# What has a part that is made: the file, and what prints that part.
+PARTS = {"protocol/SPEC.md": "--markdown", "protocol/EVENTS.md": "--events-markdown"}
 # What is made whole: the file, and what prints it.
 MADE = {"protocol/python/vedette/catalogue.py": "--python", "protocol/vectors/messages.json": "--vectors",
-        "protocol/vectors/commits.json": "--commit-vectors"}
+        "protocol/vectors/commits.json": "--commit-vectors", "protocol/python/vedette/event_types.py": "--events-python"}
 
 
 def printed(option):
@@ -37,7 +37,9 @@ def printed(option):
 def wanted():
     """{file: what must stand in it} of everything that is made from the catalogue."""
     files = {path: printed(option) for path, option in MADE.items()}
-    files[SPEC] = REFERENCE.sub(lambda _: printed("--markdown"), tree.text(SPEC))
+    for path, option in PARTS.items():
+        part = re.compile(rf"(?<=<!-- begin: made by vd-catalogue {option} -->\n).*?(?=<!-- end -->|\Z)", re.S)
+        files[path] = part.sub(lambda _, text=printed(option): text, tree.text(path))
     return files
 
 

@@ -194,6 +194,8 @@ int cmd_snapshot(cli_t *cli);
 int cmd_query(cli_t *cli);
 int cmd_follow(cli_t *cli);
 int cmd_emit(cli_t *cli);
+int cmd_events(cli_t *cli);
+
 int cmd_session(cli_t *cli);
 int cmd_store(cli_t *cli);
 /* `store verify` (store_verify.c). */

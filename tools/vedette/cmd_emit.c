@@ -133,6 +133,7 @@ int cmd_emit(cli_t *cli)
         vd_producer_open(&producer, cli->client, name, NULL, NULL, (int)timeout_ms);
     if (status != VD_OK)
         return cli_fail_client(cli, status);
+    vd_producer_strict(producer, cli_has(cli, "strict"));
     code = emit(cli, producer, session, data, (int)timeout_ms);
     vd_producer_destroy(&producer);
     return code;

@@ -40,6 +40,7 @@ static const cli_option_t emit_options[] = {
     {"session", 's', "S", "session (the newest active one)"},
     {"data", 0, "JSON", "data of the event; - reads them from stdin ({})"},
     {"record", 0, "ID", "your id of it: the session stores each once, however often it is emitted"},
+    {"strict", 0, NULL, "refuse what the catalogue does not allow; see: vedette events"},
     {"timeout", 0, "TIME", "give up after this (30s)"},
     {0},
 };
@@ -128,6 +129,11 @@ const cli_command_t cli_commands[] = {
      follow_options, 0, 1, cmd_follow},
     {"emit", "TYPE [--session S] [--data JSON|-]",
      "Write one event; prints session:seq once it is on disk.", NULL, emit_options, 1, 1, cmd_emit},
+    {"events", "[TYPE]", "Show the catalogue of event types, or the fields of one.",
+     "These types mean the same to everybody; emit --strict holds events to them. Types of your "
+     "own\n"
+     "need not be listed anywhere. * stands for a field that is required. TYPE may be a glob.",
+     NULL, 0, 1, cmd_events},
     {"session", "ls|show [SESSION]", "List the sessions, or show one.", NULL, session_options, 1, 2,
      cmd_session},
     {"store", "stats|verify", "Show how the store is, or check all that it holds.",

@@ -12,9 +12,10 @@
 
 from .client import Client, Follower, Position, Producer, Reset, default_run_dir
 from .errors import Error, TimedOut, Unreachable
+from .events import BadEvent
 from .expression import Expression, ExpressionError
 from .feed import Feed
 from .wire import Event, Malformed, new_session_id
 
-__all__ = ["Client", "Error", "Event", "Expression", "ExpressionError", "Feed", "Follower", "Malformed", "Position",
-           "Producer", "Reset", "TimedOut", "Unreachable", "default_run_dir", "new_session_id"]
+__all__ = ["BadEvent", "Client", "Error", "Event", "Expression", "ExpressionError", "Feed", "Follower", "Malformed",
+           "Position", "Producer", "Reset", "TimedOut", "Unreachable", "default_run_dir", "new_session_id"]

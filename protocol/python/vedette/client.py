@@ -9,6 +9,7 @@ import time
 
 import zmq
 
+from . import events as catalogue_of_events
 from . import waiting, wire
 from .catalogue import LIMITS
 from .errors import Error, Unreachable
@@ -175,8 +176,9 @@ class Client:
         session = self.newest_session() if session is None else session
         return Follower(self, "" if session == "*" else session, start, position, type, seq)
 
-    def producer(self, name, timeout_s=10.0):
-        return Producer(self, name, timeout_s)
+    def producer(self, name, timeout_s=10.0, strict=False):
+        """Takes a producer's name. `strict`: events are checked against the catalogue (EVENTS.md) before they are sent."""
+        return Producer(self, name, timeout_s, strict)
 
 
 class Follower:
@@ -302,8 +304,8 @@ class Follower:
 class Producer:
     """Writes events, exactly once: emit() returns when they are on disk."""
 
-    def __init__(self, client, name, timeout_s):
-        self.client, self.name = client, name
+    def __init__(self, client, name, timeout_s, strict=False):
+        self.client, self.name, self.strict = client, name, strict
         self.link = _Link(client.context, client.endpoint("ingestor", "emit"))
         self.store = None
         life = int.from_bytes(os.urandom(7), "big") + 1
@@ -342,7 +344,10 @@ class Producer:
 
     def emit_all(self, events, session=None, timeout_s=30.0, record=None):
         """Events [(type, data), ...] as one atomic unit; returns (session, seq) of the last. When their `record` was
-        stored before, seq is that of the first event under it plus as many as these are, less one."""
+        stored before, seq is that of the first event under it plus as many as these are, less one. Raises BadEvent,
+        with nothing sent, when a strict producer's event does not pass the check."""
+        for type, data in events if self.strict else ():
+            catalogue_of_events.check(type, data)
         session = session or self.client.newest_session()
         run = wire.pack_run([wire.pack_event(type, data) for type, data in events])
         first = self.mark + 1

@@ -1,6 +1,8 @@
 /* committer.c: the writing thread and its queues. */
 #include "committer.h"
 
+#include "kit/failpoint.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
@@ -76,12 +78,15 @@ static void work(vd_committer_t *self, const vd_job_t *job)
     vd_job_outcome_t *outcome = &self->outcomes[writable(&self->outcomes_ends)];
     outcome->job = *job;
     outcome->text[0] = 0;
-    if (job->kind == VD_JOB_APPEND)
+    if (job->kind == VD_JOB_APPEND) {
+        vd_failpoint("ingestor.before_commit");
         outcome->status =
             vd_store_append(self->store, job->batch, outcome->text, sizeof outcome->text);
-    else
+        vd_failpoint("ingestor.after_commit");
+    } else {
         outcome->status =
             vd_store_reopen(self->store, &outcome->tail, outcome->text, sizeof outcome->text);
+    }
     if (outcome->status == VD_OK && self->grown_fd >= 0)
         wake(self->grown_fd);
     advance_written(&self->outcomes_ends);

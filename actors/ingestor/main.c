@@ -2,6 +2,7 @@
  * one store. */
 #include "committer.h"
 #include "kit/actor.h"
+#include "kit/failpoint.h"
 #include "kit/log.h"
 #include "publication.h"
 #include "reader.h"
@@ -29,6 +30,7 @@ typedef struct ingestor {
 static bool restore_producer(void *arg, const vd_store_producer_t *producer)
 {
     ingestor_t *self = arg;
+    vd_failpoint("ingestor.open");
     self->restored = vd_sequencer_restore_producer(self->sequencer, producer);
     return self->restored;
 }
@@ -36,6 +38,7 @@ static bool restore_producer(void *arg, const vd_store_producer_t *producer)
 static bool restore_session(void *arg, const vd_store_session_t *session)
 {
     ingestor_t *self = arg;
+    vd_failpoint("ingestor.open");
     self->restored = vd_sequencer_restore_session(self->sequencer, session);
     return self->restored;
 }
@@ -80,6 +83,7 @@ static vd_status_t open_store(ingestor_t *self)
 
 static void show(ingestor_t *self, const vd_store_batch_t *batch)
 {
+    vd_failpoint_sent("ingestor.after_ack");
     do
         vd_actor_complete(self->actor, self->publication_handle, VD_PUBLICATION_SHOW, 0, VD_OK,
                           batch);

@@ -8,16 +8,11 @@ import sys
 import time
 
 sys.dont_write_bytecode = True
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(0, os.path.join(TOP, "tests", "integration"))
-sys.path.insert(0, os.path.join(TOP, "protocol", "python"))
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from parts import BIN, SEED, TOP, Parts  # noqa: E402, F401 (TOP is for those who import this)
 import vedette  # noqa: E402
 from cli_harness import Home, alive, wait_for  # noqa: E402
 
-BIN = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else os.path.join(TOP, "build", "release", "bin")
-PEER = os.path.join(TOP, "tests", "chaos", "peer.py")
-PRODUCER = os.path.join(BIN, "..", "tests", "chaos_producer")
-SEED = int(os.environ.get("VEDETTE_SEED") or random.SystemRandom().randrange(1 << 32))
 ACTORS = ["broker", "ingestor", "static", "manual", "poller-1", "host", "services"]
 ORPHAN_S = 2.0
 # Many deaths of one actor are meant here: the runtime is to go on restarting it, and soon.
@@ -29,46 +24,7 @@ intensity_restarts = 64
 """
 
 
-class Part:
-    """A process beside the runtime, with its output in a file that can be read as it grows."""
-
-    def __init__(self, home, name, command):
-        self.name, self.path = name, os.path.join(home.holder.name, name)
-        self.out = open(self.path, "wb")
-        self.errors = open(self.path + ".err", "w+b")
-        self.process = subprocess.Popen(command, stdout=self.out, stderr=self.errors, env=home.environment())
-        home.started.append(self.process)
-        self.reader = open(self.path, encoding="utf-8")
-        self.counted, self.rest = 0, ""
-
-    def count(self, word):
-        """Lines so far that begin with `word`; to be asked with one word only."""
-        lines = (self.rest + self.reader.read()).split("\n")
-        self.rest = lines.pop()
-        self.counted += sum(line.startswith(word) for line in lines)
-        return self.counted
-
-    def lines(self):
-        with open(self.path, encoding="utf-8") as file:
-            return [line.rstrip("\n") for line in file if line.endswith("\n")]
-
-    def text(self):
-        self.errors.seek(0)
-        return self.errors.read().decode(errors="replace")
-
-    def end(self, timeout_s=60.0):
-        """Asks it to end, and waits for it."""
-        assert self.process.poll() is None, f"{self.name} ended by itself: {self.text()}"
-        self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(timeout_s)
-        assert code == 0, f"{self.name}: exit {code}: {self.text()}"
-
-    def close(self):
-        for file in (self.out, self.errors, self.reader):
-            file.close()
-
-
-class World(Home):
+class World(Home, Parts):
     """`vedette up` in a directory of its own; a session `name` that the parts write into and follow."""
 
     def __init__(self, session="chaos", config=CONFIG):
@@ -100,47 +56,18 @@ class World(Home):
         try:
             super().__exit__(kind, *rest)
         finally:
-            for part in self.parts.values():
-                part.close()
+            self.close_parts()
             self.client.close()
 
     @property
     def logs(self):
         return os.path.join(self.dir, "logs")
 
-    # ---- parts ----
-
-    def part(self, name, *command):
-        self.parts[name] = Part(self, name, list(command))
-        return self.parts[name]
-
-    def c_producer(self, name, per_second):
-        return self.part(name, PRODUCER, self.dir, name, self.session, str(per_second))
-
-    def peer(self, name, verb, *more):
-        return self.part(name, "/usr/bin/python3", PEER, verb, self.dir, self.session, *map(str, more))
-
-    def python_producer(self, name, per_second):
-        return self.peer(name, "produce", name, per_second, SEED)
-
-    def command_follower(self, name, session):
-        return self.part(name, os.path.join(BIN, "vedette"), "follow", session, "--from", "start", "-o", "ndjson")
-
-    def ledgers(self):
-        return [part for part in self.parts.values() if part.name.startswith("producer")]
-
-    def followers(self):
-        return [part for part in self.parts.values() if not part.name.startswith("producer")]
-
     # ---- the rate ----
-
-    def acknowledged(self):
-        return sum(part.count("acknowledged ") for part in self.ledgers())
 
     def rate(self, span_s=0.3):
         """Acknowledged events per second over the last `span_s`; 0 until there is so much to look at."""
-        for part in self.parts.values():
-            assert part.process.poll() is None, f"{part.name} ended by itself: {part.text()}"
+        self.check_alive()
         now = time.monotonic()
         self.samples.append((now, self.acknowledged()))
         older = [sample for sample in self.samples if now - sample[0] >= span_s]

@@ -62,8 +62,9 @@ def row_of(event):
     return {"ts": event.ts, "session": event.session, "seq": event.seq, "type": event.type, "data": event.data}
 
 
-def check_producer(name, lines, events):
-    """Nothing acknowledged is lost or doubled, nothing is stored that was not emitted. Returns the number acknowledged."""
+def check_producer(name, lines, events, refusals=()):
+    """Nothing acknowledged is lost or doubled, nothing is stored that was not emitted or was rejected, which may be for
+    the `refusals` alone. Returns the number acknowledged."""
     stored = [event for event in events if event.type == "chaos" and event.data["p"] == name]
     numbers = [event.data["n"] for event in stored]
     assert numbers == sorted(set(numbers)), f"{name}: doubled or reordered"
@@ -78,16 +79,34 @@ def check_producer(name, lines, events):
         session, _, seq = at.rpartition(":")
         event = by_number[number]
         assert int(seq) == 0 or (session, int(seq)) == (event.session, event.seq), f"{name}: {number} is not at {at}"
-    assert not told["rejected"], f"{name}: rejected: {told['rejected']}"
-    answered = set(told["acknowledged"]) | set(told["unknown"])
+    for number, why in told["rejected"].items():
+        assert why in refusals, f"{name}: {number} was rejected: {why}"
+        assert number not in by_number, f"{name}: {number} was rejected and is stored"
+    answered = set(told["acknowledged"]) | set(told["rejected"]) | set(told["unknown"])
     assert answered == set(told["taken"]), f"{name}: without a receipt: {sorted(set(told['taken']) - answered)[:5]}"
     assert set(numbers) <= set(told["taken"]), f"{name}: stored and never emitted"
     return len(told["acknowledged"])
 
 
+def rows_of(lines):
+    keys = ("ts", "session", "seq", "type", "data")
+    return [{key: row[key] for key in keys} for row in map(json.loads, lines)]
+
+
+def check_listener(name, lines, events):
+    """A bare SUB misses much; what it was shown is stored, each once and in order."""
+    by_seq = {event.seq: event for event in events}
+    rows, last = rows_of(lines), 0
+    for row in rows:
+        assert row["seq"] > last, f"{name}: {row['seq']} after {last}"
+        last = row["seq"]
+        assert last in by_seq, f"{name}: was shown {row}, which is not stored"
+        assert row == row_of(by_seq[last]), f"{name}: was shown {row}, the store has {row_of(by_seq[last])}"
+    assert rows, f"{name} was shown nothing"
+
+
 def check_follower(name, lines, events):
-    rows = [json.loads(line) for line in lines]
+    rows = rows_of(lines)
     for at, (row, event) in enumerate(zip(rows, events)):
-        got = {key: row[key] for key in ("ts", "session", "seq", "type", "data")}
-        assert got == row_of(event), f"{name}: event {at + 1} is {got}, the store has {row_of(event)}"
+        assert row == row_of(event), f"{name}: event {at + 1} is {row}, the store has {row_of(event)}"
     assert len(rows) == len(events), f"{name}: {len(rows)} events, the store has {len(events)}"

@@ -1,9 +1,12 @@
 #!/usr/bin/python3
 """peer.py: one client of a runtime as a process, in Python: a producer with its ledger, a follower, or a bare SUB.
 
-    peer.py produce DIR SESSION NAME PER_SECOND SEED    the same ledger as producer.c
+    peer.py produce DIR SESSION NAME PER_SECOND SEED [ENDED]
+                                                        the same ledger as producer.c; now and then it writes into the
+                                                        session ENDED, where everything is rejected
     peer.py follow DIR SESSION                          each event as a line of JSON, by the Python client
     peer.py listen DIR SESSION                          the same by a bare SUB that repairs its gaps with FETCH
+    peer.py overhear DIR SESSION                        what a bare SUB hears, with all its gaps
 
 SIGTERM ends it. A producer first waits for its last answer."""
 import json
@@ -22,6 +25,7 @@ import vedette  # noqa: E402
 from vedette import wire  # noqa: E402
 
 BATCH_MAX = 24
+STRAY_PART = 0.05  # of a producer's batches go into the session that has ended
 ANSWER_S = 60.0
 QUIET_S = 0.5
 
@@ -44,23 +48,26 @@ def emit_batch(producer, session, name, first, count):
         say(f"taken {number}")
     try:
         at, last = producer.emit_all([("chaos", {"p": name, "n": n}) for n in numbers], session, ANSWER_S)
-    except vedette.Unreachable as problem:
-        print(problem, file=sys.stderr)
+    except vedette.Error as problem:
+        unknown = isinstance(problem, vedette.Unreachable)
+        if unknown:
+            print(problem, file=sys.stderr)
         for number in numbers:
-            say(f"unknown {number}")
-        return False
+            say(f"unknown {number}" if unknown else f"rejected {number} {problem.status}")
+        return not unknown
     for number in numbers:
         say(f"acknowledged {number} {at}:{last - (numbers[-1] - number) if last else 0}")
     return True
 
 
-def produce(client, session, name, per_second, seed):
+def produce(client, session, name, per_second, seed, ended=None):
     choice = random.Random(f"{seed} {name}")
     producer = client.producer(name, ANSWER_S)
     number, due = 0, time.monotonic()
     while not stopping:
         count = choice.randint(1, BATCH_MAX)
-        if not emit_batch(producer, session, name, number + 1, count):
+        stray = ended is not None and choice.random() < STRAY_PART
+        if not emit_batch(producer, ended if stray else session, name, number + 1, count):
             return 1
         number += count
         sys.stdout.flush()
@@ -80,17 +87,49 @@ def follow(client, session):
     return 0
 
 
+def hints_of(client, session):
+    """A bare SUB on the session."""
+    sub = client.context.socket(zmq.SUB)
+    sub.setsockopt(zmq.LINGER, 0)
+    sub.setsockopt(zmq.RECONNECT_IVL, 20)
+    sub.setsockopt(zmq.RECONNECT_IVL_MAX, 200)
+    sub.setsockopt_string(zmq.SUBSCRIBE, f"events/{session}")
+    sub.connect(client.endpoint("ingestor", "events"))
+    return sub
+
+
+def take_hint(sub, session):
+    """The next COMMITTED_RUN of the session, or None."""
+    try:
+        topic, *frames = sub.recv_multipart(zmq.NOBLOCK)
+    except zmq.Again:
+        return None
+    message = wire.unpack_message(frames)
+    return message if topic == f"events/{session}".encode() and message.name == "COMMITTED_RUN" else None
+
+
+def events_of(session, message):
+    for offset, raw in enumerate(wire.unpack_run(message.payload)):
+        yield wire.Event(session, message["first"] + offset, raw)
+
+
+def overhear(client, session):
+    sub = hints_of(client, session)
+    while not stopping:
+        if not sub.poll(int(QUIET_S * 1000)):
+            sys.stdout.flush()
+        elif (message := take_hint(sub, session)) is not None:
+            for event in events_of(session, message):
+                show(event)
+    return 0
+
+
 class Listener:
     """A bare SUB: hints as they come, and whatever they leave out by FETCH."""
 
     def __init__(self, client, session):
         self.client, self.session, self.last = client, session, 0
-        self.sub = client.context.socket(zmq.SUB)
-        self.sub.setsockopt(zmq.LINGER, 0)
-        self.sub.setsockopt(zmq.RECONNECT_IVL, 20)
-        self.sub.setsockopt(zmq.RECONNECT_IVL_MAX, 200)
-        self.sub.setsockopt_string(zmq.SUBSCRIBE, f"events/{session}")
-        self.sub.connect(client.endpoint("ingestor", "events"))
+        self.sub = hints_of(client, session)
 
     def take(self, event):
         if event.seq == self.last + 1:
@@ -116,23 +155,19 @@ class Listener:
                       "offset": answer.get("offset", 0), "chain": answer["chain"]}
 
     def hint(self):
-        topic, *frames = self.sub.recv_multipart(zmq.NOBLOCK)
-        message = wire.unpack_message(frames)
-        if topic != f"events/{self.session}".encode() or message.name != "COMMITTED_RUN":
+        message = take_hint(self.sub, self.session)
+        if message is None:
             return
         if message["first"] > self.last + 1 or not message.payload:
             self.repair()
             return
-        for offset, raw in enumerate(wire.unpack_run(message.payload)):
-            self.take(wire.Event(self.session, message["first"] + offset, raw))
+        for event in events_of(self.session, message):
+            self.take(event)
 
     def run(self):
         while not stopping:
             if self.sub.poll(int(QUIET_S * 1000)):
-                try:
-                    self.hint()
-                except zmq.Again:
-                    pass
+                self.hint()
             else:
                 self.repair()
                 sys.stdout.flush()
@@ -144,9 +179,11 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: stopping.append(True))
     client = vedette.Client(directory)
     if verb == "produce":
-        code = produce(client, session, rest[0], float(rest[1]), rest[2])
+        code = produce(client, session, rest[0], float(rest[1]), *rest[2:])
     elif verb == "follow":
         code = follow(client, session)
+    elif verb == "overhear":
+        code = overhear(client, session)
     else:
         code = Listener(client, session).run()
     sys.stdout.flush()

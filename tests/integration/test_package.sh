@@ -25,6 +25,7 @@ for file in "$build"/bin/vedette*; do
 done
 ! grep -rIl --include='*.cmake' --include='*.pc' -e "$build" -e "$work/first" "$work/p" ||
     fail "an installed file names the build or the first prefix"
+! grep -rlaE 'VEDETTE_FAILPOINT|vd_failpoint' "$work/p" || fail "an installed file has places at which it kills itself"
 for program in "$work"/p/bin/vedette*; do
     ! ldd "$program" | grep 'not found' || fail "$program lacks a library"
 done

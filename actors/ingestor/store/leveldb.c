@@ -2,6 +2,7 @@
  * one. */
 #include "store/leveldb_store.h"
 
+#include "kit/failpoint.h"
 #include "store/leveldb_dir.h"
 #include "wire/value.h"
 
@@ -275,8 +276,10 @@ static vd_status_t open_all(vd_leveldb_t *self, char *error, size_t error_size)
                                       error_size);
     if (status == VD_OK)
         status = open_db(self, error, error_size);
+    vd_failpoint("ingestor.open");
     if (status == VD_OK)
         status = read_store_head(self, error, error_size);
+    vd_failpoint("ingestor.open");
     if (status == VD_OK)
         status = check_tail(self, &tail, error, error_size);
     if (status == VD_OK)

@@ -1,0 +1,174 @@
+"""ingestor_world.py: an ingestor that dies and is started again, producers and followers around it, and the books at the end."""
+import hashlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from parts import BIN, SEED, Parts  # noqa: E402
+import ledger  # noqa: E402
+import vedette  # noqa: E402
+from harness import Place, end, wait_for  # noqa: E402
+
+FAILING = os.path.join(BIN, "..", "tests", "failpoints", "vedette-ingestor")
+SHARED, OWN, ENDED = "shared", "own", "ended"
+REFUSALS = ("session_closed",)
+
+
+class IngestorWorld(Place, Parts):
+    """Directory, ingestor and parts. Three sessions: one that all write, one of a producer of its own, one that has ended."""
+
+    def __init__(self, executable=os.path.join(BIN, "vedette-ingestor"), environment=None):
+        super().__init__()
+        self.session, self.parts, self.started = SHARED, {}, []
+        self.random = random.Random(SEED)
+        self.executable, self.more = executable, environment or {}
+        self.process = None
+        self.log_path = self.path("ingestor.log")
+        self.client = vedette.Client(self.dir)
+
+    def prepare(self):
+        os.makedirs(self.dir, 0o700, exist_ok=True)
+
+    def __enter__(self):
+        try:
+            self.prepare()
+            if self.process is None:
+                self.live()
+            with self.client.producer("opener", 30.0) as producer:
+                for session in (SHARED, OWN, ENDED):
+                    producer.emit("session_started", {"name": session, "owner": False}, session)
+                producer.emit("session_ended", {"status": "completed"}, ENDED)
+        except BaseException:
+            self.__exit__(*sys.exc_info())
+            raise
+        return self
+
+    def __exit__(self, kind, *_):
+        for process in self.started:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+        end(self.process)
+        if kind:
+            sys.stderr.write(self.log()[-4000:])
+        self.close_parts()
+        self.client.close()
+        self.close()
+
+    def log(self):
+        if not os.path.exists(self.log_path):
+            return ""
+        with open(self.log_path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    # ---- the ingestor ----
+
+    def live(self, failpoint=None):
+        """Starts it; `failpoint` is where it is going to kill itself."""
+        environment = {**self.environment(), **self.more}
+        if failpoint:
+            environment["VEDETTE_FAILPOINT"] = failpoint
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen([self.executable, "--dir", self.dir], stdout=log, stderr=log,
+                                            env=environment)
+        return self.process
+
+    def kill(self):
+        assert self.process.poll() is None, f"it had ended by itself: exit {self.process.returncode}"
+        self.process.kill()
+        self.process.wait()
+
+    def die_at(self, name, passing, deadline_s=30.0):
+        """Has the next life end at the passing of a failpoint, and begins another."""
+        before = self.log().count("failpoint ")
+        self.live(f"{name}:{passing}")
+        wait_for(f"death at {name}:{passing}", lambda: self.process.poll() is not None, deadline_s)
+        text = self.log()
+        assert self.process.returncode == -signal.SIGKILL, f"{name}:{passing}: exit {self.process.returncode}"
+        assert text.count("failpoint ") == before + 1 and f"failpoint {name}, passing {passing}: killed" in text
+        self.live()
+
+    # ---- the parts ----
+
+    def start_parts(self):
+        """Producers of both kinds, and followers of each kind."""
+        self.command_follower("follow-shared", SHARED)
+        self.command_follower("follow-own", OWN)
+        self.command_follower("follow-all", "*")
+        self.peer("follow-python", "follow")
+        self.peer("listen-and-repair", "listen")
+        self.peer("overhear-shared", "overhear")
+        self.c_producer("producer-c-1", 800)
+        self.c_producer("producer-c-2", 400)
+        self.c_producer("producer-c-own", 400, OWN)
+        self.python_producer("producer-python-1", 200, ENDED)
+        self.python_producer("producer-python-2", 200, ENDED)
+        self.wait_all()
+
+    def wait_all(self, more=1):
+        """Every producer has `more` events acknowledged than now."""
+        goals = {part.name: part.count("acknowledged ") + more for part in self.ledgers()}
+
+        def reached():
+            self.check_alive()
+            return all(part.count("acknowledged ") >= goals[part.name] for part in self.ledgers())
+        wait_for(f"every producer has {more} more events acknowledged", reached)
+
+    def wait_any(self):
+        """Anything is acknowledged again."""
+        before = self.acknowledged()
+        wait_for("anything is acknowledged", lambda: self.acknowledged() > before)
+
+    # ---- the books ----
+
+    def end_producers(self):
+        for part in self.ledgers():
+            part.end()
+
+    def replay(self, session):
+        """What `vedette follow` prints of all that is stored of a session."""
+        done = subprocess.run([os.path.join(BIN, "vedette"), "follow", session, "--from", "start", "--end", "-o",
+                               "ndjson"], env=self.environment(), capture_output=True, timeout=60, check=False)
+        assert done.returncode == 0, done
+        return done.stdout
+
+    def check(self):
+        """Producers have ended. Nothing acknowledged or shown is lost, no doubles, no gaps, and replay is what was live."""
+        begin = time.monotonic()
+        store = ledger.Store(self.client)
+        store.check_sequences()
+        acknowledged = sum(ledger.check_producer(part.name, part.lines(), store.events, REFUSALS)
+                           for part in self.ledgers())
+        made = [event for event in store.events if event.type == "chaos"]
+        assert acknowledged == len(made), f"{acknowledged} acknowledged, {len(made)} stored"
+        for part in self.followers():
+            wanted = store.events if part.name.endswith("-all") else store.of(OWN if part.name.endswith("-own") else SHARED)
+            if not part.name.startswith("overhear"):
+                wait_for(f"{part.name} has everything", lambda: part.count("{") >= len(wanted))
+            part.end()
+            check = ledger.check_listener if part.name.startswith("overhear") else ledger.check_follower
+            check(part.name, part.lines(), wanted)
+        hashes = self.check_replay()
+        self.kill()
+        self.live()
+        again = ledger.Store(self.client)
+        assert [(event.session, event.seq, event.raw) for event in again.events] == [
+            (event.session, event.seq, event.raw) for event in store.events], "another life reads something else"
+        assert self.check_replay() == hashes
+        print(f"checked in {time.monotonic() - begin:.1f} s: {len(store.events)} events in {len(store.commits)} commits, "
+              f"{acknowledged} acknowledged to {len(self.ledgers())} producers", flush=True)
+
+    def check_replay(self):
+        """The bytes that live followers have written are those of a replay; the hashes by session."""
+        hashes = {}
+        for session in (SHARED, OWN):
+            with open(self.parts[f"follow-{session}"].path, "rb") as file:
+                live = hashlib.sha256(file.read()).hexdigest()
+            hashes[session] = hashlib.sha256(self.replay(session)).hexdigest()
+            assert hashes[session] == live, f"replay of {session} is not what was live"
+        return hashes

@@ -1,26 +1,33 @@
 /* main.c: the ingestor: the loop with the sequencer, the writing thread and the reading thread on
- * one store. */
+ * one store, as far as that can be opened. */
+#include "arguments.h"
 #include "committer.h"
+#include "gate.h"
 #include "kit/actor.h"
 #include "kit/failpoint.h"
 #include "kit/log.h"
+#include "mode.h"
 #include "publication.h"
 #include "reader.h"
-#include "sequencer.h"
-#include "store/store.h"
 
 #include <assert.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { WAIT_MS = 500 }; /* between openings of a store that has no room, and the like */
 
 typedef struct ingestor {
     vd_actor_t *actor;
-    vd_store_t *store;
-    vd_sequencer_t *sequencer;
+    const vd_arguments_t *arguments;
+    const char *dir; /* of the store */
+    vd_mode_t mode;
+    vd_gate_t gate;
     vd_publication_t publication;
     vd_reader_t *reader;
     vd_committer_t *committer;
-    int sequencer_handle;
+    int gate_handle;
     int publication_handle;
     bool restored; /* false: memory ran out while what the store holds was taken over */
 } ingestor_t;
@@ -31,7 +38,7 @@ static bool restore_producer(void *arg, const vd_store_producer_t *producer)
 {
     ingestor_t *self = arg;
     vd_failpoint("ingestor.open");
-    self->restored = vd_sequencer_restore_producer(self->sequencer, producer);
+    self->restored = vd_sequencer_restore_producer(self->gate.sequencer, producer);
     return self->restored;
 }
 
@@ -39,44 +46,69 @@ static bool restore_session(void *arg, const vd_store_session_t *session)
 {
     ingestor_t *self = arg;
     vd_failpoint("ingestor.open");
-    self->restored = vd_sequencer_restore_session(self->sequencer, session);
+    self->restored = vd_sequencer_restore_session(self->gate.sequencer, session);
     return self->restored;
 }
 
+/* Makes the sequencer from what the store holds. */
 static vd_status_t restore(ingestor_t *self)
 {
     vd_store_tail_t tail;
-    vd_store_tail(self->store, &tail);
-    self->sequencer = vd_sequencer_new(&tail);
-    self->restored = self->sequencer != NULL;
+    vd_store_tail(self->mode.store, &tail);
+    self->gate.sequencer = vd_sequencer_new(&tail);
+    self->restored = self->gate.sequencer != NULL;
     vd_status_t status = self->restored ? VD_OK : VD_NO_MEMORY;
     if (status == VD_OK)
-        status = vd_store_producers(self->store, restore_producer, self);
+        status = vd_store_producers(self->mode.store, restore_producer, self);
     if (status == VD_OK && self->restored)
-        status = vd_store_sessions(self->store, restore_session, self);
+        status = vd_store_sessions(self->mode.store, restore_session, self);
     if (status == VD_OK && !self->restored)
         status = VD_NO_MEMORY;
-    if (status != VD_OK) {
-        vd_log(VD_ERROR, "store %s: its producers and sessions cannot be read: %s",
-               vd_actor_paths(self->actor)->store, vd_status_text(status));
-        return status;
-    }
-    vd_publication_init(&self->publication, tail.id);
-    vd_log(VD_INFO, "store %s in %s: commits %" PRIu64 " to %" PRIu64, tail.id,
-           vd_actor_paths(self->actor)->store, tail.first_index, tail.index);
-    return VD_OK;
+    if (status != VD_OK)
+        vd_sequencer_destroy(&self->gate.sequencer);
+    return status;
 }
 
 static vd_status_t open_store(ingestor_t *self)
 {
-    char error[VD_TEXT_BYTES_MAX] = "";
-    vd_status_t status = vd_store_open("leveldb", vd_actor_paths(self->actor)->store, NULL,
-                                       &self->store, error, sizeof error);
-    if (status != VD_OK) {
-        vd_log(VD_ERROR, "%s", error);
-        return status;
+    static const vd_store_options_t options = {0};
+    bool read_only = self->arguments->read_only;
+    vd_status_t status = vd_mode_open(self->dir, &options, read_only, &self->mode);
+    if (status == VD_OK && self->mode.store != NULL && strcmp(self->mode.name, "writing") == 0) {
+        status = restore(self);
+        if (status == VD_CORRUPT) {
+            char why[VD_TEXT_BYTES_MAX];
+            snprintf(why, sizeof why,
+                     "store %s: what it knows of producers and sessions is damaged; make a new "
+                     "store of what is left: vedette store repair --copy DIR",
+                     self->dir);
+            vd_mode_quarantine(self->dir, why, &self->mode);
+            status = VD_OK;
+        } else if (status != VD_OK) {
+            snprintf(self->mode.text, sizeof self->mode.text,
+                     "store %s: its producers and sessions cannot be read: %s", self->dir,
+                     vd_status_text(status));
+        }
     }
-    return restore(self);
+    return status;
+}
+
+/* Tells the log, and whoever asks, what the store is good for. */
+static void tell_mode(ingestor_t *self)
+{
+    const vd_mode_t *mode = &self->mode;
+    vd_store_tail_t tail;
+    if (mode->text[0] != 0)
+        vd_log(mode->store != NULL && self->arguments->read_only ? VD_INFO : VD_ERROR, "%s",
+               mode->text);
+    vd_actor_set_trouble(self->actor, mode->text);
+    memcpy(self->gate.text, mode->text, sizeof self->gate.text);
+    if (mode->store == NULL)
+        return;
+    vd_store_tail(mode->store, &tail);
+    vd_publication_init(&self->publication, tail.id);
+    vd_log(VD_INFO, "store %s in %s, %s: commits %" PRIu64 " to %" PRIu64, tail.id, self->dir,
+           mode->name, tail.first_index, tail.index);
 }
 
 /* ---- operations of the sequencer ---- */
@@ -124,9 +156,8 @@ static int on_outcome(zloop_t *loop, zmq_pollitem_t *item, void *arg)
         const void *result = outcome.text;
         if (outcome.status == VD_OK)
             result = append ? NULL : (const void *)&outcome.tail;
-        vd_actor_complete(self->actor, self->sequencer_handle,
-                          append ? VD_SEQ_APPEND : VD_SEQ_REOPEN, outcome.job.token, outcome.status,
-                          result);
+        vd_actor_complete(self->actor, self->gate_handle, append ? VD_SEQ_APPEND : VD_SEQ_REOPEN,
+                          outcome.job.token, outcome.status, result);
     }
     return 0;
 }
@@ -135,67 +166,116 @@ static int on_outcome(zloop_t *loop, zmq_pollitem_t *item, void *arg)
 
 static void tell_metrics(const void *state, vd_metric_list_t *list)
 {
-    const vd_sequencer_stats_t *stats = vd_sequencer_stats(state);
+    const vd_gate_t *gate = state;
+    vd_metric(list, "store_trouble",
+              gate->sequencer == NULL || vd_sequencer_in_trouble(gate->sequencer));
+    if (gate->sequencer == NULL) {
+        vd_metric(list, "not_now", gate->not_now);
+        return;
+    }
+    const vd_sequencer_stats_t *stats = vd_sequencer_stats(gate->sequencer);
     vd_metric(list, "emit_frames", stats->frames);
     vd_metric(list, "events", stats->events);
     vd_metric(list, "commits", stats->commits);
     vd_metric(list, "events_rejected", stats->rejected);
     vd_metric(list, "frames_refused", stats->refused);
-    vd_metric(list, "not_now", stats->not_now);
+    vd_metric(list, "not_now", gate->not_now + stats->not_now);
     vd_metric(list, "append_failures", stats->failures);
-    vd_metric(list, "head", vd_sequencer_head(state));
-    vd_metric(list, "store_trouble", vd_sequencer_in_trouble(state));
+    vd_metric(list, "head", vd_sequencer_head(gate->sequencer));
 }
 
 static bool add_cores(ingestor_t *self)
 {
     static const vd_port_t emit[] = {{VD_SEQ_PORT_EMIT, VD_PORT_ROUTER, "emit"}};
     static const vd_port_t events[] = {{VD_PUBLICATION_PORT, VD_PORT_PUB, "events"}};
-    vd_core_spec_t sequencer = {.name = "sequencer",
-                                .step = vd_sequencer_step,
-                                .state = self->sequencer,
-                                .ports = emit,
-                                .port_count = 1,
-                                .perform = perform,
-                                .perform_arg = self,
-                                .metrics = tell_metrics};
+    vd_core_spec_t gate = {.name = "sequencer",
+                           .step = vd_gate_step,
+                           .state = &self->gate,
+                           .ports = emit,
+                           .port_count = 1,
+                           .perform = perform,
+                           .perform_arg = self,
+                           .metrics = tell_metrics};
     vd_core_spec_t publication = {.name = "publication",
                                   .step = vd_publication_step,
                                   .state = &self->publication,
                                   .ports = events,
                                   .port_count = 1};
-    self->sequencer_handle = vd_actor_add_core(self->actor, &sequencer);
-    if (self->sequencer_handle >= 0)
+    self->gate_handle = vd_actor_add_core(self->actor, &gate);
+    if (self->gate_handle >= 0)
         self->publication_handle = vd_actor_add_core(self->actor, &publication);
-    return self->sequencer_handle >= 0 && self->publication_handle >= 0;
+    return self->gate_handle >= 0 && self->publication_handle >= 0;
 }
 
 static bool progresses(void *arg)
 {
-    return vd_committer_progresses(arg);
+    ingestor_t *self = arg;
+    return self->committer == NULL || vd_committer_progresses(self->committer);
+}
+
+/* Begins to write, where there is a sequencer. */
+static vd_status_t start_committer(ingestor_t *self)
+{
+    if (self->gate.sequencer == NULL)
+        return VD_OK;
+    self->committer = vd_committer_new(self->mode.store, vd_reader_grown_fd(self->reader));
+    if (self->committer == NULL)
+        return VD_NO_MEMORY;
+    zmq_pollitem_t outcomes = {.fd = vd_committer_fd(self->committer), .events = ZMQ_POLLIN};
+    int polled = zloop_poller(vd_actor_loop(self->actor), &outcomes, on_outcome, self);
+    return polled == 0 ? VD_OK : VD_NO_MEMORY;
+}
+
+/* Tries again what may have got better. */
+static int on_wait(zloop_t *loop, int timer, void *arg)
+{
+    ingestor_t *self = arg;
+    char before[sizeof self->mode.text];
+    memcpy(before, self->mode.text, sizeof before);
+    vd_status_t status = open_store(self);
+    if (status != VD_OK || self->mode.store == NULL) {
+        if (strcmp(before, self->mode.text) != 0)
+            tell_mode(self);
+        return 0;
+    }
+    zloop_timer_end(loop, timer);
+    tell_mode(self);
+    vd_input_t start = {.kind = VD_INPUT_START};
+    if (!vd_reader_open(self->reader, self->mode.store) || start_committer(self) != VD_OK) {
+        vd_log(VD_ERROR, "the system refuses memory or a thread; ending");
+        raise(SIGTERM);
+    } else if (self->gate.sequencer != NULL) {
+        vd_actor_input(self->actor, self->gate_handle, &start);
+    }
+    return 0;
 }
 
 static vd_status_t start_threads(ingestor_t *self)
 {
     vd_status_t status = VD_OK;
-    self->reader = vd_reader_new(self->actor, self->store, &status);
+    self->reader = vd_reader_new(self->actor, self->dir, &self->mode, &status);
     if (self->reader == NULL)
         return status;
-    self->committer = vd_committer_new(self->store, vd_reader_grown_fd(self->reader));
-    if (self->committer == NULL || !vd_reader_start(self->reader)) {
+    status = start_committer(self);
+    if (status != VD_OK || !vd_reader_start(self->reader)) {
         vd_log(VD_ERROR, "the system refuses a thread or a descriptor; raise ulimit -u and -n");
         return VD_NO_MEMORY;
     }
-    vd_actor_watch(self->actor, progresses, self->committer);
-    zmq_pollitem_t outcomes = {.fd = vd_committer_fd(self->committer), .events = ZMQ_POLLIN};
-    if (zloop_poller(vd_actor_loop(self->actor), &outcomes, on_outcome, self) != 0)
+    vd_actor_watch(self->actor, progresses, self);
+    if (self->mode.waits && zloop_timer(vd_actor_loop(self->actor), WAIT_MS, 0, on_wait, self) < 0)
         return VD_NO_MEMORY;
     return VD_OK;
 }
 
 static int run(ingestor_t *self)
 {
+    self->dir = self->arguments->store != NULL ? self->arguments->store
+                                               : vd_actor_paths(self->actor)->store;
     vd_status_t status = open_store(self);
+    if (status != VD_OK)
+        vd_log(VD_ERROR, "%s", self->mode.text);
+    else
+        tell_mode(self);
     if (status == VD_OK && !add_cores(self))
         return vd_actor_run(self->actor); /* its code is that of the endpoint that was refused */
     if (status == VD_OK)
@@ -207,10 +287,15 @@ static int run(ingestor_t *self)
 
 int main(int argc, char **argv)
 {
-    static const vd_actor_spec_t spec = {
-        .kind = "ingestor", .default_name = "ingestor", .registers = true};
-    ingestor_t self = {.sequencer_handle = -1, .publication_handle = -1};
+    static const vd_actor_spec_t spec = {.kind = "ingestor",
+                                         .default_name = "ingestor",
+                                         .registers = true,
+                                         .help = VD_ARGUMENTS_HELP};
+    vd_arguments_t arguments;
+    ingestor_t self = {.arguments = &arguments, .gate_handle = -1, .publication_handle = -1};
     int exit_code = 0;
+    if (!vd_arguments_take(&argc, argv, &arguments))
+        return vd_status_exit_code(VD_USAGE);
     /* A limit on file sizes is a store without room, not a death. */
     signal(SIGXFSZ, SIG_IGN);
     self.actor = vd_actor_new(argc, argv, &spec, &exit_code);
@@ -219,8 +304,8 @@ int main(int argc, char **argv)
     exit_code = run(&self);
     vd_reader_destroy(&self.reader);
     vd_committer_destroy(&self.committer);
-    vd_store_close(&self.store);
+    vd_store_close(&self.mode.store);
     vd_actor_destroy(&self.actor);
-    vd_sequencer_destroy(&self.sequencer);
+    vd_sequencer_destroy(&self.gate.sequencer);
     return exit_code;
 }

@@ -9,12 +9,16 @@
 #include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 struct vd_reader {
-    vd_reading_t *reading;
+    vd_reading_t *reading;          /* NULL while the store is closed */
+    _Atomic(vd_reading_t *) coming; /* made elsewhere, for this thread to take */
+    char dir[512];
+    char text[VD_TEXT_BYTES_MAX]; /* why the store is closed */
     zloop_t *loop;
     vd_shell_t *shell;
     int handle;
@@ -30,6 +34,46 @@ static int on_settle(void *arg)
     return vd_shell_core_exited(self->shell, self->handle, NULL) ? -1 : 0;
 }
 
+/* ---- while the store is closed ---- */
+
+static void answer_closed(vd_reader_t *self, const vd_input_t *input, vd_effects_t *effects)
+{
+    if (input->message->id != VD_MESSAGE_STORE) {
+        vd_effects_reply_error(effects, input, VD_STORE_TROUBLE, "%s", self->text);
+        return;
+    }
+    vd_message_t answer = {.id = VD_MESSAGE_STORE_IS};
+    answer.store_is.dir = vd_str(self->dir);
+    answer.store_is.mode = vd_str("closed");
+    answer.store_is.trouble = vd_str(self->text);
+    vd_effects_reply(effects, input, &answer);
+}
+
+static void step(void *state, vd_now_t now, const vd_input_t *input, vd_effects_t *effects)
+{
+    vd_reader_t *self = state;
+    if (self->reading != NULL)
+        vd_reading_step(self->reading, now, input, effects);
+    else if (input->kind == VD_INPUT_STOP)
+        vd_effects_exit(effects, VD_OK, "nothing was read");
+    else if (input->kind == VD_INPUT_MESSAGE)
+        answer_closed(self, input, effects);
+}
+
+/* Takes over what vd_reader_open has made. */
+static void take_reading(vd_reader_t *self)
+{
+    vd_reading_t *coming = atomic_exchange(&self->coming, NULL);
+    if (coming == NULL)
+        return;
+    assert(self->reading == NULL);
+    self->reading = coming;
+    vd_input_t start = {.kind = VD_INPUT_START};
+    vd_shell_input(self->shell, self->handle, &start);
+}
+
+/* ---- the thread ---- */
+
 static int on_grown(zloop_t *loop, zmq_pollitem_t *item, void *arg)
 {
     vd_reader_t *self = arg;
@@ -39,6 +83,7 @@ static int on_grown(zloop_t *loop, zmq_pollitem_t *item, void *arg)
     (void)size; /* nothing to read: somebody was quicker, and looking again does no harm */
     vd_input_t input = {.kind = VD_INPUT_DONE, .id = VD_STREAM_GROWN};
     bool stop = atomic_load(&self->stop);
+    take_reading(self);
     vd_shell_input(self->shell, self->handle, &input);
     /* The last commits, session_ended among them, go out before the end. */
     input = (vd_input_t){.kind = VD_INPUT_STOP};
@@ -49,16 +94,20 @@ static int on_grown(zloop_t *loop, zmq_pollitem_t *item, void *arg)
 
 static void tell_metrics(const void *state, vd_metric_list_t *list)
 {
-    vd_metric(list, "subscribers", vd_reading_subscribers(state));
+    const vd_reader_t *self = state;
+    vd_metric(list, "subscribers",
+              self->reading != NULL ? vd_reading_subscribers(self->reading) : 0);
 }
 
-static vd_status_t make(vd_reader_t *self, vd_actor_t *actor, vd_store_t *store)
+static vd_status_t make(vd_reader_t *self, vd_actor_t *actor, const vd_mode_t *mode)
 {
     static const vd_port_t ports[] = {{VD_READING_PORT, VD_PORT_ROUTER, "read"}};
-    self->reading = vd_reading_new(store);
+    snprintf(self->text, sizeof self->text, "%s", mode->text);
+    if (mode->store != NULL)
+        self->reading = vd_reading_new(mode->store);
     self->loop = zloop_new();
     self->grown_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (self->reading == NULL || self->loop == NULL || self->grown_fd < 0)
+    if ((self->reading == NULL && mode->store != NULL) || self->loop == NULL || self->grown_fd < 0)
         return VD_NO_MEMORY;
     zloop_set_nonstop(self->loop, true);
     vd_shell_spec_t spec = {.actor = actor,
@@ -73,8 +122,8 @@ static vd_status_t make(vd_reader_t *self, vd_actor_t *actor, vd_store_t *store)
     if (self->shell == NULL || zloop_poller(self->loop, &grown, on_grown, self) != 0)
         return VD_NO_MEMORY;
     vd_core_spec_t core = {.name = "reading",
-                           .step = vd_reading_step,
-                           .state = self->reading,
+                           .step = step,
+                           .state = self,
                            .ports = ports,
                            .port_count = 1,
                            .metrics = tell_metrics};
@@ -83,20 +132,36 @@ static vd_status_t make(vd_reader_t *self, vd_actor_t *actor, vd_store_t *store)
     return self->handle < 0 ? status : vd_actor_add_shell(actor, self->shell);
 }
 
-vd_reader_t *vd_reader_new(vd_actor_t *actor, vd_store_t *store, vd_status_t *status)
+vd_reader_t *vd_reader_new(vd_actor_t *actor, const char *dir, const vd_mode_t *mode,
+                           vd_status_t *status)
 {
-    assert(actor != NULL && store != NULL && status != NULL);
+    assert(actor != NULL && dir != NULL && mode != NULL && status != NULL);
     vd_reader_t *self = calloc(1, sizeof *self);
     *status = VD_NO_MEMORY;
     if (self == NULL)
         return NULL;
     self->grown_fd = -1;
-    *status = make(self, actor, store);
+    vd_str_copy(self->dir, sizeof self->dir, vd_str(dir));
+    *status = make(self, actor, mode);
     if (*status == VD_NO_MEMORY)
         vd_log(VD_ERROR, "no memory or descriptors for the reading thread");
     if (*status != VD_OK)
         vd_reader_destroy(&self);
     return self;
+}
+
+bool vd_reader_open(vd_reader_t *self, vd_store_t *store)
+{
+    assert(self->started && store != NULL);
+    vd_reading_t *reading = vd_reading_new(store);
+    if (reading == NULL)
+        return false;
+    assert(atomic_load(&self->coming) == NULL);
+    atomic_store(&self->coming, reading);
+    uint64_t one = 1;
+    ssize_t size = write(self->grown_fd, &one, sizeof one);
+    assert(size == (ssize_t)sizeof one);
+    return true;
 }
 
 int vd_reader_grown_fd(const vd_reader_t *self)
@@ -137,6 +202,8 @@ void vd_reader_destroy(vd_reader_t **reader)
     vd_shell_destroy(&self->shell);
     zloop_destroy(&self->loop);
     vd_reading_destroy(&self->reading);
+    vd_reading_t *coming = atomic_load(&self->coming);
+    vd_reading_destroy(&coming);
     if (self->grown_fd >= 0)
         close(self->grown_fd);
     free(self);

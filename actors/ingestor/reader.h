@@ -3,17 +3,22 @@
  *
  * 1. Made and bound on the caller's thread, so that a taken endpoint is told at start; then the
  *    thread has the sockets for itself until it has ended.
+ * 2. While the store is closed, STORE is answered with why, and everything else with store_trouble.
  */
 #ifndef VD_READER_H
 #define VD_READER_H
 
 #include "kit/actor.h"
-#include "store/store.h"
+#include "mode.h"
 
 typedef struct vd_reader vd_reader_t;
 
-/* Makes the shell, binds, and adds it to the actor. NULL with the error logged and in *status. */
-vd_reader_t *vd_reader_new(vd_actor_t *actor, vd_store_t *store, vd_status_t *status);
+/* Makes the shell for the store in `dir`, open as `mode` says, binds, and adds it to the actor. NULL
+ * with the error logged and in *status. */
+vd_reader_t *vd_reader_new(vd_actor_t *actor, const char *dir, const vd_mode_t *mode,
+                           vd_status_t *status);
+/* The store that was closed is open now. Once, from another thread. False without memory. */
+bool vd_reader_open(vd_reader_t *self, vd_store_t *store);
 /* The eventfd to write to when the store has grown. */
 int vd_reader_grown_fd(const vd_reader_t *self);
 /* Starts the thread. False when the system has no more. */

@@ -152,7 +152,7 @@ static vd_status_t prepare(vd_actor_t *self, int argc, char **argv, vd_options_t
         return status;
     *done = true;
     if (options->help)
-        vd_options_help(argv[0], self->spec->kind, self->spec->default_name);
+        vd_options_help(argv[0], self->spec->kind, self->spec->default_name, self->spec->help);
     else if (options->version)
         printf("vedette %s\n", VD_VERSION);
     else if (options->print_config)

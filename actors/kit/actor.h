@@ -76,6 +76,8 @@ typedef struct vd_actor_spec {
     const vd_config_table_t *config; /* tables this actor reads, see config.h */
     size_t config_count;
     bool supervises; /* law 7 */
+    const char
+        *help; /* lines for --help on arguments of its own, taken out of argv before; or NULL */
 } vd_actor_spec_t;
 
 /* The configuration tables of every actor: runtime, network. Read besides those of its spec. */

@@ -89,7 +89,8 @@ vd_status_t vd_options_parse(int argc, char **argv, vd_options_t *options)
     return VD_OK;
 }
 
-void vd_options_help(const char *program, const char *kind, const char *default_name)
+void vd_options_help(const char *program, const char *kind, const char *default_name,
+                     const char *more)
 {
     assert(program != NULL && kind != NULL);
     printf("usage: %s [options]\n\nThe %s of a Vedette runtime (actor \"%s\" by default). It is "
@@ -102,4 +103,5 @@ void vd_options_help(const char *program, const char *kind, const char *default_
                  rows[at].argument != NULL ? rows[at].argument : "");
         printf("  %-20s %s\n", option, rows[at].help);
     }
+    fputs(more != NULL ? more : "", stdout);
 }

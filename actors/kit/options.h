@@ -17,7 +17,8 @@ typedef struct vd_options {
 
 /* Parses. Views into argv. VD_OK, or VD_USAGE with the reason on standard error. */
 vd_status_t vd_options_parse(int argc, char **argv, vd_options_t *options);
-/* Prints what --help shows. */
-void vd_options_help(const char *program, const char *kind, const char *default_name);
+/* Prints what --help shows; `more` lines go at the end, NULL: none. */
+void vd_options_help(const char *program, const char *kind, const char *default_name,
+                     const char *more);
 
 #endif

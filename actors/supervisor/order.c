@@ -33,7 +33,7 @@ void vd_order_start(vd_supervisor_t *self, vd_effects_t *effects)
             (void)snprintf(why, sizeof why, "waits for %s", first->name);
         else if (no_session)
             (void)snprintf(why, sizeof why, "waits for the session: %.300s",
-                           self->session.text[0] ? self->session.text : "not on disk yet");
+                           vd_session_trouble(&self->session));
         child->held = first || no_session;
         if (child->held && strcmp(child->reason, why) != 0) {
             (void)snprintf(child->reason, sizeof child->reason, "%s", why);
@@ -106,7 +106,8 @@ static bool end_session(vd_supervisor_t *self, vd_now_t now, vd_effects_t *effec
 {
     vd_session_state_t state = self->session.state;
     if (self->hurry || state == VD_SESSION_NONE || state == VD_SESSION_ENDED ||
-        state == VD_SESSION_REFUSED)
+        state == VD_SESSION_REFUSED ||
+        (state == VD_SESSION_BEGINNING && vd_emit_trouble(self->session.emit)[0] != '\0'))
         return true;
     if (self->session_deadline_us == 0) {
         self->session_deadline_us = now.mono_us + VD_SESSION_END_US;

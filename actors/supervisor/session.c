@@ -70,6 +70,14 @@ void vd_session_free(vd_session_t *self)
     vd_buffer_free(&self->data);
 }
 
+const char *vd_session_trouble(const vd_session_t *self)
+{
+    if (self->text[0] != 0)
+        return self->text;
+    const char *store = vd_emit_trouble(self->emit);
+    return store[0] != 0 ? store : "not on disk yet";
+}
+
 /* Appends the event of `type` with the data in self->data to the run. False if it does not fit. */
 static bool append(vd_session_t *self, vd_now_t now, const char *type)
 {

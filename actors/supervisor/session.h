@@ -46,6 +46,8 @@ void vd_session_begin(vd_session_t *self, vd_now_t now, const char *endpoint, co
                       const char *command, const char *host, vd_effects_t *effects);
 /* Sends what waits, and session_ended behind it. Only while OPEN. */
 void vd_session_end(vd_session_t *self, vd_now_t now, vd_effects_t *effects);
+/* Why it is not on disk, or that it is not yet. */
+const char *vd_session_trouble(const vd_session_t *self);
 /* Takes an input. Returns whether it was for the session. */
 bool vd_session_step(vd_session_t *self, vd_now_t now, const vd_input_t *input,
                      vd_effects_t *effects);

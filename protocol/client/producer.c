@@ -95,6 +95,12 @@ static vd_status_t fenced(vd_producer_t *self)
                           "another process has taken this producer's name; use a name of your own");
 }
 
+/* What stands before the ingestor's reason, if it has told one. */
+static const char *reason_mark(const vd_producer_t *self)
+{
+    return vd_emit_trouble(self->emit)[0] != 0 ? ": " : "";
+}
+
 static vd_status_t wait_open(vd_producer_t *self, const char *endpoint, int timeout_ms)
 {
     int64_t deadline_us = vd_client_deadline_us(timeout_ms);
@@ -110,8 +116,8 @@ static vd_status_t wait_open(vd_producer_t *self, const char *endpoint, int time
             return status;
         if (vd_client_now().mono_us >= deadline_us)
             return vd_client_fail(self->client, VD_TIMED_OUT,
-                                  "the ingestor did not give the producer's name within %d ms",
-                                  timeout_ms);
+                                  "the ingestor did not give the producer's name within %d ms%s%s",
+                                  timeout_ms, reason_mark(self), vd_emit_trouble(self->emit));
     }
 }
 
@@ -280,7 +286,8 @@ vd_status_t vd_producer_wait(vd_producer_t *self, int timeout_ms)
     vd_status_t status =
         vd_engine_run(self->client, vd_client_deadline_us(timeout_ms), has_receipt, self);
     if (status == VD_TIMED_OUT)
-        return vd_client_fail(self->client, status, "no receipt within %d ms", timeout_ms);
+        return vd_client_fail(self->client, status, "no receipt within %d ms%s%s", timeout_ms,
+                              reason_mark(self), vd_emit_trouble(self->emit));
     if (status == VD_OK && vd_emit_state(self->emit) == VD_EMIT_FENCED)
         return fenced(self);
     return status;
@@ -292,8 +299,9 @@ vd_status_t vd_producer_flush(vd_producer_t *self, int timeout_ms)
         vd_engine_run(self->client, vd_client_deadline_us(timeout_ms), is_empty, self);
     if (status == VD_TIMED_OUT)
         return vd_client_fail(self->client, status,
-                              "%" PRIu64 " events have no receipt after %d ms",
-                              vd_emit_pending(self->emit), timeout_ms);
+                              "%" PRIu64 " events have no receipt after %d ms%s%s",
+                              vd_emit_pending(self->emit), timeout_ms, reason_mark(self),
+                              vd_emit_trouble(self->emit));
     if (status != VD_OK)
         return status;
     if (vd_emit_state(self->emit) == VD_EMIT_FENCED)

@@ -5,11 +5,13 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
     RETRY_MIN_US = 200000,
     RETRY_MAX_US = 1000000,
+    TROUBLE_BYTES = 512,
     BACK_PAUSE_US = 50000, /* another NOT_NOW within this is about what was sent before */
     WAIT_MAX_MS = 10000,
     EFFECTS_LEFT = VD_EFFECTS_MAX / 2, /* others may have something to say in the same step */
@@ -48,6 +50,7 @@ struct vd_emit {
     /* Frames that may be out: one after silence; with each answer twice as many up to `burst_fast`,
      * then one more. Frames that arrive out of order halve both. */
     uint32_t burst, burst_fast;
+    char trouble[TROUBLE_BYTES]; /* of the last NOT_NOW store_trouble; empty when it is over */
 };
 
 vd_emit_t *vd_emit_new(const char *producer, uint64_t life, uint16_t port, const vd_peer_t *peer,
@@ -89,6 +92,11 @@ void vd_emit_destroy(vd_emit_t **self)
 vd_emit_state_t vd_emit_state(const vd_emit_t *self)
 {
     return self->state;
+}
+
+const char *vd_emit_trouble(const vd_emit_t *self)
+{
+    return self->trouble;
 }
 
 uint64_t vd_emit_pending(const vd_emit_t *self)
@@ -424,6 +432,14 @@ static void take_rejected(vd_emit_t *self, vd_now_t now, const vd_message_t *mes
     pump(self, now, effects);
 }
 
+/* Keeps what the ingestor says of its store. */
+static void note_trouble(vd_emit_t *self, const vd_not_now_body_t *body)
+{
+    if (vd_status_of_name(body->status) == VD_STORE_TROUBLE)
+        snprintf(self->trouble, sizeof self->trouble, "%.*s", (int)body->text.size,
+                 body->text.size > 0 ? (const char *)body->text.data : "");
+}
+
 static void take_not_now_open(vd_emit_t *self, vd_now_t now, const vd_not_now_body_t *body,
                               vd_effects_t *effects)
 {
@@ -438,6 +454,7 @@ static void take_not_now(vd_emit_t *self, vd_now_t now, const vd_message_t *mess
                          vd_effects_t *effects)
 {
     const vd_not_now_body_t *body = &message->not_now;
+    note_trouble(self, body);
     if (body->epoch == 0 && message->correlation == self->opening) {
         take_not_now_open(self, now, body, effects);
         return;
@@ -473,9 +490,11 @@ static void take_message(vd_emit_t *self, vd_now_t now, const vd_message_t *mess
 {
     switch (message->id) {
     case VD_MESSAGE_OPENED:
+        self->trouble[0] = 0;
         take_opened(self, now, message, effects);
         break;
     case VD_MESSAGE_COMMITTED:
+        self->trouble[0] = 0;
         take_committed(self, now, message, effects);
         break;
     case VD_MESSAGE_REJECTED:

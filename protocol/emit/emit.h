@@ -80,6 +80,8 @@ vd_status_t vd_emit_offer_record(vd_emit_t *self, vd_now_t now, vd_str_t session
 /* Takes an input. Returns whether it was for this core. */
 bool vd_emit_step(vd_emit_t *self, vd_now_t now, const vd_input_t *input, vd_effects_t *effects);
 vd_emit_state_t vd_emit_state(const vd_emit_t *self);
+/* Why the store cannot write, as the ingestor said last; empty: it can, as far as is known. */
+const char *vd_emit_trouble(const vd_emit_t *self);
 /* Events taken and without outcome. */
 uint64_t vd_emit_pending(const vd_emit_t *self);
 uint64_t vd_emit_epoch(const vd_emit_t *self);

@@ -113,8 +113,9 @@ def a_full_directory_at_the_start():
     with Home(BIN) as home, Mount(home.dir, "size=1m,mode=0700"):
         done = home.run("up", "--detach", "--wait", "--timeout", "2s", code=None)
         one_line(done, 124, f"{home.dir}/store", "no room")
-        assert "no room" in home.actor("ingestor")["reason"], home.actor("ingestor")
-        assert "no room" in home.json("status")["text"] and "no room" in home.run("status").out
+        row = home.actor("ingestor")
+        assert row["state"] == "ready" and row["restarts"] == 0 and "no room" in row["reason"], row
+        assert "no room" in home.json("status")["trouble"] and "no room" in home.run("status").out
         subprocess.run(["mount", "-o", "remount,size=64m", home.dir], check=True)
         home.run("wait", "--for", "ready", "--timeout", "40s")
         home.run("emit", "room_again")

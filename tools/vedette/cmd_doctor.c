@@ -111,6 +111,18 @@ static void check_versions(doctor_t *doctor, cli_t *cli)
                    (const char *)version.data, VD_VERSION);
 }
 
+/* What the store can do, as its ingestor says. */
+static void check_trouble(doctor_t *doctor, cli_t *cli)
+{
+    char trouble[VD_TEXT_BYTES_MAX + 1];
+    if (!doctor->is_up)
+        return;
+    cli_trouble(cli, trouble, sizeof trouble);
+    if (trouble[0] != 0)
+        doctor_add(doctor, "store", "bad", "see: vedette store stats, vedette store verify", "%s",
+                   trouble);
+}
+
 /* One line for each check, and its remedy below. */
 static int print(cli_t *cli, vd_bytes_t rows)
 {
@@ -138,6 +150,7 @@ int cmd_doctor(cli_t *cli)
     char error[VD_TEXT_BYTES_MAX];
     vd_buffer_init(&doctor.rows, VD_FRAME_BYTES_MAX);
     check_versions(&doctor, cli);
+    check_trouble(&doctor, cli);
     vd_status_t status = vd_paths_resolve(cli->dir, &paths, error, sizeof error);
     if (status != VD_OK) {
         doctor_add(&doctor, "directory", "bad", "see: vedette --help", "%s", error);

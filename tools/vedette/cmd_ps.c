@@ -133,7 +133,8 @@ int cmd_status(cli_t *cli)
         char clean[VD_TEXT_BYTES_MAX + 1];
         vd_str_t text = vd_value_get_str(&map, texts[i].key);
         cli_clean(text, clean, sizeof clean);
-        if (text.size > 0)
+        bool told = i == 1 && trouble[0] != 0 && strstr(clean, trouble) != NULL;
+        if (text.size > 0 && !told)
             printf("%-8s  %s\n", texts[i].label, clean);
     }
     if (trouble[0] != 0)

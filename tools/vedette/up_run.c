@@ -17,6 +17,7 @@
 enum {
     LOG_TAIL_BYTES = 8192,
     STATUS_MS = 200,
+    LONG_START_MS = 1500,
     SLOW_LOOK_MS = 1000, /* between looks at a runtime that is ready */
 };
 
@@ -24,7 +25,7 @@ enum {
 typedef struct watch {
     pid_t pid;
     int64_t begun_ms, stop_ms, look_ms; /* stop: when it is told to end; look: when next */
-    bool told_ready, ending;
+    bool told_ready, told_trouble, ending;
     char state[32];
 } watch_t;
 
@@ -192,6 +193,18 @@ static void tell_ready(const cli_t *cli, const up_supervisor_t *supervisor, cons
     cli_say(cli, "Ctrl-C ends it in order.");
 }
 
+/* Tells once what keeps the ingestor from writing, when the start takes long. */
+static void look_at_store(cli_t *cli, watch_t *watch)
+{
+    char trouble[VD_TEXT_BYTES_MAX + 1];
+    if (watch->told_trouble || cli_mono_ms() - watch->begun_ms < LONG_START_MS)
+        return;
+    cli_trouble(cli, trouble, sizeof trouble);
+    watch->told_trouble = trouble[0] != 0;
+    if (watch->told_trouble)
+        cli_say(cli, "%s. See: vedette status", trouble);
+}
+
 /* Tells when the runtime has become ready, and afterwards when its state has changed. */
 static void look(cli_t *cli, const up_supervisor_t *supervisor, watch_t *watch)
 {
@@ -212,6 +225,8 @@ static void look(cli_t *cli, const up_supervisor_t *supervisor, watch_t *watch)
         watch->told_ready |= ready;
         vd_str_copy(watch->state, sizeof watch->state, state);
     }
+    if (!watch->told_ready)
+        look_at_store(cli, watch);
     watch->look_ms = cli_mono_ms() + (watch->told_ready ? SLOW_LOOK_MS : 0);
 }
 

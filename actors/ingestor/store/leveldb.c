@@ -86,7 +86,9 @@ static vd_status_t open_db(vd_leveldb_t *self, char *error, size_t error_size)
 {
     char *trouble = NULL;
     assert(self->db == NULL);
+    vd_leveldb_env_begin_opening(self->env);
     self->db = leveldb_open(self->options, self->dir, &trouble);
+    vd_leveldb_env_end_opening(self->env, self->db != NULL);
     if (self->db == NULL && self->mode == VD_STORE_QUARANTINE && leave_out_tables(self)) {
         leveldb_free(trouble);
         trouble = NULL;

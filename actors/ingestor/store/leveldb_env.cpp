@@ -72,6 +72,14 @@ class Table : public leveldb::RandomAccessFile
     const int file_;
 };
 
+class SilentLogger : public leveldb::Logger
+{
+  public:
+    void Logv(const char *, std::va_list) override
+    {
+    }
+};
+
 /* The directory itself. */
 class Direct : public leveldb::EnvWrapper
 {
@@ -88,17 +96,52 @@ class Direct : public leveldb::EnvWrapper
         *result = new Table(name, file);
         return Status::OK();
     }
+    Status NewWritableFile(const std::string &name, leveldb::WritableFile **result) override
+    {
+        bool begins = !target()->FileExists(name);
+        Status status = target()->NewWritableFile(name, result);
+        std::lock_guard<std::mutex> guard(mutex_);
+        if (status.ok() && begins && opening_)
+            made_.push_back(name);
+        return status;
+    }
+    /* Its log for people is kept by nobody, so that opening a store in vain leaves no trace. */
+    Status NewLogger(const std::string &, leveldb::Logger **result) override
+    {
+        *result = new SilentLogger;
+        return Status::OK();
+    }
+    Status RenameFile(const std::string &from, const std::string &to) override
+    {
+        const std::string end = "/LOG.old";
+        bool log =
+            to.size() > end.size() && to.compare(to.size() - end.size(), end.size(), end) == 0;
+        return log ? Status::OK() : target()->RenameFile(from, to);
+    }
+    void begin_opening()
+    {
+        std::lock_guard<std::mutex> guard(mutex_);
+        opening_ = true;
+    }
+    void end_opening(bool well)
+    {
+        std::lock_guard<std::mutex> guard(mutex_);
+        for (const std::string &name : made_)
+            if (!well)
+                target()->RemoveFile(name);
+        made_.clear();
+        opening_ = false;
+    }
     virtual void release()
     {
     }
-};
 
-class SilentLogger : public leveldb::Logger
-{
-  public:
-    void Logv(const char *, std::va_list) override
-    {
-    }
+  protected:
+    std::mutex mutex_;
+
+  private:
+    bool opening_ = false;
+    std::vector<std::string> made_;
 };
 
 class Lock : public leveldb::FileLock
@@ -246,12 +289,6 @@ class Overlay : public Direct
         return Status::OK();
     }
 
-    Status NewLogger(const std::string &, leveldb::Logger **result) override
-    {
-        *result = new SilentLogger;
-        return Status::OK();
-    }
-
     void Schedule(void (*work)(void *), void *arg) override
     {
         {
@@ -308,7 +345,6 @@ class Overlay : public Direct
 
     const bool lenient_;
     const std::unique_ptr<Env> memory_;
-    std::mutex mutex_;
     std::set<std::string> removed_;
     std::vector<std::pair<void (*)(void *), void *>> held_;
     bool released_ = false;
@@ -351,6 +387,16 @@ vd_leveldb_env_t *vd_leveldb_env_new(vd_leveldb_layer_t layer)
 leveldb_env_t *vd_leveldb_env_handle(vd_leveldb_env_t *self)
 {
     return &self->handle;
+}
+
+void vd_leveldb_env_begin_opening(vd_leveldb_env_t *self)
+{
+    self->env->begin_opening();
+}
+
+void vd_leveldb_env_end_opening(vd_leveldb_env_t *self, bool well)
+{
+    self->env->end_opening(well);
 }
 
 void vd_leveldb_env_release(vd_leveldb_env_t *self)

@@ -9,7 +9,9 @@
  *    until vd_leveldb_env_release and then find the database closing.
  * 3. In an overlay the index of a table is checked before LevelDB believes it: without paranoid
  *    checks it would not, and would reserve whatever a damaged one asks for.
- * 4. With `lenient` an overlay pretends that every table is there: LevelDB refuses a database of
+ * 4. Where opening goes wrong, nothing is left of what it has written until then. LevelDB's own
+ *    log for people (LOG) is not kept.
+ * 5. With `lenient` an overlay pretends that every table is there: LevelDB refuses a database of
  *    which one is missing as a whole; so only what was in that one cannot be read.
  */
 #ifndef VD_STORE_LEVELDB_ENV_H
@@ -34,6 +36,9 @@ typedef enum vd_leveldb_layer {
 vd_leveldb_env_t *vd_leveldb_env_new(vd_leveldb_layer_t layer);
 /* For leveldb_options_set_env; lives as long as `self`. */
 leveldb_env_t *vd_leveldb_env_handle(vd_leveldb_env_t *self);
+/* Around each opening of a database on it: one that went wrong has made no file. */
+void vd_leveldb_env_begin_opening(vd_leveldb_env_t *self);
+void vd_leveldb_env_end_opening(vd_leveldb_env_t *self, bool well);
 /* Before the database on it is closed: what it waits for goes on. */
 void vd_leveldb_env_release(vd_leveldb_env_t *self);
 /* After every database on it has been closed. */

@@ -119,8 +119,16 @@ class IngestorWorld(Place, Parts):
             return all(part.count("acknowledged ") >= goals[part.name] for part in self.ledgers())
         wait_for(f"every producer has {more} more events acknowledged", reached)
 
+    def commits(self):
+        """Commits of this life."""
+        return self.client.get("ingestor", "emit", "metrics")["commits"]
+
     def wait_any(self):
-        """Anything is acknowledged again."""
+        """This life has committed something, and something is acknowledged."""
+        wait_for("a commit", self.commits)
+        self.wait_more()
+
+    def wait_more(self):
         before = self.acknowledged()
         wait_for("anything is acknowledged", lambda: self.acknowledged() > before)
 

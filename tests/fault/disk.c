@@ -306,10 +306,11 @@ static int sync_target(const char *call, long number, int file, const target_t *
     unsigned ms = fault_rules_slow_ms(target->class);
     if (ms > 0)
         poll(NULL, 0, (int)ms);
-    int rc = error != 0 ? -1 : (int)syscall(number, file);
+    bool swallow = error == 0 && fault_rules_swallow(target->class);
+    int rc = error != 0 ? -1 : swallow ? 0 : (int)syscall(number, file);
     int saved = error != 0 ? error : errno;
     pthread_rwlock_rdlock(&power);
-    if (S_ISREG(target->stat.st_mode)) {
+    if (S_ISREG(target->stat.st_mode) && !swallow) {
         pthread_mutex_lock(&files_lock);
         disk_file_t *known = entry_of(target->stat.st_ino, 0);
         known->lost |= rc != 0;

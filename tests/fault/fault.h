@@ -15,7 +15,9 @@
  *      fail write|sync CLASS N[+] ERRNO   the N-th such call from now on fails (N+: and all after it); ERRNO is ENOSPC,
  *                                         EIO or EDQUOT. Half of the bytes of a write that fails are written.
  *      slow CLASS MS                      each sync of the class takes so much longer
- *      heal                               no more failures, no more slowness
+ *      swallow CLASS                      each sync of the class is answered as if it had been done, and covers
+ *                                         nothing: a disk that lies
+ *      heal                               no more failures, slowness and lies
  *      cut [PERCENT]                      the power fails: every file goes back to what its last fdatasync or fsync
  *                                         covered, PERCENT (0) of what was written since stays, and SIGKILL
  *    A line that is not understood ends the process with a message.
@@ -61,6 +63,8 @@ bool fault_rules_obey(const char *lines, unsigned *percent);
 int fault_rules_take(fault_call_t call, fault_class_t class);
 /* How much longer a sync of the class takes. */
 unsigned fault_rules_slow_ms(fault_class_t class);
+/* Is a sync of the class answered without being done? */
+bool fault_rules_swallow(fault_class_t class);
 
 /* Ends the process: the test has asked for what cannot be. */
 void fault_die(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));

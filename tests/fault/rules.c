@@ -21,6 +21,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static rule_t rules[RULES_MAX];
 static size_t rule_count;
 static unsigned slow_ms[FAULT_ANY + 1];
+static bool swallowed[FAULT_ANY + 1];
 
 static const char *const class_names[] = {"",        "log", "table", "manifest",
                                           "current", "dir", "other", "any"};
@@ -87,6 +88,14 @@ static void add_rule(const char *call, const char *class, const char *number, co
     rules[rule_count++] = rule;
 }
 
+static void set_swallow(const char *class_name, bool on)
+{
+    fault_class_t class = class_by_name(class_name);
+    for (fault_class_t at = FAULT_LOG; at <= FAULT_ANY; at++)
+        if (at == class || class == FAULT_ANY)
+            swallowed[at] = on;
+}
+
 static void set_slow(const char *class_name, unsigned ms)
 {
     fault_class_t class = class_by_name(class_name);
@@ -102,8 +111,11 @@ static bool obey_words(char *const word[], size_t count, unsigned *percent)
         add_rule(word[1], word[2], word[3], word[4]);
     else if (count == 3 && strcmp(word[0], "slow") == 0)
         set_slow(word[1], (unsigned)strtoul(word[2], NULL, 10));
+    else if (count == 2 && strcmp(word[0], "swallow") == 0)
+        set_swallow(word[1], true);
     else if (count == 1 && strcmp(word[0], "heal") == 0) {
         rule_count = 0;
+        set_swallow("any", false);
         set_slow("any", 0);
     } else if (count <= 2 && strcmp(word[0], "cut") == 0) {
         *percent = count == 2 ? (unsigned)strtoul(word[1], NULL, 10) : 0;
@@ -162,4 +174,12 @@ unsigned fault_rules_slow_ms(fault_class_t class)
     unsigned ms = slow_ms[class];
     pthread_mutex_unlock(&lock);
     return ms;
+}
+
+bool fault_rules_swallow(fault_class_t class)
+{
+    pthread_mutex_lock(&lock);
+    bool yes = swallowed[class];
+    pthread_mutex_unlock(&lock);
+    return yes;
 }

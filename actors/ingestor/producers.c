@@ -137,7 +137,8 @@ void vd_producer_reject(vd_producer_t *self, uint64_t first, uint32_t count, vd_
             return;
         }
     }
-    record->rejects[record->reject_count++] = (vd_store_reject_t){first, count, status};
+    record->rejects[record->reject_count++] =
+        (vd_store_reject_t){.first = first, .count = count, .status = status};
 }
 
 void vd_producer_take(vd_producer_t *self, uint64_t life, uint64_t epoch)

@@ -67,6 +67,8 @@ static const char *state_name(vd_session_state_t state)
         return "failed";
     case VD_SESSION_INTERRUPTED:
         return "interrupted";
+    case VD_SESSION_PRUNED:
+        return "pruned";
     }
     return "unknown";
 }
@@ -84,6 +86,8 @@ static void write_row(vd_buffer_t *out, const vd_store_session_t *session)
         .last_index = session->last_index,
         .last_ms = session->last_ms,
         .labels = vd_bytes(session->labels, session->labels_size),
+        .error = vd_str(session->error),
+        .bytes = session->bytes,
     };
     vd_status_t status = vd_record_encode(VD_RECORD_session, &row, out);
     assert(status == VD_OK);

@@ -23,9 +23,31 @@ uint32_t vd_commit_chain(uint32_t previous, const vd_commit_t *commit)
         crc = chain_number(crc, 0, 1);
         crc = chain_number(crc, run->first_seq, 8);
         crc = chain_number(crc, run->count, 4);
-        crc = chain_number(crc, vd_run_digest(0, run->run), 4);
+        crc = chain_number(crc, run->absent == VD_OK ? vd_run_digest(0, run->run) : run->digest, 4);
     }
     return crc;
+}
+
+bool vd_commit_follows(uint32_t previous, const vd_commit_t *commit)
+{
+    assert(commit != NULL && commit->index > 0);
+    for (uint32_t i = 0; i < commit->run_count; i++)
+        if (commit->runs[i].absent == VD_CORRUPT && commit->runs[i].digest == 0)
+            return true;
+    return vd_commit_chain(previous, commit) == commit->chain;
+}
+
+static void write_absent(vd_buffer_t *out, const vd_commit_run_t *run)
+{
+    assert(run->absent == VD_PRUNED || run->absent == VD_CORRUPT);
+    vd_write_array(out, 7);
+    vd_write_u64(out, run->at);
+    vd_write_str(out, run->session);
+    vd_write_u64(out, run->first_seq);
+    vd_write_nil(out);
+    vd_write_u64(out, run->count);
+    vd_write_u64(out, run->digest);
+    vd_write_text(out, vd_status_name(run->absent));
 }
 
 void vd_commit_write(vd_buffer_t *out, const vd_commit_t *commit)
@@ -39,6 +61,10 @@ void vd_commit_write(vd_buffer_t *out, const vd_commit_t *commit)
     vd_write_array(out, commit->run_count);
     for (uint32_t i = 0; i < commit->run_count; i++) {
         const vd_commit_run_t *run = &commit->runs[i];
+        if (run->absent != VD_OK) {
+            write_absent(out, run);
+            continue;
+        }
         vd_write_array(out, 4);
         vd_write_u64(out, run->at);
         vd_write_str(out, run->session);
@@ -52,18 +78,36 @@ static bool take(vd_bytes_t *rest, vd_kind_t kind, vd_value_t *value)
     return vd_value_next(rest, value) && value->kind == kind;
 }
 
+/* Reads what follows the nil of an absent run. */
+static bool read_absent(vd_bytes_t rest, vd_commit_run_t *run)
+{
+    vd_value_t count, digest, status;
+    if (!take(&rest, VD_KIND_U64, &count) || !take(&rest, VD_KIND_U64, &digest) ||
+        !take(&rest, VD_KIND_STR, &status) || count.u64 == 0 || count.u64 > UINT32_MAX ||
+        digest.u64 > UINT32_MAX)
+        return false;
+    run->count = (uint32_t)count.u64;
+    run->digest = (uint32_t)digest.u64;
+    run->absent = vd_status_of_name(status.bytes);
+    return run->absent == VD_PRUNED || run->absent == VD_CORRUPT;
+}
+
 static bool read_run(const vd_value_t *item, vd_commit_run_t *run)
 {
     vd_value_t at, session, first, bytes;
     vd_bytes_t rest = item->bytes;
     if (item->kind != VD_KIND_ARRAY || item->count < 4 || !take(&rest, VD_KIND_U64, &at) ||
         !take(&rest, VD_KIND_STR, &session) || !take(&rest, VD_KIND_U64, &first) ||
-        !take(&rest, VD_KIND_BIN, &bytes))
+        !vd_value_next(&rest, &bytes))
         return false;
     if (session.bytes.size > VD_NAME_BYTES_MAX)
         return false;
-    *run = (vd_commit_run_t){
-        .session = session.bytes, .at = at.u64, .first_seq = first.u64, .run = bytes.bytes};
+    *run = (vd_commit_run_t){.session = session.bytes, .at = at.u64, .first_seq = first.u64};
+    if (bytes.kind == VD_KIND_NIL)
+        return read_absent(rest, run);
+    if (bytes.kind != VD_KIND_BIN)
+        return false;
+    run->run = bytes.bytes;
     vd_bytes_t entries = run->run;
     vd_entry_t entry;
     vd_status_t status;

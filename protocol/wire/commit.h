@@ -6,10 +6,14 @@
  * 2. chain(0) is 0. chain(i) is CRC32C over: chain(i-1) (4 bytes), index, time_ms, epoch (8 bytes
  *    each), then for each run: session, one zero byte, first_seq (8), count (4), digest (4).
  *    Numbers are big endian.
- * 3. On the wire a commit is the array [index, time_ms, epoch, chain, [[at, session, first_seq,
+ * 3. A run whose bytes are gone stays named in its commit, as absent: VD_PRUNED keeps its digest, so
+ *    that the chain can be checked; VD_CORRUPT (damaged or lost) may have no digest (0), and then
+ *    the chain of its commit has to be taken on trust.
+ * 4. On the wire a commit is the array [index, time_ms, epoch, chain, [[at, session, first_seq,
  *    run], ...]] with `run` a bin, `at` the place of the run's first event in the commit (from 0).
- *    Under a filter, runs are cut into pieces and left out; `at` stays true.
- * 4. The one position of everything read from the store is (store, index, offset, chain): every
+ *    Under a filter, runs are cut into pieces and left out; `at` stays true. An absent run is
+ *    [at, session, first_seq, nil, count, digest, "pruned" or "corrupt"].
+ * 5. The one position of everything read from the store is (store, index, offset, chain): every
  *    commit up to `index` is known, and `offset` events of the next one; `chain` is the chain of
  *    the newest commit of which something is known: `index`, or `index` + 1 when `offset` is above
  *    0.
@@ -34,7 +38,9 @@ typedef struct vd_commit_run {
     uint64_t at;
     uint64_t first_seq;
     uint32_t count;
-    vd_bytes_t run;
+    vd_bytes_t run;     /* empty when absent */
+    vd_status_t absent; /* VD_OK: it is there; VD_PRUNED; VD_CORRUPT: damaged or lost */
+    uint32_t digest;    /* of the run that is absent; 0: not known, or it is there */
 } vd_commit_run_t;
 
 typedef struct vd_commit {
@@ -49,6 +55,9 @@ typedef struct vd_commit {
 /* The chain of `commit` after a predecessor with chain `previous`. Reads every field but
  * `chain`. */
 uint32_t vd_commit_chain(uint32_t previous, const vd_commit_t *commit);
+/* Does the commit follow on one with chain `previous`? True also where that cannot be told: a run is
+ * absent and its digest is not known. */
+bool vd_commit_follows(uint32_t previous, const vd_commit_t *commit);
 /* Appends the wire value of a commit. */
 void vd_commit_write(vd_buffer_t *out, const vd_commit_t *commit);
 

@@ -15,7 +15,10 @@
 
 #define BLOCK_CACHE_BYTES (2u * 1024 * 1024)
 #define OPEN_FILES_MAX    100
-#define TABLE_BYTES       (4u * 1024 * 1024)
+/* Keys that are not there are asked for with every frame that has a record: this tells 99 of 100
+ * without a read. */
+#define FILTER_BITS_PER_KEY 10
+#define TABLE_BYTES         (4u * 1024 * 1024)
 /* So many of the last commits are read and checked when a store is opened. */
 #define TAIL_COMMITS    16u
 #define VALUE_BYTES_CAP (64u * 1024 * 1024)
@@ -25,6 +28,7 @@
 static void destroy(vd_leveldb_t *self)
 {
     assert(self->cursors == NULL);
+    vd_leveldb_prune_destroy(&self->prune);
     if (self->env != NULL)
         vd_leveldb_env_release(self->env);
     if (self->db != NULL)
@@ -40,6 +44,8 @@ static void destroy(vd_leveldb_t *self)
     if (self->cache != NULL)
         leveldb_cache_destroy(self->cache);
     vd_leveldb_env_destroy(&self->env);
+    if (self->filter != NULL)
+        leveldb_filterpolicy_destroy(self->filter);
     vd_buffer_free(&self->value);
     pthread_mutex_destroy(&self->tail_lock);
     pthread_rwlock_destroy(&self->lock);
@@ -51,10 +57,12 @@ static bool make_options(vd_leveldb_t *self)
     self->env =
         vd_leveldb_env_new(self->mode == VD_STORE_WRITE ? VD_LEVELDB_DIRECT : VD_LEVELDB_OVERLAY);
     self->cache = leveldb_cache_create_lru(BLOCK_CACHE_BYTES);
+    self->filter = leveldb_filterpolicy_create_bloom(FILTER_BITS_PER_KEY);
     self->options = leveldb_options_create();
     leveldb_options_set_create_if_missing(self->options, self->mode == VD_STORE_WRITE);
     /* A damaged log must be seen, not skipped: what it held was acknowledged. */
     leveldb_options_set_paranoid_checks(self->options, self->mode != VD_STORE_QUARANTINE);
+    leveldb_options_set_filter_policy(self->options, self->filter);
     if (self->env != NULL)
         leveldb_options_set_env(self->options, vd_leveldb_env_handle(self->env));
     leveldb_options_set_write_buffer_size(self->options, VD_LEVELDB_WRITE_BUFFER);
@@ -108,12 +116,13 @@ static vd_status_t open_db(vd_leveldb_t *self, char *error, size_t error_size)
     return status;
 }
 
-static vd_status_t write_batch(vd_leveldb_t *self, char *error, size_t error_size)
+vd_status_t vd_leveldb_write(vd_leveldb_t *self, char *error, size_t error_size)
 {
     char *trouble = NULL;
     leveldb_write(self->db, self->write, self->batch, &trouble);
     if (trouble == NULL)
         return VD_OK;
+    self->failed = true;
     snprintf(error, error_size, "store %s: %s", self->dir, trouble);
     leveldb_free(trouble);
     return vd_leveldb_dir_room(self->dir) < 2 * (uint64_t)VD_LEVELDB_WRITE_BUFFER ? VD_NO_SPACE
@@ -129,7 +138,7 @@ static bool is_empty(vd_leveldb_t *self)
     return empty;
 }
 
-static void put(vd_leveldb_t *self, const vd_key_t *key)
+void vd_leveldb_put(vd_leveldb_t *self, const vd_key_t *key)
 {
     assert(!self->value.full);
     leveldb_writebatch_put(self->batch, key->bytes, key->size, (const char *)self->value.data,
@@ -137,12 +146,12 @@ static void put(vd_leveldb_t *self, const vd_key_t *key)
     vd_buffer_clear(&self->value);
 }
 
-static void put_head(vd_leveldb_t *self)
+void vd_leveldb_put_head(vd_leveldb_t *self)
 {
     vd_key_t key;
     vd_key_name(&key, VD_KEY_STORE, vd_str(""));
     vd_record_store_write(&self->value, &self->head);
-    put(self, &key);
+    vd_leveldb_put(self, &key);
 }
 
 static vd_status_t create(vd_leveldb_t *self, char *error, size_t error_size)
@@ -157,8 +166,8 @@ static vd_status_t create(vd_leveldb_t *self, char *error, size_t error_size)
     snprintf(self->head.id, sizeof self->head.id, "%016" PRIx64, id);
     self->head.created_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
     leveldb_writebatch_clear(self->batch);
-    put_head(self);
-    return write_batch(self, error, error_size);
+    vd_leveldb_put_head(self);
+    return vd_leveldb_write(self, error, error_size);
 }
 
 static vd_status_t read_store_head(vd_leveldb_t *self, char *error, size_t error_size)
@@ -199,13 +208,14 @@ static vd_status_t read_store_head(vd_leveldb_t *self, char *error, size_t error
     return status;
 }
 
-/* Index of the first or last commit; 0: none. */
+/* Index of the first or last commit; 0: none. What was removed from the beginning is not looked
+ * through. */
 static uint64_t edge(vd_leveldb_t *self, bool last)
 {
     uint64_t index = 0;
     vd_key_t key;
     leveldb_iterator_t *iterator = leveldb_create_iterator(self->db, self->read);
-    vd_key_number(&key, VD_KEY_COMMITS, last ? UINT64_MAX : 0);
+    vd_key_number(&key, VD_KEY_COMMITS, last ? UINT64_MAX : self->head.anchor + 1);
     leveldb_iter_seek(iterator, key.bytes, key.size);
     if (last && leveldb_iter_valid(iterator))
         leveldb_iter_prev(iterator);
@@ -237,10 +247,15 @@ static vd_status_t read_tail(vd_leveldb_t *self, vd_store_tail_t *tail, char *er
     own->end = tail->index;
     own->index = tail->index > TAIL_COMMITS ? tail->index - TAIL_COMMITS + 1 : 1;
     own->index = own->index < tail->first_index ? tail->first_index : own->index;
+    bool quarantine = self->mode == VD_STORE_QUARANTINE;
     for (;;) {
+        error[0] = 0;
         status = vd_leveldb_cursor_next(cursor, &commit, error, error_size);
-        if (status == VD_CORRUPT && self->mode == VD_STORE_QUARANTINE)
+        if (status == VD_CORRUPT && quarantine)
             continue;
+        /* A run that is damaged, and not known to be. */
+        if (status == VD_OK && error[0] != 0 && !quarantine)
+            status = VD_CORRUPT;
         if (status != VD_OK)
             break;
         tail->time_ms = commit.time_ms;
@@ -264,6 +279,9 @@ static void show_tail(vd_leveldb_t *self, const vd_store_tail_t *tail)
 {
     pthread_mutex_lock(&self->tail_lock);
     self->tail = *tail;
+    self->tail_created_ms = self->head.created_ms;
+    self->anchor = self->head.anchor;
+    self->anchor_chain = self->head.anchor_chain;
     pthread_mutex_unlock(&self->tail_lock);
 }
 
@@ -285,6 +303,8 @@ static vd_status_t open_all(vd_leveldb_t *self, char *error, size_t error_size)
     if (status == VD_OK)
         status = check_tail(self, &tail, error, error_size);
     if (status == VD_OK)
+        status = vd_leveldb_prune_load(self, error, error_size);
+    if (status == VD_OK)
         show_tail(self, &tail);
     return status;
 }
@@ -300,17 +320,21 @@ static vd_status_t leveldb_store_open(const char *dir, const vd_store_options_t 
         return self == NULL ? VD_NO_MEMORY : VD_USAGE;
     }
     self->base.ops = &vd_store_leveldb_ops;
+    self->base.options = *options;
     memcpy(self->dir, dir, strlen(dir) + 1);
     pthread_rwlock_init(&self->lock, NULL);
     pthread_mutex_init(&self->tail_lock, NULL);
     vd_buffer_init(&self->value, VALUE_BYTES_CAP);
     self->mode = options->mode;
     bool made = make_options(self);
+    self->prune = vd_leveldb_prune_new(self);
     leveldb_writeoptions_set_sync(self->write, options->durability == VD_DURABILITY_POWER);
     if (!made)
         snprintf(error, error_size, "store %s: this is not the LevelDB that Vedette was built for",
                  dir);
-    vd_status_t status = made ? open_all(self, error, error_size) : VD_UNSUPPORTED;
+    vd_status_t status = !made                 ? VD_UNSUPPORTED
+                         : self->prune == NULL ? VD_NO_MEMORY
+                                               : open_all(self, error, error_size);
     if (status != VD_OK)
         destroy(self);
     else
@@ -332,11 +356,11 @@ static void put_commit(vd_leveldb_t *self, const vd_commit_t *commit)
         const vd_commit_run_t *run = &commit->runs[i];
         vd_key_event(&key, run->session, run->first_seq);
         vd_record_run_write(&self->value, commit->index, run);
-        put(self, &key);
+        vd_leveldb_put(self, &key);
     }
     vd_key_number(&key, VD_KEY_COMMITS, commit->index);
     vd_record_commit_write(&self->value, commit);
-    put(self, &key);
+    vd_leveldb_put(self, &key);
 }
 
 static void put_batch(vd_leveldb_t *self, const vd_store_batch_t *batch)
@@ -349,10 +373,10 @@ static void put_batch(vd_leveldb_t *self, const vd_store_batch_t *batch)
         const vd_store_session_t *session = batch->sessions[i];
         vd_key_name(&key, VD_KEY_SESSION_META, vd_str(session->session));
         vd_record_session_write(&self->value, session);
-        put(self, &key);
+        vd_leveldb_put(self, &key);
         vd_key_name(&key, VD_KEY_SESSIONS, vd_str(session->session));
         vd_record_session_index_write(&self->value, session);
-        put(self, &key);
+        vd_leveldb_put(self, &key);
     }
     for (uint32_t i = 0; i < batch->forgotten_count; i++) {
         vd_key_name(&key, VD_KEY_PRODUCERS, vd_str(batch->forgotten[i]));
@@ -361,11 +385,16 @@ static void put_batch(vd_leveldb_t *self, const vd_store_batch_t *batch)
     for (uint32_t i = 0; i < batch->producer_count; i++) {
         vd_key_name(&key, VD_KEY_PRODUCERS, vd_str(batch->producers[i]->name));
         vd_record_producer_write(&self->value, batch->producers[i]);
-        put(self, &key);
+        vd_leveldb_put(self, &key);
+    }
+    for (uint32_t i = 0; i < batch->record_count; i++) {
+        vd_key_record(&key, batch->records[i].session, batch->records[i].record);
+        vd_record_seq_write(&self->value, batch->records[i].seq);
+        vd_leveldb_put(self, &key);
     }
     if (batch->epoch_counter != self->head.epoch_counter) {
         self->head.epoch_counter = batch->epoch_counter;
-        put_head(self);
+        vd_leveldb_put_head(self);
     }
 }
 
@@ -383,11 +412,9 @@ static vd_status_t leveldb_store_append(vd_store_t *store, const vd_store_batch_
     assert(self->db != NULL && commit->index == self->tail.index + 1);
     assert(batch->epoch_counter >= self->head.epoch_counter);
     put_batch(self, batch);
-    vd_status_t status = write_batch(self, error, error_size);
-    if (status != VD_OK) {
-        self->failed = true;
+    vd_status_t status = vd_leveldb_write(self, error, error_size);
+    if (status != VD_OK)
         return status;
-    }
     pthread_mutex_lock(&self->tail_lock);
     self->tail.index = commit->index;
     self->tail.first_index = self->tail.first_index > 0 ? self->tail.first_index : commit->index;
@@ -451,6 +478,8 @@ static vd_status_t leveldb_store_reopen(vd_store_t *store, vd_store_tail_t *tail
         status = check_tail(self, tail, error, error_size);
     if (status == VD_OK)
         status = check_kept(self, &before, error, error_size);
+    if (status == VD_OK)
+        status = vd_leveldb_prune_load(self, error, error_size);
     if (status != VD_OK)
         return status;
     show_tail(self, tail);
@@ -458,20 +487,37 @@ static vd_status_t leveldb_store_reopen(vd_store_t *store, vd_store_tail_t *tail
     return VD_OK;
 }
 
+static void leveldb_store_info(vd_store_t *store, vd_store_info_t *info)
+{
+    vd_leveldb_t *self = (vd_leveldb_t *)store;
+    memcpy(info->dir, self->dir, sizeof info->dir);
+    pthread_mutex_lock(&self->tail_lock);
+    info->created_ms = self->tail_created_ms;
+    pthread_mutex_unlock(&self->tail_lock);
+    info->pruning = vd_leveldb_prune_pending(self);
+    vd_leveldb_dir_size(self->dir, &info->files, &info->disk_bytes);
+    info->free_bytes = vd_leveldb_dir_room(self->dir);
+}
+
 const vd_store_ops_t vd_store_leveldb_ops = {
     .name = "leveldb",
     .open = leveldb_store_open,
     .close = leveldb_store_close,
     .tail = vd_leveldb_tail,
+    .info = leveldb_store_info,
     .append = leveldb_store_append,
     .reopen = leveldb_store_reopen,
     .producers = vd_leveldb_producers,
     .sessions = vd_leveldb_sessions,
+    .tombstones = vd_leveldb_tombstones,
     .session = vd_leveldb_session,
+    .record = vd_leveldb_record,
     .find = vd_leveldb_find,
     .chain = vd_leveldb_chain,
     .cursor_new = vd_leveldb_cursor_new,
     .cursor_destroy = vd_leveldb_cursor_destroy,
     .cursor_seek = vd_leveldb_cursor_seek,
     .cursor_next = vd_leveldb_cursor_next,
+    .prune_mark = vd_leveldb_prune_mark,
+    .prune_step = vd_leveldb_prune_step,
 };

@@ -52,9 +52,12 @@ vd_status_t vd_leveldb_cursor_new(vd_store_t *store, vd_store_cursor_t **cursor)
     made->store = self;
     made->index = 1;
     vd_buffer_init(&made->bytes, COMMIT_BYTES_CAP);
-    pthread_rwlock_wrlock(&self->lock);
+    vd_buffer_init(&made->again, COMMIT_BYTES_CAP);
+    pthread_rwlock_rdlock(&self->lock);
+    pthread_mutex_lock(&self->tail_lock);
     made->following = self->cursors;
     self->cursors = made;
+    pthread_mutex_unlock(&self->tail_lock);
     pthread_rwlock_unlock(&self->lock);
     *cursor = &made->base;
     return VD_OK;
@@ -64,16 +67,19 @@ void vd_leveldb_cursor_destroy(vd_store_cursor_t *cursor)
 {
     vd_leveldb_cursor_t *self = (vd_leveldb_cursor_t *)cursor;
     vd_leveldb_t *store = self->store;
-    pthread_rwlock_wrlock(&store->lock);
+    pthread_rwlock_rdlock(&store->lock);
+    pthread_mutex_lock(&store->tail_lock);
     vd_leveldb_cursor_t **link = &store->cursors;
     while (*link != self) {
         assert(*link != NULL);
         link = &(*link)->following;
     }
     *link = self->following;
+    pthread_mutex_unlock(&store->tail_lock);
     vd_leveldb_cursor_rest(self);
     pthread_rwlock_unlock(&store->lock);
     vd_buffer_free(&self->bytes);
+    vd_buffer_free(&self->again);
     free(self->runs);
     free(self->places);
     free(self);
@@ -198,8 +204,31 @@ static vd_status_t read_head(vd_leveldb_cursor_t *self, uint64_t index, size_t *
     return status;
 }
 
+/* Looks once more at what the commit says of a run that is not there: it may have been pruned since
+ * the commit was read. Changes `run` then. */
+static bool is_absent_now(vd_leveldb_cursor_t *self, uint64_t index, vd_str_t session,
+                          vd_commit_run_t *run)
+{
+    vd_key_t key;
+    vd_commit_head_t head;
+    vd_commit_item_t item;
+    char error[VD_TEXT_BYTES_MAX];
+    vd_key_number(&key, VD_KEY_COMMITS, index);
+    vd_buffer_clear(&self->again);
+    if (vd_leveldb_get(self->store, &key, &self->again, error, sizeof error) != VD_OK ||
+        vd_record_commit_read(vd_buffer_view(&self->again), &head) != VD_OK)
+        return false;
+    while (vd_record_commit_item(&head.items, &item)) {
+        if (item.first_seq != run->first_seq || !vd_bytes_equal(item.session, session))
+            continue;
+        run->absent = item.absent;
+        run->digest = item.digest;
+    }
+    return run->absent != VD_OK;
+}
+
 /* Reads the run that the commit lists, into run `r`. */
-static vd_status_t read_run(vd_leveldb_cursor_t *self, uint64_t index, uint64_t place,
+static vd_status_t load_run(vd_leveldb_cursor_t *self, uint64_t index, uint64_t place,
                             const vd_commit_item_t *item, uint32_t r, text_t text)
 {
     vd_key_t key;
@@ -217,9 +246,38 @@ static vd_status_t read_run(vd_leveldb_cursor_t *self, uint64_t index, uint64_t 
         return corrupt(self, text, index,
                        "record %s says commit %" PRIu64 ", place %" PRIu64 ", %u events", key.bytes,
                        record.index, record.at, record.count);
-    self->runs[r] = (vd_commit_run_t){
-        .at = place, .first_seq = item->first_seq, .count = item->count, .run = record.run};
+    self->runs[r].run = record.run;
     self->places[r].run_at = (size_t)(record.run.data - self->bytes.data);
+    return VD_OK;
+}
+
+/* Puts the run that the commit lists into run `r`: its bytes, or that it is absent. */
+static vd_status_t read_run(vd_leveldb_cursor_t *self, uint64_t index, uint64_t place,
+                            const vd_commit_item_t *item, uint32_t r, text_t text)
+{
+    vd_commit_run_t *run = &self->runs[r];
+    size_t session_at = (size_t)(item->session.data - self->bytes.data);
+    *run = (vd_commit_run_t){.session = item->session,
+                             .at = place,
+                             .first_seq = item->first_seq,
+                             .count = item->count,
+                             .absent = item->absent,
+                             .digest = item->digest};
+    self->places[r] = (vd_run_place_t){.session_at = session_at};
+    if (run->absent != VD_OK)
+        return VD_OK;
+    char error[VD_TEXT_BYTES_MAX] = "";
+    vd_status_t status = load_run(self, index, place, item, r, (text_t){error, sizeof error});
+    if (status != VD_CORRUPT) {
+        if (status != VD_OK)
+            snprintf(text.bytes, text.size, "%s", error);
+        return status;
+    }
+    vd_str_t session = vd_bytes(self->bytes.data + session_at, item->session.size);
+    if (is_absent_now(self, index, session, run))
+        return VD_OK;
+    run->absent = VD_CORRUPT;
+    snprintf(text.bytes, text.size, "%s", error);
     return VD_OK;
 }
 
@@ -259,13 +317,9 @@ static vd_status_t read_runs(vd_leveldb_cursor_t *self, uint64_t index, size_t h
         if (self->session[0] == 0 || vd_str_is(item.session, self->session)) {
             if (!make_room(self, *count + 1 > self->run_room ? *count * 2 + 8 : *count + 1))
                 return VD_NO_MEMORY;
-            self->places[*count].session_at = (size_t)(item.session.data - self->bytes.data);
-            self->runs[*count].session.size = item.session.size;
-            size_t session_size = item.session.size;
             vd_status_t status = read_run(self, index, place, &item, *count, text);
             if (status != VD_OK)
                 return status;
-            self->runs[*count].session.size = session_size;
             ++*count;
         }
         place += item.count;
@@ -273,35 +327,58 @@ static vd_status_t read_runs(vd_leveldb_cursor_t *self, uint64_t index, size_t h
     /* The bytes have stopped moving. */
     for (uint32_t r = 0; r < *count; r++) {
         self->runs[r].session.data = self->bytes.data + self->places[r].session_at;
-        self->runs[r].run.data = self->bytes.data + self->places[r].run_at;
+        if (self->runs[r].absent == VD_OK)
+            self->runs[r].run.data = self->bytes.data + self->places[r].run_at;
     }
     return VD_OK;
 }
 
-/* Learns the chain of the commit before `index`, where that one is held. */
-static vd_status_t learn_chain(vd_leveldb_cursor_t *self, uint64_t index, text_t text)
+/* Learns the chain of the commit before the first that is held, where it is known. */
+static void learn_anchor(vd_leveldb_cursor_t *self, uint64_t index)
 {
+    pthread_mutex_lock(&self->store->tail_lock);
+    self->chained = self->store->anchor == index - 1;
+    self->chain = self->store->anchor_chain;
+    pthread_mutex_unlock(&self->store->tail_lock);
+}
+
+/* Learns the chain of the commit before `index`, where that one is held. */
+static vd_status_t learn_chain(vd_leveldb_cursor_t *self, uint64_t index)
+{
+    char error[VD_TEXT_BYTES_MAX];
     size_t at;
     vd_commit_head_t head = {0};
     vd_status_t status = VD_OK;
-    if (self->chained || (index > 1 && index <= self->first))
+    if (self->chained)
         return VD_OK;
+    if (index > 1 && index <= self->first) {
+        learn_anchor(self, index);
+        return VD_OK;
+    }
     if (index > 1) {
         vd_buffer_clear(&self->bytes);
-        status = read_head(self, index - 1, &at, &head, text);
+        status = read_head(self, index - 1, &at, &head, (text_t){error, sizeof error});
     }
     self->chained = status == VD_OK;
     self->chain = head.chain;
-    return status;
+    /* Damage of the one before is told there. */
+    return status == VD_CORRUPT ? VD_OK : status;
 }
 
-static vd_status_t check_chain(const vd_leveldb_cursor_t *self, const vd_commit_t *commit,
-                               text_t text)
+/* A commit that does not follow is not served: its runs are told as damaged. */
+static vd_status_t check_chain(const vd_leveldb_cursor_t *self, vd_commit_t *commit, text_t text)
 {
-    if (!self->chained || vd_commit_chain(self->chain, commit) == commit->chain)
+    if (!self->chained || vd_commit_follows(self->chain, commit))
         return VD_OK;
-    return corrupt(self, text, commit->index, "its chain does not follow from commit %" PRIu64,
-                   commit->index - 1);
+    vd_status_t status =
+        corrupt(self, text, commit->index, "its chain does not follow from commit %" PRIu64,
+                commit->index - 1);
+    for (uint32_t r = 0; r < commit->run_count; r++) {
+        self->runs[r].run = vd_bytes(NULL, 0);
+        self->runs[r].absent = VD_CORRUPT;
+        self->runs[r].digest = 0;
+    }
+    return commit->run_count > 0 ? VD_OK : status;
 }
 
 static vd_status_t read_commit(vd_leveldb_cursor_t *self, uint64_t index, vd_commit_t *commit,
@@ -310,7 +387,7 @@ static vd_status_t read_commit(vd_leveldb_cursor_t *self, uint64_t index, vd_com
     size_t head_at = 0;
     vd_commit_head_t head = {0};
     uint32_t count = 0;
-    vd_status_t status = self->session[0] == 0 ? learn_chain(self, index, text) : VD_OK;
+    vd_status_t status = self->session[0] == 0 ? learn_chain(self, index) : VD_OK;
     vd_buffer_clear(&self->bytes);
     if (status == VD_OK)
         status = read_head(self, index, &head_at, &head, text);
@@ -324,8 +401,13 @@ static vd_status_t read_commit(vd_leveldb_cursor_t *self, uint64_t index, vd_com
                             .chain = head.chain,
                             .run_count = count,
                             .runs = self->runs};
-    for (uint32_t r = 0; r < count && status == VD_OK; r++)
-        status = check_run(self, index, r, text);
+    for (uint32_t r = 0; r < count; r++) {
+        vd_commit_run_t *run = &self->runs[r];
+        if (run->absent != VD_OK || check_run(self, index, r, text) == VD_OK)
+            continue;
+        run->absent = VD_CORRUPT;
+        run->run = vd_bytes(NULL, 0);
+    }
     if (status == VD_OK && self->session[0] == 0)
         status = check_chain(self, commit, text);
     return status;
@@ -333,118 +415,81 @@ static vd_status_t read_commit(vd_leveldb_cursor_t *self, uint64_t index, vd_com
 
 /* ---- the next commit ---- */
 
-/* Reads the run under the iterator; VD_CORRUPT when it is none. */
-static vd_status_t run_here(vd_leveldb_cursor_t *self, uint64_t seq, vd_run_record_t *record,
-                            text_t text)
+/* The commit says nothing that can be read, but the run of the session that was sought is known to
+ * be its. */
+static void tell_lost_run(vd_leveldb_cursor_t *self, const vd_session_place_t *place,
+                          vd_commit_t *commit)
 {
-    size_t size = 0;
-    const char *value = leveldb_iter_value(self->events, &size);
-    if (vd_record_run_read(vd_bytes(value, size), record) == VD_OK && record->count > 0)
-        return VD_OK;
-    snprintf(text.bytes, text.size, "store %s, session %s: the run at %" PRIu64 " is damaged",
-             self->store->dir, self->session, seq);
-    return VD_CORRUPT;
+    self->runs[0] = (vd_commit_run_t){.session = vd_str(self->session),
+                                      .at = place->at,
+                                      .first_seq = place->first_seq,
+                                      .count = place->count,
+                                      .absent = VD_CORRUPT};
+    *commit = (vd_commit_t){.index = place->index, .run_count = 1, .runs = self->runs};
 }
 
-/* Finds the session's first run in commit `index` or later: sequences grow with commits. */
-static vd_status_t locate(vd_leveldb_cursor_t *self, const vd_store_session_t *known, text_t text)
+/* Commits at the beginning may have been removed since the cursor was placed. */
+static bool skip_removed(vd_leveldb_cursor_t *self, uint64_t index)
 {
-    uint64_t low = 1, high = known->last_seq;
-    vd_str_t session = vd_str(self->session);
-    assert(self->events != NULL);
-    self->seq = 0;
-    while (low <= high) {
-        uint64_t first;
-        vd_run_record_t record;
-        uint64_t middle = low + (high - low) / 2;
-        vd_status_t status = vd_leveldb_seek_run(self->events, session, middle, &first);
-        if (status == VD_NOT_FOUND) { /* pruned: no run begins this early */
-            low = middle + 1;
-            continue;
-        }
-        if (status == VD_OK)
-            status = run_here(self, first, &record, text);
-        if (status != VD_OK)
-            return status;
-        if (record.index >= self->index) {
-            self->seq = first;
-            high = first - 1;
-        } else {
-            low = first + record.count;
-        }
-    }
-    return self->seq > 0 ? VD_OK : VD_NOT_FOUND;
+    vd_store_tail_t tail;
+    vd_leveldb_tail(&self->store->base, &tail);
+    if (index >= tail.first_index)
+        return false;
+    vd_leveldb_cursor_rest(self);
+    self->first = self->index = tail.first_index;
+    self->chained = false;
+    return true;
 }
 
-/* The commit of the session's next run. VD_NOT_FOUND: there is none up to the cursor's end. */
-static vd_status_t next_of_session(vd_leveldb_cursor_t *self, uint64_t *index, text_t text)
+static vd_status_t next_of_all(vd_leveldb_cursor_t *self, vd_commit_t *commit, text_t text)
 {
-    vd_run_record_t record;
-    uint64_t first = 0;
-    vd_store_session_t known;
-    vd_key_t key;
-    vd_key_name(&key, VD_KEY_SESSION_META, vd_str(self->session));
-    vd_buffer_clear(&self->bytes);
-    vd_status_t status = vd_leveldb_get(self->store, &key, &self->bytes, text.bytes, text.size);
-    if (status == VD_OK)
-        status =
-            vd_record_session_read(vd_buffer_view(&self->bytes), vd_str(self->session), &known);
-    if (status != VD_OK || known.last_index < self->index || self->seq > known.last_seq)
-        return status != VD_OK ? status : VD_NOT_FOUND;
-    if (self->events == NULL)
+    if (self->commits == NULL && self->end - self->index >= FEW_COMMITS) {
+        self->commits = leveldb_create_iterator(self->store->db, self->store->read);
         self->events = leveldb_create_iterator(self->store->db, self->store->read);
-    if (self->seq == 0)
-        status = locate(self, &known, text);
+    }
+    vd_status_t status = read_commit(self, self->index, commit, text);
+    if (status != VD_CORRUPT || !skip_removed(self, self->index))
+        return status;
+    text.bytes[0] = 0;
+    return read_commit(self, self->index, commit, text);
+}
+
+static vd_status_t next_of_session(vd_leveldb_cursor_t *self, vd_commit_t *commit, text_t text)
+{
+    vd_session_place_t place = {0};
+    vd_status_t status = vd_leveldb_next_of_session(self, &place, text.bytes, text.size);
     if (status != VD_OK)
         return status;
-    status = vd_leveldb_seek_run(self->events, vd_str(self->session), self->seq, &first);
-    if (status == VD_OK && first != self->seq)
-        status = VD_NOT_FOUND;
-    if (status == VD_NOT_FOUND) {
-        /* The session's record may be newer than the iterator; otherwise the run is gone. */
-        vd_leveldb_cursor_rest(self);
-        if (known.last_index > self->end)
-            return VD_NOT_FOUND;
-        return corrupt(self, text, known.last_index,
-                       "session %s: the run at %" PRIu64 " is missing", self->session, self->seq);
+    status = read_commit(self, place.index, commit, text);
+    if (status == VD_CORRUPT && make_room(self, 1)) {
+        tell_lost_run(self, &place, commit);
+        status = VD_OK;
     }
-    if (status == VD_OK)
-        status = run_here(self, first, &record, text);
-    if (status == VD_OK)
-        *index = record.index;
-    return status == VD_OK && record.index > self->end ? VD_NOT_FOUND : status;
+    if (status == VD_OK && commit->run_count == 1)
+        self->seq = commit->runs[0].first_seq + commit->runs[0].count;
+    return status;
 }
 
 static vd_status_t next_locked(vd_leveldb_cursor_t *self, vd_commit_t *commit, text_t text)
 {
-    uint64_t index = self->index;
-    vd_status_t status = VD_OK;
     if (self->store->db == NULL) {
         snprintf(text.bytes, text.size, "store %s is closed after a failed write",
                  self->store->dir);
         return VD_IO;
     }
-    if (self->session[0] != 0)
-        status = next_of_session(self, &index, text);
-    else if (self->commits == NULL && self->end - self->index >= FEW_COMMITS) {
-        self->commits = leveldb_create_iterator(self->store->db, self->store->read);
-        self->events = leveldb_create_iterator(self->store->db, self->store->read);
-    }
-    if (status == VD_OK)
-        status = read_commit(self, index, commit, text);
-    if (status == VD_NOT_FOUND)
-        index = self->end;
-    else if (status != VD_OK)
-        commit->index = index;
-    if (status == VD_OK || status == VD_NOT_FOUND || status == VD_CORRUPT) {
-        self->chained = status == VD_OK;
-        self->chain = status == VD_OK ? commit->chain : 0;
-        self->index = index + 1;
-    }
-    if (self->session[0] != 0 && status == VD_OK && commit->run_count == 1)
-        self->seq = commit->runs[0].first_seq + commit->runs[0].count;
-    else if (status == VD_CORRUPT)
+    bool all = self->session[0] == 0;
+    vd_status_t status =
+        all ? next_of_all(self, commit, text) : next_of_session(self, commit, text);
+    self->chained = status == VD_OK && all;
+    self->chain = status == VD_OK ? commit->chain : 0;
+    if (status == VD_OK) {
+        self->index = commit->index + 1;
+    } else if (status == VD_NOT_FOUND) {
+        self->index = self->end + 1;
+    } else if (status == VD_CORRUPT) {
+        commit->index = self->index++;
         self->seq = 0;
+    }
     return status;
 }
 
@@ -457,9 +502,7 @@ vd_status_t vd_leveldb_cursor_next(vd_store_cursor_t *cursor, vd_commit_t *commi
     pthread_rwlock_rdlock(&self->store->lock);
     if (self->index <= self->end)
         status = next_locked(self, commit, (text_t){error, error_size});
-    if (status == VD_CORRUPT && error[0] == 0)
-        snprintf(error, error_size, "store %s, commit %" PRIu64 ": a table is damaged",
-                 self->store->dir, commit->index);
+    assert(status != VD_CORRUPT || error[0] != 0);
     /* At the end nothing is held on to: an iterator keeps old tables on disk. */
     if (status == VD_NOT_FOUND)
         vd_leveldb_cursor_rest(self);

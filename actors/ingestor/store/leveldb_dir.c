@@ -139,6 +139,22 @@ uint64_t vd_leveldb_dir_room(const char *dir)
     return statvfs(dir, &room) == 0 ? (uint64_t)room.f_bavail * room.f_frsize : UINT64_MAX;
 }
 
+void vd_leveldb_dir_size(const char *dir, uint64_t *files, uint64_t *bytes)
+{
+    DIR *listing = opendir(dir);
+    struct stat found;
+    *files = *bytes = 0;
+    for (struct dirent *entry; listing != NULL && (entry = readdir(listing)) != NULL;) {
+        if (fstatat(dirfd(listing), entry->d_name, &found, AT_SYMLINK_NOFOLLOW) != 0 ||
+            !S_ISREG(found.st_mode))
+            continue;
+        ++*files;
+        *bytes += (uint64_t)found.st_size;
+    }
+    if (listing != NULL)
+        closedir(listing);
+}
+
 vd_status_t vd_leveldb_dir_blame(const char *dir, char *error, size_t error_size)
 {
     vd_status_t status = check_locked(dir, error, error_size);

@@ -20,6 +20,8 @@ vd_status_t vd_leveldb_dir_look(const char *dir, char *error, size_t error_size)
 vd_status_t vd_leveldb_dir_probe(const char *dir, uint64_t bytes, char *error, size_t error_size);
 /* Bytes free for this user. */
 uint64_t vd_leveldb_dir_room(const char *dir);
+/* Files in the directory, and the bytes that they hold. */
+void vd_leveldb_dir_size(const char *dir, uint64_t *files, uint64_t *bytes);
 /* After a failed opening: VD_BUSY or VD_DENIED with text when the directory shows why; else
  * VD_OK. */
 vd_status_t vd_leveldb_dir_blame(const char *dir, char *error, size_t error_size);

@@ -46,6 +46,14 @@ void vd_key_event(vd_key_t *key, vd_str_t session, uint64_t seq)
     key_add_number(key, seq);
 }
 
+void vd_key_record(vd_key_t *key, vd_str_t session, vd_str_t record)
+{
+    assert(record.size <= VD_NAME_BYTES_MAX);
+    vd_key_name(key, VD_KEY_RECORDS, session);
+    key_add(key, " ", 1);
+    key_add(key, record.data, record.size);
+}
+
 bool vd_key_begins(vd_bytes_t key, const char *prefix)
 {
     size_t size = strlen(prefix);
@@ -151,18 +159,21 @@ static bool take_kind(vd_bytes_t *fields, vd_kind_t kind, vd_value_t *value)
     return vd_value_next(fields, value) && value->kind == kind;
 }
 
-static void record_begin(vd_buffer_t *out, uint32_t count)
+static void record_begin(vd_buffer_t *out, uint32_t format, uint32_t count)
 {
+    assert(format >= 1 && format <= VD_STORE_FORMAT);
     vd_write_array(out, count + 1);
-    vd_write_u64(out, VD_STORE_FORMAT);
+    vd_write_u64(out, format);
 }
 
 void vd_record_store_write(vd_buffer_t *out, const vd_store_head_t *head)
 {
-    record_begin(out, 3);
+    record_begin(out, 1, 5);
     vd_write_text(out, head->id);
     vd_write_u64(out, head->epoch_counter);
     vd_write_i64(out, head->created_ms);
+    vd_write_u64(out, head->anchor);
+    vd_write_u64(out, head->anchor_chain);
 }
 
 vd_status_t vd_record_store_read(vd_bytes_t bytes, vd_store_head_t *head)
@@ -175,21 +186,33 @@ vd_status_t vd_record_store_read(vd_bytes_t bytes, vd_store_head_t *head)
     bool good = take_str(&fields, &id) && id.size == VD_STORE_ID_SIZE - 1 &&
                 vd_str_copy(head->id, sizeof head->id, id) &&
                 take_u64(&fields, &head->epoch_counter) && take_i64(&fields, &head->created_ms);
+    head->anchor = head->anchor_chain = 0;
+    if (good && fields.size > 0)
+        good = take_u64(&fields, &head->anchor) && take_u32(&fields, &head->anchor_chain);
     return good ? VD_OK : VD_CORRUPT;
 }
 
 void vd_record_commit_write(vd_buffer_t *out, const vd_commit_t *commit)
 {
-    record_begin(out, 4);
+    uint32_t format = 1;
+    for (uint32_t i = 0; i < commit->run_count; i++)
+        if (commit->runs[i].absent != VD_OK)
+            format = 2;
+    record_begin(out, format, 4);
     vd_write_i64(out, commit->time_ms);
     vd_write_u64(out, commit->epoch);
     vd_write_u64(out, commit->chain);
     vd_write_array(out, commit->run_count);
     for (uint32_t i = 0; i < commit->run_count; i++) {
-        vd_write_array(out, 3);
-        vd_write_str(out, commit->runs[i].session);
-        vd_write_u64(out, commit->runs[i].first_seq);
-        vd_write_u64(out, commit->runs[i].count);
+        const vd_commit_run_t *run = &commit->runs[i];
+        vd_write_array(out, run->absent == VD_OK ? 3 : 5);
+        vd_write_str(out, run->session);
+        vd_write_u64(out, run->first_seq);
+        vd_write_u64(out, run->count);
+        if (run->absent == VD_OK)
+            continue;
+        vd_write_u64(out, run->digest);
+        vd_write_u64(out, run->absent);
     }
 }
 
@@ -211,17 +234,24 @@ vd_status_t vd_record_commit_read(vd_bytes_t bytes, vd_commit_head_t *head)
 bool vd_record_commit_item(vd_bytes_t *items, vd_commit_item_t *item)
 {
     vd_value_t array;
+    uint32_t absent = VD_OK;
     if (!take_kind(items, VD_KIND_ARRAY, &array) || array.count < 3)
         return false;
     vd_bytes_t fields = array.bytes;
-    return take_str(&fields, &item->session) && item->session.size > 0 &&
-           item->session.size <= VD_NAME_BYTES_MAX && take_u64(&fields, &item->first_seq) &&
-           take_u32(&fields, &item->count) && item->first_seq > 0 && item->count > 0;
+    bool good = take_str(&fields, &item->session) && item->session.size > 0 &&
+                item->session.size <= VD_NAME_BYTES_MAX && take_u64(&fields, &item->first_seq) &&
+                take_u32(&fields, &item->count) && item->first_seq > 0 && item->count > 0;
+    item->digest = 0;
+    if (good && array.count >= 5)
+        good = take_u32(&fields, &item->digest) && take_u32(&fields, &absent) &&
+               (absent == VD_PRUNED || absent == VD_CORRUPT);
+    item->absent = (vd_status_t)absent;
+    return good;
 }
 
 void vd_record_run_write(vd_buffer_t *out, uint64_t index, const vd_commit_run_t *run)
 {
-    record_begin(out, 4);
+    record_begin(out, 1, 4);
     vd_write_u64(out, index);
     vd_write_u64(out, run->at);
     vd_write_u64(out, run->count);
@@ -244,14 +274,14 @@ vd_status_t vd_record_run_read(vd_bytes_t bytes, vd_run_record_t *record)
 
 void vd_record_session_index_write(vd_buffer_t *out, const vd_store_session_t *session)
 {
-    record_begin(out, 1);
+    record_begin(out, 1, 1);
     vd_write_i64(out, session->started_ms);
 }
 
 void vd_record_session_write(vd_buffer_t *out, const vd_store_session_t *session)
 {
     assert(session->labels_size <= sizeof session->labels);
-    record_begin(out, 10);
+    record_begin(out, 1, 13);
     vd_write_text(out, session->name);
     vd_write_text(out, session->owner);
     vd_write_u64(out, session->owner_epoch);
@@ -262,6 +292,18 @@ void vd_record_session_write(vd_buffer_t *out, const vd_store_session_t *session
     vd_write_u64(out, session->last_seq);
     vd_write_u64(out, session->last_index);
     vd_write_bin(out, vd_bytes(session->labels, session->labels_size));
+    vd_write_u64(out, session->status_seq);
+    vd_write_u64(out, session->bytes);
+    vd_write_text(out, session->error);
+}
+
+/* What was added to the record since format 1 began. */
+static bool take_added(vd_bytes_t *fields, vd_store_session_t *session)
+{
+    vd_str_t error;
+    return fields->size == 0 ||
+           (take_u64(fields, &session->status_seq) && take_u64(fields, &session->bytes) &&
+            take_str(fields, &error) && vd_str_copy(session->error, sizeof session->error, error));
 }
 
 vd_status_t vd_record_session_read(vd_bytes_t bytes, vd_str_t name, vd_store_session_t *session)
@@ -280,7 +322,7 @@ vd_status_t vd_record_session_read(vd_bytes_t bytes, vd_str_t name, vd_store_ses
                 take_i64(&fields, &session->last_ms) && take_u64(&fields, &session->last_seq) &&
                 take_u64(&fields, &session->last_index) &&
                 take_kind(&fields, VD_KIND_BIN, &labels) &&
-                labels.bytes.size <= sizeof session->labels;
+                labels.bytes.size <= sizeof session->labels && take_added(&fields, session);
     if (!good || state < VD_SESSION_ACTIVE || state > VD_SESSION_INTERRUPTED)
         return VD_CORRUPT;
     session->state = (vd_session_state_t)state;
@@ -290,11 +332,46 @@ vd_status_t vd_record_session_read(vd_bytes_t bytes, vd_str_t name, vd_store_ses
     return VD_OK;
 }
 
+void vd_record_tombstone_write(vd_buffer_t *out, const vd_tombstone_t *tombstone)
+{
+    record_begin(out, 2, 3);
+    vd_write_u64(out, tombstone->last_seq);
+    vd_write_u64(out, tombstone->last_index);
+    vd_write_u64(out, tombstone->next_seq);
+}
+
+vd_status_t vd_record_tombstone_read(vd_bytes_t bytes, vd_tombstone_t *tombstone)
+{
+    vd_bytes_t fields;
+    vd_status_t status = record_open(bytes, 3, &fields);
+    if (status != VD_OK)
+        return status;
+    bool good = take_u64(&fields, &tombstone->last_seq) &&
+                take_u64(&fields, &tombstone->last_index) &&
+                take_u64(&fields, &tombstone->next_seq);
+    return good ? VD_OK : VD_CORRUPT;
+}
+
+void vd_record_seq_write(vd_buffer_t *out, uint64_t seq)
+{
+    record_begin(out, 1, 1);
+    vd_write_u64(out, seq);
+}
+
+vd_status_t vd_record_seq_read(vd_bytes_t bytes, uint64_t *seq)
+{
+    vd_bytes_t fields;
+    vd_status_t status = record_open(bytes, 1, &fields);
+    if (status != VD_OK)
+        return status;
+    return take_u64(&fields, seq) && *seq > 0 ? VD_OK : VD_CORRUPT;
+}
+
 void vd_record_producer_write(vd_buffer_t *out, const vd_store_producer_t *producer)
 {
     assert(producer->reject_count <= VD_REJECTS_PER_PRODUCER_MAX);
     assert(producer->past_count <= VD_LIVES_REMEMBERED);
-    record_begin(out, 8);
+    record_begin(out, 1, 8);
     vd_write_u64(out, producer->epoch);
     vd_write_u64(out, producer->life);
     vd_write_u64(out, producer->mark);
@@ -303,10 +380,11 @@ void vd_record_producer_write(vd_buffer_t *out, const vd_store_producer_t *produ
     vd_write_u64(out, producer->seq);
     vd_write_array(out, producer->reject_count);
     for (uint32_t i = 0; i < producer->reject_count; i++) {
-        vd_write_array(out, 3);
+        vd_write_array(out, 4);
         vd_write_u64(out, producer->rejects[i].first);
         vd_write_u64(out, producer->rejects[i].count);
         vd_write_u64(out, producer->rejects[i].status);
+        vd_write_u64(out, producer->rejects[i].seq);
     }
     vd_write_array(out, producer->past_count);
     for (uint32_t i = 0; i < producer->past_count; i++)
@@ -323,7 +401,8 @@ static bool take_rejects(vd_bytes_t *fields, vd_store_producer_t *producer)
         vd_store_reject_t *to = &producer->rejects[i];
         if (!take_kind(&rejects.bytes, VD_KIND_ARRAY, &reject) ||
             !take_u64(&reject.bytes, &to->first) || !take_u32(&reject.bytes, &to->count) ||
-            !take_u32(&reject.bytes, &status))
+            !take_u32(&reject.bytes, &status) ||
+            (reject.count > 3 && !take_u64(&reject.bytes, &to->seq)))
             return false;
         to->status = (vd_status_t)status;
     }

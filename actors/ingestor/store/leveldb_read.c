@@ -118,14 +118,17 @@ typedef struct session_walk {
     bool (*each)(void *arg, const vd_store_session_t *session);
     void *arg;
     vd_store_session_t session;
+    bool damaged;
 } session_walk_t;
 
 static vd_status_t each_session(void *arg, vd_str_t name, vd_bytes_t value)
 {
     session_walk_t *self = arg;
     vd_status_t status = vd_record_session_read(value, name, &self->session);
+    if (status == VD_CORRUPT)
+        self->damaged = true;
     if (status != VD_OK)
-        return status;
+        return status == VD_CORRUPT ? VD_OK : status;
     return self->each(self->arg, &self->session) ? VD_OK : VD_CANCELLED;
 }
 
@@ -133,11 +136,32 @@ vd_status_t vd_leveldb_sessions(vd_store_t *store, bool (*each)(void *, const vd
                                 void *arg)
 {
     session_walk_t sessions = {.each = each, .arg = arg};
-    return walk((vd_leveldb_t *)store, VD_KEY_SESSION_META, each_session, &sessions);
+    vd_status_t status = walk((vd_leveldb_t *)store, VD_KEY_SESSION_META, each_session, &sessions);
+    return status == VD_OK && sessions.damaged ? VD_CORRUPT : status;
 }
 
-/* Reads one record and hands it to `read`, under the read lock. */
-static vd_status_t session_locked(vd_leveldb_t *self, const char *name, vd_store_session_t *out)
+typedef struct tombstone_walk {
+    bool (*each)(void *arg, const char *session);
+    void *arg;
+} tombstone_walk_t;
+
+static vd_status_t each_tombstone(void *arg, vd_str_t name, vd_bytes_t value)
+{
+    tombstone_walk_t *self = arg;
+    char session[VD_NAME_BYTES_MAX + 1];
+    (void)value;
+    if (!vd_str_copy(session, sizeof session, name))
+        return VD_CORRUPT;
+    return self->each(self->arg, session) ? VD_OK : VD_CANCELLED;
+}
+
+vd_status_t vd_leveldb_tombstones(vd_store_t *store, bool (*each)(void *, const char *), void *arg)
+{
+    tombstone_walk_t tombstones = {each, arg};
+    return walk((vd_leveldb_t *)store, VD_KEY_TOMBSTONES, each_tombstone, &tombstones);
+}
+
+vd_status_t vd_leveldb_session_locked(vd_leveldb_t *self, const char *name, vd_store_session_t *out)
 {
     vd_key_t key;
     vd_buffer_t value;
@@ -149,6 +173,31 @@ static vd_status_t session_locked(vd_leveldb_t *self, const char *name, vd_store
     vd_status_t status = vd_leveldb_get(self, &key, &value, error, sizeof error);
     if (status == VD_OK)
         status = vd_record_session_read(vd_buffer_view(&value), vd_str(name), out);
+    if (status == VD_NOT_FOUND) {
+        vd_key_name(&key, VD_KEY_TOMBSTONES, vd_str(name));
+        status = vd_leveldb_get(self, &key, &value, error, sizeof error);
+        status = status == VD_OK ? VD_PRUNED : status;
+    }
+    vd_buffer_free(&value);
+    return status;
+}
+
+vd_status_t vd_leveldb_record(vd_store_t *store, const char *session, const char *record,
+                              uint64_t *seq)
+{
+    vd_leveldb_t *self = (vd_leveldb_t *)store;
+    vd_key_t key;
+    vd_buffer_t value;
+    char error[VD_TEXT_BYTES_MAX];
+    if (strlen(session) > VD_NAME_BYTES_MAX || strlen(record) > VD_NAME_BYTES_MAX)
+        return VD_NOT_FOUND;
+    vd_key_record(&key, vd_str(session), vd_str(record));
+    vd_buffer_init(&value, VD_FRAME_BYTES_MAX);
+    pthread_rwlock_rdlock(&self->lock);
+    vd_status_t status = vd_leveldb_get(self, &key, &value, error, sizeof error);
+    pthread_rwlock_unlock(&self->lock);
+    if (status == VD_OK)
+        status = vd_record_seq_read(vd_buffer_view(&value), seq);
     vd_buffer_free(&value);
     return status;
 }
@@ -157,7 +206,7 @@ vd_status_t vd_leveldb_session(vd_store_t *store, const char *session, vd_store_
 {
     vd_leveldb_t *self = (vd_leveldb_t *)store;
     pthread_rwlock_rdlock(&self->lock);
-    vd_status_t status = session_locked(self, session, out);
+    vd_status_t status = vd_leveldb_session_locked(self, session, out);
     pthread_rwlock_unlock(&self->lock);
     return status;
 }
@@ -204,7 +253,7 @@ vd_status_t vd_leveldb_find(vd_store_t *store, const char *session, uint64_t seq
     if (known == NULL)
         return VD_NO_MEMORY;
     pthread_rwlock_rdlock(&self->lock);
-    vd_status_t status = session_locked(self, session, known);
+    vd_status_t status = vd_leveldb_session_locked(self, session, known);
     if (status == VD_OK && (seq == 0 || seq > known->last_seq))
         status = VD_NOT_FOUND;
     if (status == VD_OK) {
@@ -238,6 +287,12 @@ vd_status_t vd_leveldb_chain(vd_store_t *store, uint64_t index, uint32_t *chain)
     vd_leveldb_tail(store, &tail);
     if (index > tail.index)
         return VD_NOT_FOUND;
+    pthread_mutex_lock(&self->tail_lock);
+    bool anchored = index > 0 && index == self->anchor;
+    *chain = self->anchor_chain;
+    pthread_mutex_unlock(&self->tail_lock);
+    if (anchored)
+        return VD_OK;
     if (index < tail.first_index)
         return VD_PRUNED;
     vd_key_number(&key, VD_KEY_COMMITS, index);

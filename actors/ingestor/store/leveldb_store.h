@@ -4,7 +4,8 @@
  *    for as long as it uses `db` or an iterator of it; the appending thread needs none, for it is
  *    the one that reopens.
  * 2. An iterator belongs to a cursor, and the cursor to the list, so that reopening finds and ends
- *    them all: closing a database that has iterators would abort the process.
+ *    them all: closing a database that has iterators would abort the process. The list is changed
+ *    under the read lock and tail_lock, so that nobody has to wait for whoever reads for long.
  * 3. `tail` is what readers may see: it moves when an append has returned.
  * 4. Who only reads stands on an overlay (leveldb_env.h). In quarantine, lists leave out what cannot
  *    be read, and say nothing of it: the commits do.
@@ -22,6 +23,7 @@
 #define VD_LEVELDB_WRITE_BUFFER (4u * 1024 * 1024)
 
 typedef struct vd_leveldb_cursor vd_leveldb_cursor_t;
+typedef struct vd_leveldb_prune vd_leveldb_prune_t;
 
 typedef struct vd_leveldb {
     vd_store_t base;
@@ -32,6 +34,7 @@ typedef struct vd_leveldb {
     leveldb_t *db; /* NULL when a reopening closed it and could not open it */
     leveldb_options_t *options;
     leveldb_cache_t *cache;
+    leveldb_filterpolicy_t *filter;
     leveldb_readoptions_t *read;
     leveldb_writeoptions_t *write;
     leveldb_writebatch_t *batch;
@@ -40,7 +43,11 @@ typedef struct vd_leveldb {
     vd_store_head_t head;
     pthread_mutex_t tail_lock;
     vd_store_tail_t tail;
-    vd_leveldb_cursor_t *cursors; /* changed and walked under the write lock */
+    int64_t tail_created_ms;
+    uint64_t anchor; /* as in the head, for readers */
+    uint32_t anchor_chain;
+    vd_leveldb_prune_t *prune;
+    vd_leveldb_cursor_t *cursors; /* see 2 */
 } vd_leveldb_t;
 
 /* Where a run's session and bytes stand in the cursor's bytes while these may still move. */
@@ -63,6 +70,7 @@ struct vd_leveldb_cursor {
     bool chained;   /* `chain` is that of commit index - 1 */
     uint32_t chain;
     vd_buffer_t bytes; /* of the commit that was read */
+    vd_buffer_t again; /* its record, read once more */
     vd_commit_run_t *runs;
     vd_run_place_t *places;
     uint32_t run_room;
@@ -72,6 +80,11 @@ struct vd_leveldb_cursor {
  * with text. The caller holds the read lock. */
 vd_status_t vd_leveldb_get(vd_leveldb_t *self, const vd_key_t *key, vd_buffer_t *out, char *error,
                            size_t error_size);
+/* Writes self->batch. VD_OK, VD_NO_SPACE or VD_IO with text: the handle is then `failed`. */
+vd_status_t vd_leveldb_write(vd_leveldb_t *self, char *error, size_t error_size);
+/* Puts self->value under `key` into self->batch, and empties it. */
+void vd_leveldb_put(vd_leveldb_t *self, const vd_key_t *key);
+void vd_leveldb_put_head(vd_leveldb_t *self);
 /* The tail as readers may see it. */
 void vd_leveldb_tail(vd_store_t *store, vd_store_tail_t *tail);
 
@@ -82,7 +95,13 @@ vd_status_t vd_leveldb_producers(vd_store_t *store,
                                  bool (*each)(void *, const vd_store_producer_t *), void *arg);
 vd_status_t vd_leveldb_sessions(vd_store_t *store, bool (*each)(void *, const vd_store_session_t *),
                                 void *arg);
+vd_status_t vd_leveldb_tombstones(vd_store_t *store, bool (*each)(void *, const char *), void *arg);
 vd_status_t vd_leveldb_session(vd_store_t *store, const char *session, vd_store_session_t *out);
+/* The same for a caller that holds the read lock. */
+vd_status_t vd_leveldb_session_locked(vd_leveldb_t *self, const char *name,
+                                      vd_store_session_t *out);
+vd_status_t vd_leveldb_record(vd_store_t *store, const char *session, const char *record,
+                              uint64_t *seq);
 vd_status_t vd_leveldb_find(vd_store_t *store, const char *session, uint64_t seq, uint64_t *index,
                             uint64_t *at);
 vd_status_t vd_leveldb_chain(vd_store_t *store, uint64_t index, uint32_t *chain);
@@ -90,10 +109,34 @@ vd_status_t vd_leveldb_chain(vd_store_t *store, uint64_t index, uint32_t *chain)
  * VD_OK with the run's first sequence, or VD_NOT_FOUND. The caller holds the read lock. */
 vd_status_t vd_leveldb_seek_run(leveldb_iterator_t *events, vd_str_t session, uint64_t seq,
                                 uint64_t *first_seq);
+/* A run as its key or its commit tells it. */
+typedef struct vd_session_place {
+    uint64_t index, at, first_seq;
+    uint32_t count;
+} vd_session_place_t;
+
+/* The session's next run for a cursor that reads one session. VD_OK; VD_NOT_FOUND: none up to the
+ * cursor's end; VD_PRUNED, VD_CORRUPT or VD_IO with text. The caller holds the read lock. */
+vd_status_t vd_leveldb_next_of_session(vd_leveldb_cursor_t *cursor, vd_session_place_t *place,
+                                       char *error, size_t error_size);
 vd_status_t vd_leveldb_cursor_new(vd_store_t *store, vd_store_cursor_t **cursor);
 void vd_leveldb_cursor_destroy(vd_store_cursor_t *cursor);
 vd_status_t vd_leveldb_cursor_seek(vd_store_cursor_t *cursor, uint64_t index, const char *session);
 vd_status_t vd_leveldb_cursor_next(vd_store_cursor_t *cursor, vd_commit_t *commit, char *error,
                                    size_t error_size);
+
+/* ---- leveldb_prune.c ---- */
+
+/* NULL without memory. */
+vd_leveldb_prune_t *vd_leveldb_prune_new(vd_leveldb_t *store);
+/* Ends what frees disk space in the background. */
+void vd_leveldb_prune_destroy(vd_leveldb_prune_t **self);
+/* Reads what is to be gone on with from the database, after it was opened. */
+vd_status_t vd_leveldb_prune_load(vd_leveldb_t *self, char *error, size_t error_size);
+vd_status_t vd_leveldb_prune_mark(vd_store_t *store, const char *const *sessions, uint32_t count,
+                                  char *error, size_t error_size);
+vd_status_t vd_leveldb_prune_step(vd_store_t *store, bool *more, char *error, size_t error_size);
+/* Sessions whose space is being freed. From any thread. */
+uint64_t vd_leveldb_prune_pending(vd_leveldb_t *self);
 
 #endif

@@ -1,42 +1,12 @@
 /* memory.c: the backend "memory": commits in a list, and all other records as what a replay of the
  * list gives. */
-#include "store/memory.h"
-
-#include "store/backend.h"
+#include "store/memory_image.h"
 
 #include <assert.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* One batch as it was appended. */
-typedef struct entry {
-    vd_commit_t commit; /* its bytes are owned */
-    uint64_t epoch_counter;
-    vd_store_producer_t *producers;
-    vd_store_session_t *sessions;
-    char (*forgotten)[VD_NAME_BYTES_MAX + 1];
-    uint32_t producer_count, session_count, forgotten_count;
-} entry_t;
-
-struct vd_memory_image {
-    pthread_mutex_t lock;
-    char id[VD_STORE_ID_SIZE];
-    bool busy;
-    bool sync_off;
-    bool failed;
-    vd_status_t fail_status; /* of the next append; VD_OK: none */
-    bool fail_there;
-    unsigned fail_reopens;
-    entry_t **entries; /* entries[i] is commit i + 1 */
-    uint64_t count, synced, room;
-    vd_store_producer_t *producers;
-    uint32_t producer_count, producer_room;
-    vd_store_session_t *sessions;
-    uint32_t session_count, session_room;
-};
 
 typedef struct memory_store {
     vd_store_t base;
@@ -60,12 +30,12 @@ static void *allocated(size_t count, size_t size)
     return memory;
 }
 
-static vd_memory_image_t *image_of(vd_store_t *store)
+vd_memory_image_t *vd_memory_image_of(vd_store_t *store)
 {
     return ((memory_store_t *)store)->image;
 }
 
-static void entry_destroy(entry_t *entry)
+static void entry_destroy(vd_memory_entry_t *entry)
 {
     for (uint32_t i = 0; i < entry->commit.run_count; i++) {
         free((void *)entry->commit.runs[i].session.data);
@@ -75,6 +45,11 @@ static void entry_destroy(entry_t *entry)
     free(entry->producers);
     free(entry->sessions);
     free(entry->forgotten);
+    for (uint32_t i = 0; i < entry->record_count; i++) {
+        free((void *)entry->records[i].session.data);
+        free((void *)entry->records[i].record.data);
+    }
+    free(entry->records);
     free(entry);
 }
 
@@ -86,9 +61,9 @@ static vd_bytes_t copied(vd_bytes_t bytes)
     return vd_bytes(copy, bytes.size);
 }
 
-static entry_t *entry_new(const vd_store_batch_t *batch)
+static vd_memory_entry_t *entry_new(const vd_store_batch_t *batch)
 {
-    entry_t *entry = allocated(1, sizeof *entry);
+    vd_memory_entry_t *entry = allocated(1, sizeof *entry);
     entry->commit = batch->commit;
     entry->epoch_counter = batch->epoch_counter;
     vd_commit_run_t *runs = allocated(batch->commit.run_count, sizeof *runs);
@@ -110,10 +85,16 @@ static entry_t *entry_new(const vd_store_batch_t *batch)
     entry->forgotten_count = batch->forgotten_count;
     for (uint32_t i = 0; i < batch->forgotten_count; i++)
         snprintf(entry->forgotten[i], sizeof *entry->forgotten, "%s", batch->forgotten[i]);
+    entry->records = allocated(batch->record_count, sizeof *entry->records);
+    entry->record_count = batch->record_count;
+    for (uint32_t i = 0; i < batch->record_count; i++)
+        entry->records[i] = (vd_store_record_t){.session = copied(batch->records[i].session),
+                                                .record = copied(batch->records[i].record),
+                                                .seq = batch->records[i].seq};
     return entry;
 }
 
-static vd_store_session_t *session_named(vd_memory_image_t *self, const char *name)
+vd_store_session_t *vd_memory_session(vd_memory_image_t *self, const char *name)
 {
     for (uint32_t i = 0; i < self->session_count; i++)
         if (strcmp(self->sessions[i].session, name) == 0)
@@ -143,9 +124,17 @@ static void producer_forget(vd_memory_image_t *self, const char *name)
             self->producers[i--] = self->producers[--self->producer_count];
 }
 
+vd_memory_tombstone_t *vd_memory_tombstone(vd_memory_image_t *self, const char *name)
+{
+    for (uint32_t i = 0; i < self->tombstone_count; i++)
+        if (strcmp(self->tombstones[i].session, name) == 0)
+            return &self->tombstones[i];
+    return NULL;
+}
+
 static void session_put(vd_memory_image_t *self, const vd_store_session_t *session)
 {
-    vd_store_session_t *place = session_named(self, session->session);
+    vd_store_session_t *place = vd_memory_session(self, session->session);
     if (place != NULL) {
         *place = *session;
         return;
@@ -161,14 +150,15 @@ static void session_put(vd_memory_image_t *self, const vd_store_session_t *sessi
     self->sessions[at] = *session;
 }
 
-static void apply(vd_memory_image_t *self, const entry_t *entry)
+static void apply(vd_memory_image_t *self, const vd_memory_entry_t *entry)
 {
     for (uint32_t i = 0; i < entry->forgotten_count; i++)
         producer_forget(self, entry->forgotten[i]);
     for (uint32_t i = 0; i < entry->producer_count; i++)
         producer_put(self, &entry->producers[i]);
     for (uint32_t i = 0; i < entry->session_count; i++)
-        session_put(self, &entry->sessions[i]);
+        if (vd_memory_tombstone(self, entry->sessions[i].session) == NULL)
+            session_put(self, &entry->sessions[i]);
 }
 
 static void add(vd_memory_image_t *self, const vd_store_batch_t *batch)
@@ -176,7 +166,7 @@ static void add(vd_memory_image_t *self, const vd_store_batch_t *batch)
     assert(batch->commit.index == self->count + 1);
     if (self->count == self->room) {
         self->room = self->room * 2 + 64;
-        self->entries = realloc(self->entries, self->room * sizeof(entry_t *));
+        self->entries = realloc(self->entries, self->room * sizeof(vd_memory_entry_t *));
         assert(self->entries != NULL);
     }
     self->entries[self->count] = entry_new(batch);
@@ -193,6 +183,8 @@ static void cut(vd_memory_image_t *self, uint64_t count)
         apply(self, self->entries[i]);
     if (self->synced > count)
         self->synced = count;
+    if (self->anchor >= count)
+        self->anchor = count > 0 ? count - 1 : 0;
 }
 
 static void tail_of(const vd_memory_image_t *self, vd_store_tail_t *tail)
@@ -201,8 +193,8 @@ static void tail_of(const vd_memory_image_t *self, vd_store_tail_t *tail)
     memcpy(tail->id, self->id, sizeof tail->id);
     if (self->count == 0)
         return;
-    const entry_t *last = self->entries[self->count - 1];
-    tail->first_index = 1;
+    const vd_memory_entry_t *last = self->entries[self->count - 1];
+    tail->first_index = self->anchor + 1;
     tail->index = self->count;
     tail->time_ms = last->commit.time_ms;
     tail->chain = last->commit.chain;
@@ -232,6 +224,10 @@ void vd_memory_image_destroy(vd_memory_image_t **image)
     free(self->entries);
     free(self->producers);
     free(self->sessions);
+    free(self->tombstones);
+    for (size_t i = 0; i < self->freed_count; i++)
+        free(self->freed[i]);
+    free(self->freed);
     pthread_mutex_destroy(&self->lock);
     free(self);
 }
@@ -295,6 +291,7 @@ static vd_status_t memory_open(const char *dir, const vd_store_options_t *option
         return VD_NO_MEMORY;
     }
     ((memory_store_t *)*self)->owned = true;
+    (*self)->options = *options;
     return VD_OK;
 }
 
@@ -309,16 +306,25 @@ static void memory_close(vd_store_t *store)
 
 static void memory_tail(vd_store_t *store, vd_store_tail_t *tail)
 {
-    vd_memory_image_t *self = image_of(store);
+    vd_memory_image_t *self = vd_memory_image_of(store);
     pthread_mutex_lock(&self->lock);
     tail_of(self, tail);
+    pthread_mutex_unlock(&self->lock);
+}
+
+static void memory_info(vd_store_t *store, vd_store_info_t *info)
+{
+    vd_memory_image_t *self = vd_memory_image_of(store);
+    pthread_mutex_lock(&self->lock);
+    for (uint32_t i = 0; i < self->tombstone_count; i++)
+        info->pruning += self->tombstones[i].freed ? 0 : 1;
     pthread_mutex_unlock(&self->lock);
 }
 
 static vd_status_t memory_append(vd_store_t *store, const vd_store_batch_t *batch, char *error,
                                  size_t error_size)
 {
-    vd_memory_image_t *self = image_of(store);
+    vd_memory_image_t *self = vd_memory_image_of(store);
     vd_status_t status = VD_OK;
     pthread_mutex_lock(&self->lock);
     if (self->failed) {
@@ -344,7 +350,7 @@ static vd_status_t memory_append(vd_store_t *store, const vd_store_batch_t *batc
 static vd_status_t memory_reopen(vd_store_t *store, vd_store_tail_t *tail, char *error,
                                  size_t error_size)
 {
-    vd_memory_image_t *self = image_of(store);
+    vd_memory_image_t *self = vd_memory_image_of(store);
     vd_status_t status = VD_OK;
     pthread_mutex_lock(&self->lock);
     if (self->fail_reopens > 0) {
@@ -364,7 +370,7 @@ static vd_status_t memory_reopen(vd_store_t *store, vd_store_tail_t *tail, char 
 static vd_status_t memory_producers(vd_store_t *store,
                                     bool (*each)(void *, const vd_store_producer_t *), void *arg)
 {
-    vd_memory_image_t *self = image_of(store);
+    vd_memory_image_t *self = vd_memory_image_of(store);
     pthread_mutex_lock(&self->lock);
     for (uint32_t i = 0; i < self->producer_count && each(arg, &self->producers[i]); i++)
         ;
@@ -375,7 +381,7 @@ static vd_status_t memory_producers(vd_store_t *store,
 static vd_status_t memory_sessions(vd_store_t *store,
                                    bool (*each)(void *, const vd_store_session_t *), void *arg)
 {
-    vd_memory_image_t *self = image_of(store);
+    vd_memory_image_t *self = vd_memory_image_of(store);
     pthread_mutex_lock(&self->lock);
     for (uint32_t i = 0; i < self->session_count && each(arg, &self->sessions[i]); i++)
         ;
@@ -385,13 +391,25 @@ static vd_status_t memory_sessions(vd_store_t *store,
 
 static vd_status_t memory_session(vd_store_t *store, const char *session, vd_store_session_t *out)
 {
-    vd_memory_image_t *self = image_of(store);
+    vd_memory_image_t *self = vd_memory_image_of(store);
     pthread_mutex_lock(&self->lock);
-    const vd_store_session_t *found = session_named(self, session);
+    const vd_store_session_t *found = vd_memory_session(self, session);
     if (found != NULL)
         *out = *found;
+    bool pruned = vd_memory_tombstone(self, session) != NULL;
     pthread_mutex_unlock(&self->lock);
-    return found != NULL ? VD_OK : VD_NOT_FOUND;
+    return found != NULL ? VD_OK : pruned ? VD_PRUNED : VD_NOT_FOUND;
+}
+
+static vd_status_t memory_tombstones(vd_store_t *store, bool (*each)(void *, const char *),
+                                     void *arg)
+{
+    vd_memory_image_t *self = vd_memory_image_of(store);
+    pthread_mutex_lock(&self->lock);
+    for (uint32_t i = 0; i < self->tombstone_count && each(arg, self->tombstones[i].session); i++)
+        ;
+    pthread_mutex_unlock(&self->lock);
+    return VD_OK;
 }
 
 /* Commits that reads may see: one whose append failed is not among them before reopening. */
@@ -400,14 +418,35 @@ static uint64_t visible(const vd_memory_image_t *self)
     return self->failed ? self->synced : self->count;
 }
 
-static vd_status_t memory_find(vd_store_t *store, const char *session, uint64_t seq,
-                               uint64_t *index, uint64_t *at)
+static vd_status_t memory_record(vd_store_t *store, const char *session, const char *record,
+                                 uint64_t *seq)
 {
-    vd_memory_image_t *self = image_of(store);
+    vd_memory_image_t *self = vd_memory_image_of(store);
     vd_status_t status = VD_NOT_FOUND;
     pthread_mutex_lock(&self->lock);
     uint64_t count = visible(self);
-    for (uint64_t i = 0; i < count && status != VD_OK; i++) {
+    for (uint64_t i = 0; i < count && status != VD_OK; i++)
+        for (uint32_t r = 0; r < self->entries[i]->record_count && status != VD_OK; r++) {
+            const vd_store_record_t *found = &self->entries[i]->records[r];
+            if (!vd_str_is(found->session, session) || !vd_str_is(found->record, record))
+                continue;
+            *seq = found->seq;
+            status = VD_OK;
+        }
+    pthread_mutex_unlock(&self->lock);
+    return status;
+}
+
+static vd_status_t memory_find(vd_store_t *store, const char *session, uint64_t seq,
+                               uint64_t *index, uint64_t *at)
+{
+    vd_memory_image_t *self = vd_memory_image_of(store);
+    vd_status_t status = VD_NOT_FOUND;
+    pthread_mutex_lock(&self->lock);
+    uint64_t count = visible(self);
+    if (vd_memory_tombstone(self, session) != NULL)
+        status = VD_PRUNED;
+    for (uint64_t i = 0; i < count && status == VD_NOT_FOUND; i++) {
         const vd_commit_t *commit = &self->entries[i]->commit;
         for (uint32_t r = 0; r < commit->run_count; r++) {
             const vd_commit_run_t *run = &commit->runs[r];
@@ -425,20 +464,21 @@ static vd_status_t memory_find(vd_store_t *store, const char *session, uint64_t 
 
 static vd_status_t memory_chain(vd_store_t *store, uint64_t index, uint32_t *chain)
 {
-    vd_memory_image_t *self = image_of(store);
+    vd_memory_image_t *self = vd_memory_image_of(store);
     pthread_mutex_lock(&self->lock);
-    bool held = index > 0 && index <= visible(self);
+    bool was = index > 0 && index <= visible(self);
+    bool held = was && index >= self->anchor;
     if (held)
         *chain = self->entries[index - 1]->commit.chain;
     pthread_mutex_unlock(&self->lock);
-    return held ? VD_OK : VD_NOT_FOUND;
+    return held ? VD_OK : was ? VD_PRUNED : VD_NOT_FOUND;
 }
 
 static vd_status_t memory_cursor_new(vd_store_t *store, vd_store_cursor_t **cursor)
 {
     memory_cursor_t *self = allocated(1, sizeof *self);
     self->base.ops = &vd_store_memory_ops;
-    self->image = image_of(store);
+    self->image = vd_memory_image_of(store);
     *cursor = &self->base;
     return VD_OK;
 }
@@ -452,9 +492,9 @@ static vd_status_t memory_cursor_seek(vd_store_cursor_t *cursor, uint64_t index,
                                       const char *session)
 {
     memory_cursor_t *self = (memory_cursor_t *)cursor;
-    self->next = index > 0 ? index : 1;
     snprintf(self->session, sizeof self->session, "%s", session != NULL ? session : "");
     pthread_mutex_lock(&self->image->lock);
+    self->next = index > self->image->anchor ? index : self->image->anchor + 1;
     self->end = visible(self->image);
     pthread_mutex_unlock(&self->image->lock);
     return VD_OK;
@@ -463,12 +503,16 @@ static vd_status_t memory_cursor_seek(vd_store_cursor_t *cursor, uint64_t index,
 static vd_status_t memory_cursor_next(vd_store_cursor_t *cursor, vd_commit_t *commit, char *error,
                                       size_t error_size)
 {
-    (void)error;
-    (void)error_size;
     memory_cursor_t *self = (memory_cursor_t *)cursor;
     vd_status_t status = VD_NOT_FOUND;
     pthread_mutex_lock(&self->image->lock);
-    while (status != VD_OK && self->next <= self->end) {
+    if (self->next <= self->image->anchor)
+        self->next = self->image->anchor + 1;
+    if (self->session[0] != 0 && vd_memory_tombstone(self->image, self->session) != NULL) {
+        snprintf(error, error_size, "session %s was pruned", self->session);
+        status = VD_PRUNED;
+    }
+    while (status == VD_NOT_FOUND && self->next <= self->end) {
         assert(self->end <= self->image->count);
         *commit = self->image->entries[self->next++ - 1]->commit;
         if (self->session[0] == 0)
@@ -491,15 +535,20 @@ const vd_store_ops_t vd_store_memory_ops = {
     .open = memory_open,
     .close = memory_close,
     .tail = memory_tail,
+    .info = memory_info,
     .append = memory_append,
     .reopen = memory_reopen,
     .producers = memory_producers,
     .sessions = memory_sessions,
+    .tombstones = memory_tombstones,
     .session = memory_session,
+    .record = memory_record,
     .find = memory_find,
     .chain = memory_chain,
     .cursor_new = memory_cursor_new,
     .cursor_destroy = memory_cursor_destroy,
     .cursor_seek = memory_cursor_seek,
     .cursor_next = memory_cursor_next,
+    .prune_mark = vd_memory_prune_mark,
+    .prune_step = vd_memory_prune_step,
 };

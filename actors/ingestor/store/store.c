@@ -49,20 +49,39 @@ void vd_store_tail(vd_store_t *self, vd_store_tail_t *tail)
     self->ops->tail(self, tail);
 }
 
+void vd_store_info(vd_store_t *self, vd_store_info_t *info)
+{
+    assert(self != NULL && info != NULL);
+    *info = (vd_store_info_t){.mode = self->options.mode,
+                              .durability = self->options.durability,
+                              .format = VD_STORE_FORMAT};
+    self->ops->info(self, info);
+}
+
+/* Writing to a store that is open for reading is not a failed write. */
+static vd_status_t check_writable(const vd_store_t *self, char *error, size_t error_size)
+{
+    assert(error != NULL && error_size > 0);
+    error[0] = 0;
+    if (self->options.mode == VD_STORE_WRITE)
+        return VD_OK;
+    snprintf(error, error_size, "the store was opened for reading alone");
+    return VD_DENIED;
+}
+
 vd_status_t vd_store_append(vd_store_t *self, const vd_store_batch_t *batch, char *error,
                             size_t error_size)
 {
     assert(self != NULL && batch != NULL && batch->commit.index > 0);
-    assert(error != NULL && error_size > 0);
-    error[0] = 0;
-    return self->ops->append(self, batch, error, error_size);
+    vd_status_t status = check_writable(self, error, error_size);
+    return status == VD_OK ? self->ops->append(self, batch, error, error_size) : status;
 }
 
 vd_status_t vd_store_reopen(vd_store_t *self, vd_store_tail_t *tail, char *error, size_t error_size)
 {
-    assert(self != NULL && tail != NULL && error != NULL && error_size > 0);
-    error[0] = 0;
-    return self->ops->reopen(self, tail, error, error_size);
+    assert(self != NULL && tail != NULL);
+    vd_status_t status = check_writable(self, error, error_size);
+    return status == VD_OK ? self->ops->reopen(self, tail, error, error_size) : status;
 }
 
 vd_status_t vd_store_producers(vd_store_t *self, bool (*each)(void *, const vd_store_producer_t *),
@@ -79,10 +98,24 @@ vd_status_t vd_store_sessions(vd_store_t *self, bool (*each)(void *, const vd_st
     return self->ops->sessions(self, each, arg);
 }
 
+vd_status_t vd_store_tombstones(vd_store_t *self, bool (*each)(void *, const char *), void *arg)
+{
+    assert(self != NULL && each != NULL);
+    return self->ops->tombstones(self, each, arg);
+}
+
 vd_status_t vd_store_session(vd_store_t *self, const char *session, vd_store_session_t *out)
 {
     assert(self != NULL && session != NULL && out != NULL);
     return self->ops->session(self, session, out);
+}
+
+vd_status_t vd_store_record(vd_store_t *self, const char *session, const char *record,
+                            uint64_t *seq)
+{
+    assert(self != NULL && session != NULL && record != NULL && seq != NULL);
+    *seq = 0;
+    return self->ops->record(self, session, record, seq);
 }
 
 vd_status_t vd_store_find(vd_store_t *self, const char *session, uint64_t seq, uint64_t *index,
@@ -130,4 +163,21 @@ vd_status_t vd_store_cursor_next(vd_store_cursor_t *cursor, vd_commit_t *commit,
     assert(cursor != NULL && commit != NULL && error != NULL && error_size > 0);
     error[0] = 0;
     return cursor->ops->cursor_next(cursor, commit, error, error_size);
+}
+
+vd_status_t vd_store_prune_mark(vd_store_t *self, const char *const *sessions, uint32_t count,
+                                char *error, size_t error_size)
+{
+    assert(self != NULL && (sessions != NULL || count == 0));
+    vd_status_t status = check_writable(self, error, error_size);
+    return status == VD_OK ? self->ops->prune_mark(self, sessions, count, error, error_size)
+                           : status;
+}
+
+vd_status_t vd_store_prune_step(vd_store_t *self, bool *more, char *error, size_t error_size)
+{
+    assert(self != NULL && more != NULL);
+    *more = false;
+    vd_status_t status = check_writable(self, error, error_size);
+    return status == VD_OK ? self->ops->prune_step(self, more, error, error_size) : status;
 }

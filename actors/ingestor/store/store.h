@@ -6,17 +6,24 @@
  *    on meanwhile as far as they can.
  * 3. Reads may run in other threads than appends and see whole batches only, each after its append
  *    returned.
- * 4. What is read is checked: a run whose CRCs or place do not match its commit is VD_CORRUPT with
- *    a text that names it, never served, never deleted.
+ * 4. What is read is checked: a run whose CRCs or place do not match its commit is handed on as
+ *    absent (wire/commit.h law 3), VD_CORRUPT with a text that names it: never served, never
+ *    deleted.
  * 5. Every record begins with its format version; one of a newer format is VD_UNSUPPORTED, not
  *    garbage. Keys:
  *      obs_sessions/<session>               when it began
  *      obs_session_meta/<session>           what is known of it
  *      obs_events/<session>:<20-digit seq>  a run, under the sequence of its first event
+ *      obs_records/<session> <record>       first sequence of the frame with this record id
  *      obs_commits/<20-digit index>         what a commit consists of, in order
  *      obs_producers/<name>                 epoch, life, mark, what was rejected
  *      obs_snapshots/                       states of observers
- *      obs_store                            id, format, epoch counter
+ *      obs_store                            id, format, epoch counter, anchor
+ * 6. Whole sessions are pruned, in two steps: marking (durable; from then on the session is gone
+ *    from view, and only its tombstone says VD_PRUNED), and freeing what it holds in bounded parts.
+ *    Its runs stay in their commits as absent, with their digests. Commits at the beginning in
+ *    which nothing is left are removed; the last removed one stays as anchor, so that a reader
+ *    that stands there goes on. A tombstone goes with the last commit that names its session.
  */
 #ifndef VD_STORE_H
 #define VD_STORE_H
@@ -26,13 +33,15 @@
 
 #include <stddef.h>
 
-#define VD_STORE_FORMAT 1
+/* The newest format of records that is written and read. */
+#define VD_STORE_FORMAT 2
 
 /* A range of numbers that was rejected and not yet confirmed by its producer. */
 typedef struct vd_store_reject {
     uint64_t first;
     uint32_t count;
     vd_status_t status;
+    uint64_t seq; /* with VD_EXISTS: first sequence that was stored under the same record */
 } vd_store_reject_t;
 
 typedef struct vd_store_producer {
@@ -55,7 +64,10 @@ typedef enum vd_session_state {
     VD_SESSION_COMPLETED,
     VD_SESSION_FAILED,
     VD_SESSION_INTERRUPTED,
+    VD_SESSION_PRUNED, /* a tombstone: gone from view, its space is being freed */
 } vd_session_state_t;
+
+#define VD_SESSION_ERROR_SIZE 256
 
 typedef struct vd_store_session {
     char session[VD_NAME_BYTES_MAX + 1];
@@ -66,8 +78,18 @@ typedef struct vd_store_session {
     int64_t started_ms, ended_ms, last_ms;
     uint64_t last_seq, last_index;
     uint32_t labels_size;
-    uint8_t labels[1024]; /* one MessagePack map; cut to an empty map beyond */
+    uint8_t labels[1024];              /* one MessagePack map; cut to an empty map beyond */
+    uint64_t status_seq;               /* of the newest session_status; 0: none */
+    uint64_t bytes;                    /* of its events, as they stand in the runs */
+    char error[VD_SESSION_ERROR_SIZE]; /* why it failed, when its writer did not say so itself */
 } vd_store_session_t;
+
+/* A caller's id of a frame: the session takes each id once. */
+typedef struct vd_store_record {
+    vd_str_t session;
+    vd_str_t record;
+    uint64_t seq; /* of the frame's first event */
+} vd_store_record_t;
 
 /* One durable unit: the commit with the producers and sessions as they stand after it.
  * commit.run_count may be 0: a batch of rejections and openings alone is a commit too. */
@@ -80,12 +102,14 @@ typedef struct vd_store_batch {
     uint32_t session_count;
     const char *const *forgotten; /* names of producers whose records are removed */
     uint32_t forgotten_count;
+    const vd_store_record_t *records; /* of the frames in this batch that have one */
+    uint32_t record_count;
 } vd_store_batch_t;
 
 /* Where the store ends. */
 typedef struct vd_store_tail {
     char id[VD_STORE_ID_SIZE];
-    uint64_t first_index; /* lowest commit that is held; 0: none */
+    uint64_t first_index; /* lowest commit that is held; 0: none; the anchor is the one before */
     uint64_t index;       /* highest commit; 0: none */
     int64_t time_ms;
     uint32_t chain;
@@ -113,6 +137,17 @@ typedef struct vd_store_options {
     vd_store_mode_t mode;
 } vd_store_options_t;
 
+/* What can be told of a store beside its records. */
+typedef struct vd_store_info {
+    char dir[512];
+    vd_store_mode_t mode;
+    vd_durability_t durability;
+    uint64_t format; /* of its newest records */
+    int64_t created_ms;
+    uint64_t pruning; /* sessions that are marked and whose space is not freed yet */
+    uint64_t disk_bytes, files, free_bytes;
+} vd_store_info_t;
+
 /* Opens the store in directory `dir` and checks its tail. With VD_STORE_WRITE it is created (mode
  * 0700) with a fresh id if there is none. `options` may be NULL. Backends: "leveldb"; "memory" (dir
  * and options are not used; see store/memory.h for what tests can do to it). VD_OK; VD_BUSY
@@ -122,7 +157,10 @@ vd_status_t vd_store_open(const char *backend, const char *dir, const vd_store_o
                           vd_store_t **self, char *error, size_t error_size);
 void vd_store_close(vd_store_t **self);
 void vd_store_tail(vd_store_t *self, vd_store_tail_t *tail);
-/* Writes one batch durably. On VD_OK every later read sees it. Only with VD_STORE_WRITE. */
+/* From any thread; looks at the directory. */
+void vd_store_info(vd_store_t *self, vd_store_info_t *info);
+/* Writes one batch durably. On VD_OK every later read sees it. VD_DENIED in a store that was not
+ * opened for writing. */
 vd_status_t vd_store_append(vd_store_t *self, const vd_store_batch_t *batch, char *error,
                             size_t error_size);
 /* After a failed append: closes, opens again, verifies. VD_OK, or why not yet (reads still work);
@@ -130,15 +168,23 @@ vd_status_t vd_store_append(vd_store_t *self, const vd_store_batch_t *batch, cha
 vd_status_t vd_store_reopen(vd_store_t *self, vd_store_tail_t *tail, char *error,
                             size_t error_size);
 
-/* Calls `each` for every producer, and every session (oldest id first), until it returns false. */
+/* Calls `each` for every producer, and every session (oldest id first; no tombstones), until it
+ * returns false. A session's record that is damaged is left out; the status then is VD_CORRUPT. */
 vd_status_t vd_store_producers(vd_store_t *self,
                                bool (*each)(void *arg, const vd_store_producer_t *), void *arg);
 vd_status_t vd_store_sessions(vd_store_t *self, bool (*each)(void *arg, const vd_store_session_t *),
                               void *arg);
-/* One session. VD_OK or VD_NOT_FOUND. */
+/* Calls `each` for every tombstone: the session was pruned and its id is not free yet. */
+vd_status_t vd_store_tombstones(vd_store_t *self, bool (*each)(void *arg, const char *session),
+                                void *arg);
+/* One session. VD_OK, VD_NOT_FOUND, or VD_PRUNED (there is a tombstone). */
 vd_status_t vd_store_session(vd_store_t *self, const char *session, vd_store_session_t *out);
+/* The first sequence that was stored in `session` under the id `record`. VD_OK, VD_NOT_FOUND, or
+ * trouble. Cheap where there is none. */
+vd_status_t vd_store_record(vd_store_t *self, const char *session, const char *record,
+                            uint64_t *seq);
 /* The commit with the event session:seq, and the event's place in it. VD_OK, VD_NOT_FOUND (never
- * was), VD_PRUNED. */
+ * was), VD_PRUNED, VD_CORRUPT (its run is lost, or the records that lead there are). */
 vd_status_t vd_store_find(vd_store_t *self, const char *session, uint64_t seq, uint64_t *index,
                           uint64_t *at);
 
@@ -149,11 +195,23 @@ void vd_store_cursor_destroy(vd_store_cursor_t **cursor);
 /* Places the cursor before commit `index`; with `session`, only this session's runs are read. */
 vd_status_t vd_store_cursor_seek(vd_store_cursor_t *cursor, uint64_t index, const char *session);
 /* The next commit (with `session`: the next that has a run of it). Bytes live until the next call
- * on this cursor. VD_OK; VD_NOT_FOUND at the end; VD_CORRUPT with text in `error` (the cursor then
- * stands behind it); VD_IO. */
+ * on this cursor. VD_OK, with a text in `error` when a run turned out damaged and is handed on as
+ * absent; VD_NOT_FOUND at the end; VD_CORRUPT with text in `error` when what the commit consists of
+ * cannot be read (the cursor then stands behind it); VD_PRUNED when the session is; VD_IO. */
 vd_status_t vd_store_cursor_next(vd_store_cursor_t *cursor, vd_commit_t *commit, char *error,
                                  size_t error_size);
-/* The chain of commit `index` (0 has chain 0). VD_OK, VD_NOT_FOUND (never was) or VD_PRUNED. */
+/* The chain of commit `index` (0 has chain 0); the anchor has one, too. VD_OK, VD_NOT_FOUND (never
+ * was), VD_PRUNED or VD_CORRUPT. */
 vd_status_t vd_store_chain(vd_store_t *self, uint64_t index, uint32_t *chain);
+
+/* ---- pruning: by the appending thread, between appends ---- */
+
+/* Takes completed or failed sessions out of view, durably, all or none; those that are tombstones
+ * already are passed over. VD_OK; VD_NOT_FOUND or VD_BUSY (active or interrupted) with text and
+ * nothing done; any other status as that of an append, law 2 included. */
+vd_status_t vd_store_prune_mark(vd_store_t *self, const char *const *sessions, uint32_t count,
+                                char *error, size_t error_size);
+/* Frees a bounded part of what tombstones hold. *more: call it again. VD_OK, or as of an append. */
+vd_status_t vd_store_prune_step(vd_store_t *self, bool *more, char *error, size_t error_size);
 
 #endif

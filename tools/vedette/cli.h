@@ -33,7 +33,7 @@ typedef enum cli_output { CLI_TABLE = 1, CLI_JSON, CLI_NDJSON } cli_output_t;
 typedef struct cli_option {
     const char *name;  /* without dashes */
     char letter;       /* 0: none */
-    const char *value; /* what stands for its value in the help; NULL: takes none */
+    const char *value; /* what stands for its value in the help; NULL: takes none; "[=X]": may */
     const char *help;
 } cli_option_t;
 
@@ -62,6 +62,11 @@ struct cli {
     } given[CLI_OPTIONS_MAX];
     int given_count;
     vd_client_t *client; /* made by the main function */
+    struct {
+        char dir[64]; /* the directory of its own; empty: the runtime is asked */
+        int keeper;   /* the process that cleans up behind it */
+        int notify;   /* what it is told by, and ends with */
+    } offline;
 };
 
 /* ---- the table and the parser ---- */
@@ -174,6 +179,19 @@ bool cli_actor_runs(cli_t *cli, const char *name, int *exit_code);
 void cli_await_start(cli_t *cli);
 /* The path of an executable beside this one. False, with the error told, when it is not there. */
 bool cli_sibling(const cli_t *cli, const char *name, char *out, size_t size);
+
+/* ---- stores of runtimes that are not up (offline.c) ---- */
+
+#define CLI_OFFLINE "offline"
+/* A row for the options of a command that only reads from the ingestor; main.c does the rest. */
+#define CLI_OFFLINE_ROW                                                                            \
+    {                                                                                              \
+        CLI_OFFLINE, 0, "[=STORE]", "read the store of a runtime that is not up, or in STORE"      \
+    }
+/* With --offline: starts an ingestor that only reads, in a private directory that goes with it,
+ * and with this process, however that ends. False with the error told and *exit_code set. */
+bool cli_offline_begin(cli_t *cli, int *exit_code);
+void cli_offline_end(cli_t *cli);
 
 /* ---- commands ---- */
 

@@ -45,14 +45,16 @@ static int read_options(const cli_t *cli, vd_follow_options_t *options, uint64_t
     uint64_t number = 0;
     options->session = cli->argument_count > 0 ? cli->arguments[0] : NULL;
     options->type = cli_value(cli, "type", NULL);
-    options->until_head = cli_has(cli, "end");
+    /* To a store that nobody writes to nothing is added. */
+    bool end = cli_has(cli, "end");
+    options->until_head = end || cli->offline.dir[0] != 0;
     bool all = options->session != NULL && strcmp(options->session, "*") == 0;
     if (!cli_number(cli, "count", UINT64_MAX, count))
         return vd_status_exit_code(VD_USAGE);
     if (options->type != NULL && options->type[0] == 0)
         return cli_fail(cli, VD_USAGE, "--type is empty; '*' is every type");
-    if (from == NULL && (options->until_head || all)) {
-        options->from = options->until_head ? VD_FROM_START : VD_FROM_NOW;
+    if (from == NULL && (end || all)) {
+        options->from = end ? VD_FROM_START : VD_FROM_NOW;
     } else if (from == NULL) {
         options->from = VD_FROM_TAIL;
         options->seq = RECENT;
@@ -137,7 +139,7 @@ static int run(cli_t *cli, vd_follow_t *follow, printer_t *printer)
         case VD_TIMED_OUT:
             break;
         case VD_SESSION_CLOSED:
-            if (!cli_has(cli, "end"))
+            if (!cli_has(cli, "end") && cli->offline.dir[0] == 0)
                 cli_say(cli, "%s", vd_client_error(cli->client));
             return 0;
         case VD_NOT_FOUND:

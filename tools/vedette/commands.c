@@ -34,6 +34,7 @@ static const cli_option_t follow_options[] = {
     {"end", 0, NULL, "stop at what is newest when it begins"},
     {"type", 't', "GLOB", "only events whose type matches; * and ? are special"},
     {"full", 0, NULL, "do not cut lines to the width of the terminal"},
+    CLI_OFFLINE_ROW,
     {0},
 };
 static const cli_option_t emit_options[] = {
@@ -47,6 +48,12 @@ static const cli_option_t emit_options[] = {
 static const cli_option_t session_options[] = {
     {"state", 0, "STATE", "only active, completed, failed or interrupted ones"},
     {"count", 'n', "N", "at most N (100)"},
+    CLI_OFFLINE_ROW,
+    {0},
+};
+
+static const cli_option_t store_options[] = {
+    CLI_OFFLINE_ROW,
     {0},
 };
 
@@ -125,7 +132,8 @@ const cli_command_t cli_commands[] = {
      "in each line. Without --from it begins with the last 10 events, with --end at the first. It\n"
      "ends with the session, or with Ctrl-C (exit code 0), and goes on over the death of every\n"
      "process. Times are UTC. Lines are cut to the width of a terminal; what is piped is whole.\n"
-     "With -o json it prints one array, with -o ndjson one event a line.",
+     "With -o json it prints one array, with -o ndjson one event a line. With --offline, from the\n"
+     "store of a runtime that is not up, it ends at what is newest there.",
      follow_options, 0, 1, cmd_follow},
     {"emit", "TYPE [--session S] [--data JSON|-]",
      "Write one event; prints session:seq once it is on disk.", NULL, emit_options, 1, 1, cmd_emit},
@@ -140,7 +148,7 @@ const cli_command_t cli_commands[] = {
      "stats   mode, trouble, sizes, and how long writes take\n"
      "verify  reads every event and checks its checksum and the chain of commits;\n"
      "        lists what is damaged and ends with clean, or with exit code 1",
-     NULL, 1, 2, cmd_store},
+     store_options, 1, 2, cmd_store},
     {"config", "check FILE|init", "Check a configuration, or print one with every default.", NULL,
      NULL, 1, 2, cmd_config},
     {"version", "", "Show the version.", NULL, NULL, 0, 0, cmd_version},

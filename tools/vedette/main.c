@@ -41,11 +41,15 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     if (!cli_parse(&cli, argc, argv, &code))
         return finish(&cli, code);
-    cli.client = vd_client_new(cli.dir);
-    if (cli.client == NULL)
-        return cli_fail(&cli, VD_NO_MEMORY, "no memory");
-    code = cli.command->run(&cli);
+    if (!cli_offline_begin(&cli, &code))
+        return finish(&cli, code);
+    cli.client = vd_client_new(cli.offline.dir[0] != 0 ? cli.offline.dir : cli.dir);
+    if (cli.client != NULL)
+        code = cli.command->run(&cli);
+    else
+        code = cli_fail(&cli, VD_NO_MEMORY, "no memory");
     code = finish(&cli, code);
     vd_client_destroy(&cli.client);
+    cli_offline_end(&cli);
     return code;
 }

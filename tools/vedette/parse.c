@@ -15,13 +15,19 @@ const cli_option_t cli_common_options[] = {
     {0},
 };
 
+static bool may_lack_value(const cli_option_t *option)
+{
+    return option->value != NULL && option->value[0] == '[';
+}
+
 static void print_options(const cli_option_t *options)
 {
     for (; options != NULL && options->name != NULL; options++) {
         char left[64];
         snprintf(left, sizeof left, "%c%c%s --%s%s%s", options->letter ? '-' : ' ',
                  options->letter ? options->letter : ' ', options->letter ? "," : " ",
-                 options->name, options->value ? " " : "", options->value ? options->value : "");
+                 options->name, options->value && !may_lack_value(options) ? " " : "",
+                 options->value ? options->value : "");
         printf("  %-24s %s\n", left, options->help);
     }
 }
@@ -156,6 +162,8 @@ static int take_option(cli_t *cli, int argc, char **argv, int *at)
         return unknown_option(cli, word);
     if (option->value == NULL && value != NULL)
         return cli_fail(cli, VD_USAGE, "--%s takes no value", option->name);
+    if (option->value != NULL && value == NULL && may_lack_value(option))
+        value = "";
     if (option->value != NULL && value == NULL) {
         if (*at + 1 >= argc)
             return cli_fail(cli, VD_USAGE, "--%s needs a value: %s", option->name, option->value);

@@ -6,11 +6,21 @@
 
 enum { ROOM_MIN = 64 };
 
+/* Eight bytes at a time: names are looked up for every frame. */
 static uint64_t hash_of(vd_str_t name)
 {
-    uint64_t hash = 0xcbf29ce484222325U; /* FNV-1a */
-    for (size_t i = 0; i < name.size; i++)
-        hash = (hash ^ name.data[i]) * 0x100000001b3U;
+    const uint64_t factor = 0x9e3779b97f4a7c15u;
+    uint64_t hash = name.size * factor, word;
+    size_t at = 0;
+    for (; name.size - at >= sizeof word; at += sizeof word) {
+        memcpy(&word, name.data + at, sizeof word);
+        hash = (hash ^ word) * factor;
+        hash ^= hash >> 29;
+    }
+    word = 0;
+    if (name.size > at)
+        memcpy(&word, name.data + at, name.size - at);
+    hash = (hash ^ word) * factor;
     return hash ^ hash >> 32;
 }
 

@@ -10,7 +10,6 @@
 
 static const char STARTED[] = "session_started";
 static const char ENDED[] = "session_ended";
-static const char COMMON[] = "session_"; /* what both types begin with */
 
 vd_session_t *vd_session_new(vd_str_t id)
 {
@@ -52,25 +51,24 @@ static void refuse(vd_verdict_t *verdict, vd_status_t status, const char *format
     verdict->status = status;
 }
 
-/* Finds session_started and session_ended. The types stand in the bytes as they are, so a frame
- * without their common part has neither and is not taken apart. */
+/* Finds session_started and session_ended. */
 static void find_control(vd_bytes_t run, uint32_t count, vd_verdict_t *verdict)
 {
-    if (memmem(run.data, run.size, COMMON, sizeof COMMON - 1) == NULL)
-        return;
     vd_entry_t entry;
     for (uint32_t i = 0; vd_run_next(&run, &entry) == VD_OK; i++) {
         vd_event_t event;
-        if (vd_event_read(entry.event, &event) != VD_OK)
+        vd_str_t type = vd_event_type(entry.event);
+        bool begins = vd_str_is(type, STARTED);
+        if ((!begins && !vd_str_is(type, ENDED)) || vd_event_read(entry.event, &event) != VD_OK)
             continue;
-        if (vd_str_is(event.type, STARTED)) {
+        if (begins) {
             verdict->begins = true;
             verdict->started = event.data;
             if (i > 0)
                 refuse(verdict, VD_BAD_EVENT,
                        "session_started is event %" PRIu32 " of its frame: only the first may be",
                        i + 1);
-        } else if (vd_str_is(event.type, ENDED)) {
+        } else {
             verdict->ends = true;
             verdict->ended = event.data;
             if (i + 1 < count)

@@ -29,6 +29,8 @@ struct vd_producer {
     vd_outcome_t last;
     vd_status_t first_bad; /* since the last flush */
     char first_text[VD_TEXT_BYTES_MAX + 1];
+    int64_t ts_ms; /* what `ts` says */
+    char ts[VD_TS_SIZE];
     vd_buffer_t event;
     vd_buffer_t run;
 };
@@ -42,12 +44,23 @@ static vd_receipt_t receipt_of(const vd_outcome_t *outcome)
                           .seq = outcome->seq};
 }
 
+/* Copies what there is: most outcomes have neither text nor session, and there is one for each
+ * emit. */
+static void keep(vd_outcome_t *to, const vd_outcome_t *from)
+{
+    to->token = from->token;
+    to->status = from->status;
+    to->seq = from->seq;
+    memcpy(to->text, from->text, strlen(from->text) + 1);
+    memcpy(to->session, from->session, strlen(from->session) + 1);
+}
+
 static void on_outcome(void *arg, vd_now_t now, const vd_outcome_t *outcome, vd_effects_t *effects)
 {
     vd_producer_t *self = arg;
     (void)now, (void)effects;
     self->answered++;
-    self->last = *outcome;
+    keep(&self->last, outcome);
     bool whole = outcome->status == VD_OK && outcome->mark == outcome->first + outcome->count - 1;
     if (!whole && outcome->status != VD_EXISTS) {
         self->last.seq = 0;
@@ -186,8 +199,17 @@ void vd_producer_destroy(vd_producer_t **self_p)
     *self_p = NULL;
 }
 
+/* Writes the time stamp out; many events of a burst have the same one. */
+static void stamp(vd_producer_t *self, int64_t wall_ms)
+{
+    if (self->ts[0] != 0 && self->ts_ms == wall_ms)
+        return;
+    self->ts_ms = wall_ms;
+    vd_ts_format(wall_ms, self->ts);
+}
+
 /* Adds an event to the run. */
-static vd_status_t pack(vd_producer_t *self, int64_t wall_ms, const char *type, vd_blob_t data)
+static vd_status_t pack(vd_producer_t *self, const char *type, vd_blob_t data)
 {
     static const uint8_t nil = 0xc0;
     vd_bytes_t value = data.size > 0 ? vd_bytes(data.data, data.size) : vd_bytes(&nil, 1);
@@ -203,7 +225,7 @@ static vd_status_t pack(vd_producer_t *self, int64_t wall_ms, const char *type, 
     if (self->strict && vd_event_check(vd_str(type), value, text, sizeof text) != VD_OK)
         return vd_client_fail(self->client, VD_BAD_EVENT, "event %s", text);
     vd_buffer_clear(&self->event);
-    vd_event_write(&self->event, wall_ms, vd_str(type), value, vd_bytes(NULL, 0));
+    vd_event_write_stamped(&self->event, self->ts, vd_str(type), value, vd_bytes(NULL, 0));
     if (self->event.full || !vd_run_add(&self->run, vd_buffer_view(&self->event)))
         return vd_client_fail(self->client, VD_TOO_LARGE,
                               "event %s: an event has at most %d bytes, a frame %d", type,
@@ -225,9 +247,10 @@ vd_status_t vd_producer_emit_frame(vd_producer_t *self, const char *session, con
         return vd_client_fail(self->client, count == 0 ? VD_USAGE : VD_TOO_LARGE,
                               "a frame has 1 to %d events", VD_EMIT_EVENTS_MAX);
     vd_now_t now = vd_client_now();
+    stamp(self, now.wall_ms);
     vd_buffer_clear(&self->run);
     for (size_t i = 0; i < count; i++) {
-        vd_status_t packed = pack(self, now.wall_ms, events[i].type, events[i].data);
+        vd_status_t packed = pack(self, events[i].type, events[i].data);
         if (packed != VD_OK)
             return packed;
     }

@@ -270,10 +270,14 @@ static void settle(vd_emit_t *self, vd_now_t now, uint64_t mark, const vd_outcom
                    vd_effects_t *effects)
 {
     bool progress = false;
+    vd_outcome_t outcome = {.status = VD_OK};
     while (self->frames.count > 0) {
         const vd_frame_t *frame = vd_frames_at(&self->frames, 0);
         uint64_t last = frame->first + frame->count - 1;
-        vd_outcome_t outcome = {.status = VD_OK};
+        outcome.status = VD_OK;
+        outcome.text[0] = outcome.session[0] = 0;
+        outcome.mark = outcome.seq = 0;
+        outcome.position = (vd_position_t){0};
         if (frame->status != VD_OK) {
             outcome.status = frame->status;
             if (frame->status == VD_EXISTS) {

@@ -33,7 +33,7 @@ void vd_buffer_clear(vd_buffer_t *self)
     self->full = false;
 }
 
-uint8_t *vd_buffer_reserve(vd_buffer_t *self, size_t size)
+uint8_t *vd_buffer_grow(vd_buffer_t *self, size_t size)
 {
     assert(self->cap > 0 && self->size <= self->room);
     if (self->full)
@@ -57,19 +57,6 @@ uint8_t *vd_buffer_reserve(vd_buffer_t *self, size_t size)
     self->data = data;
     self->room = room;
     return self->data + self->size;
-}
-
-bool vd_buffer_add(vd_buffer_t *self, const void *data, size_t size)
-{
-    if (size == 0)
-        return !self->full;
-    assert(data != NULL);
-    uint8_t *to = vd_buffer_reserve(self, size);
-    if (to == NULL)
-        return false;
-    memcpy(to, data, size);
-    self->size += size;
-    return true;
 }
 
 void vd_buffer_cut(vd_buffer_t *self, size_t size)

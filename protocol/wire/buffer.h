@@ -59,13 +59,32 @@ void vd_buffer_init(vd_buffer_t *self, size_t cap);
 void vd_buffer_free(vd_buffer_t *self);
 /* Forgets the content, keeps the memory. */
 void vd_buffer_clear(vd_buffer_t *self);
-/* Appends bytes. Returns false, with nothing appended, when full. */
-bool vd_buffer_add(vd_buffer_t *self, const void *data, size_t size);
-/* Makes room for `size` more bytes and returns where they go, NULL when full; the caller writes
- * there and adds to `size`. */
-uint8_t *vd_buffer_reserve(vd_buffer_t *self, size_t size);
+/* Grows so that `size` more bytes fit: what vd_buffer_reserve does when they do not yet. */
+uint8_t *vd_buffer_grow(vd_buffer_t *self, size_t size);
 /* Cuts the content to `size` bytes, which must not be more than it has; clears `full`. */
 void vd_buffer_cut(vd_buffer_t *self, size_t size);
+
+/* Makes room for `size` more bytes and returns where they go, NULL when full; the caller writes
+ * there and adds to `size`. */
+static inline uint8_t *vd_buffer_reserve(vd_buffer_t *self, size_t size)
+{
+    if (!self->full && self->room - self->size >= size && self->data != NULL)
+        return self->data + self->size;
+    return vd_buffer_grow(self, size);
+}
+
+/* Appends bytes. Returns false, with nothing appended, when full. */
+static inline bool vd_buffer_add(vd_buffer_t *self, const void *data, size_t size)
+{
+    if (size == 0)
+        return !self->full;
+    uint8_t *to = vd_buffer_reserve(self, size);
+    if (to == NULL)
+        return false;
+    memcpy(to, data, size);
+    self->size += size;
+    return true;
+}
 
 static inline vd_bytes_t vd_buffer_view(const vd_buffer_t *self)
 {

@@ -9,7 +9,7 @@
 #define VD_NEED_OPTIONAL false
 #define VD_FIELD(owner, kind, key, need, bound, text)                                              \
     {.name = #key, .type = VD_TYPE_##kind, .required = VD_NEED_##need, .limit = bound,             \
-     .offset = offsetof(struct vd_##owner##_owner, key), .meaning = text},
+     .offset = offsetof(struct vd_##owner##_owner, key), .name_size = sizeof #key - 1, .meaning = text},
 /* The row at the end keeps a table without fields legal C; it is never read. */
 #define VD_RECORD_BEGIN(name, meaning) static const vd_field_t name##_fields[] = {
 #define VD_RECORD_END(owner) {.name = NULL}};
@@ -31,6 +31,21 @@
 static const vd_shape_t messages[] = {
 #define VD_MESSAGE_BEGIN(upper_, name_, id_, direction_, meaning_)                                 \
     {.upper = #upper_, .name = #name_, .id = id_, VD_FIELDS_OF(name_), .direction = direction_, .meaning = meaning_},
+#include "wire/messages.def"
+#undef VD_MESSAGE_BEGIN
+#undef VD_RECORD_BEGIN
+};
+
+/* Where the shape of a message stands, by its id, from 1. */
+enum place {
+    NO_PLACE,
+#define VD_MESSAGE_BEGIN(upper, name, id, direction, meaning) PLACE_##name,
+#define VD_RECORD_BEGIN(name, meaning)
+#include "wire/messages.def"
+#undef VD_MESSAGE_BEGIN
+};
+static const uint8_t places[] = {
+#define VD_MESSAGE_BEGIN(upper, name, id, direction, meaning) [id] = PLACE_##name,
 #include "wire/messages.def"
 #undef VD_MESSAGE_BEGIN
 #undef VD_RECORD_BEGIN
@@ -63,10 +78,11 @@ const vd_shape_t *vd_shapes_of_records(size_t *count)
 
 const vd_shape_t *vd_shape_of_message(uint16_t id)
 {
-    for (size_t i = 0; i < MESSAGE_COUNT; i++)
-        if (messages[i].id == id)
-            return &messages[i];
-    return NULL;
+    if (id >= sizeof places / sizeof *places || places[id] == NO_PLACE)
+        return NULL;
+    const vd_shape_t *shape = &messages[places[id] - 1];
+    assert(shape->id == id);
+    return shape;
 }
 
 const vd_shape_t *vd_shape_of_record(vd_record_id_t id)

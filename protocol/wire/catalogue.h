@@ -22,6 +22,7 @@ typedef struct vd_field {
     bool required;
     uint32_t limit; /* bytes, or rows of ROWS; 0: no limit */
     uint16_t offset;
+    uint8_t name_size;
     const char *meaning;
 } vd_field_t;
 

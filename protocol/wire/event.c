@@ -6,24 +6,29 @@
 #include <assert.h>
 #include <stdio.h>
 
+/* Each of the keys that are known may stand there once: readers would not agree which one counts. */
 static bool read_member(vd_event_t *event, const vd_value_t *key, const vd_value_t *value)
 {
     if (key->kind != VD_KIND_STR)
         return false;
     if (vd_str_is(key->bytes, "ts")) {
         int64_t wall_ms;
+        bool first = event->ts.size == 0;
         event->ts = vd_value_str(value);
-        return vd_ts_parse(event->ts, &wall_ms);
+        return first && vd_ts_parse(event->ts, &wall_ms);
     }
     if (vd_str_is(key->bytes, "type")) {
+        bool first = event->type.size == 0;
         event->type = vd_value_str(value);
-        return vd_type_valid(event->type);
+        return first && vd_type_valid(event->type);
     }
-    if (vd_str_is(key->bytes, "data"))
-        event->data = value->raw;
-    else if (vd_str_is(key->bytes, "cause"))
-        event->cause = value->raw;
-    return true;
+    bool data = vd_str_is(key->bytes, "data");
+    if (!data && !vd_str_is(key->bytes, "cause"))
+        return true;
+    vd_bytes_t *place = data ? &event->data : &event->cause;
+    bool first = place->size == 0;
+    *place = value->raw;
+    return first;
 }
 
 /* The walk over the members scans every value, so that unscanned bytes are safe here. */
@@ -47,14 +52,37 @@ vd_status_t vd_event_read(vd_bytes_t bytes, vd_event_t *event)
     return whole && rest.size == 0 ? VD_OK : VD_BAD_EVENT;
 }
 
+vd_str_t vd_event_type(vd_bytes_t bytes)
+{
+    /* A short map, "ts" with its 24 characters, "type". */
+    static const char ts_key[] = "\xa2ts\xb8", type_key[] = "\xa4type";
+    enum { TS_AT = 1, TYPE_AT = TS_AT + sizeof ts_key - 1 + VD_TS_SIZE - 1 };
+    vd_event_t event;
+    size_t at = TYPE_AT + sizeof type_key - 1;
+    if (bytes.size > at && memcmp(bytes.data + TS_AT, ts_key, sizeof ts_key - 1) == 0 &&
+        memcmp(bytes.data + TYPE_AT, type_key, sizeof type_key - 1) == 0) {
+        vd_bytes_t rest = vd_bytes(bytes.data + at, bytes.size - at);
+        vd_value_t type;
+        if (vd_value_next(&rest, &type) && type.kind == VD_KIND_STR)
+            return type.bytes;
+    }
+    return vd_event_read(bytes, &event) == VD_OK ? event.type : vd_bytes(NULL, 0);
+}
+
 void vd_event_write(vd_buffer_t *out, int64_t wall_ms, vd_str_t type, vd_bytes_t data,
                     vd_bytes_t cause)
 {
-    assert(data.size > 0 && type.size > 0);
     char ts[VD_TS_SIZE];
     vd_ts_format(wall_ms, ts);
+    vd_event_write_stamped(out, ts, type, data, cause);
+}
+
+void vd_event_write_stamped(vd_buffer_t *out, const char ts[VD_TS_SIZE], vd_str_t type,
+                            vd_bytes_t data, vd_bytes_t cause)
+{
+    assert(data.size > 0 && type.size > 0);
     vd_write_map(out, cause.size > 0 ? 4 : 3);
-    vd_write_pair_text(out, "ts", ts);
+    vd_write_pair_str(out, "ts", vd_bytes(ts, VD_TS_SIZE - 1));
     vd_write_pair_str(out, "type", type);
     vd_write_text(out, "data");
     vd_write_raw(out, data);
@@ -64,30 +92,27 @@ void vd_event_write(vd_buffer_t *out, int64_t wall_ms, vd_str_t type, vd_bytes_t
     }
 }
 
-static bool is_word_char(uint8_t c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           c == '.' || c == '-';
-}
+/* The ASCII characters of types, and of names, as bits: 0 to 63, 64 to 127. */
+static const uint64_t type_characters[2] = {0x03ff600000000000, 0x07fffffe87fffffe};
+static const uint64_t name_characters[2] = {0x07ffe00800000000, 0x07fffffe87ffffff};
 
-bool vd_type_valid(vd_str_t type)
+static bool has_only(vd_str_t text, const uint64_t characters[2])
 {
-    if (type.size == 0 || type.size > VD_NAME_BYTES_MAX)
-        return false;
-    for (size_t i = 0; i < type.size; i++)
-        if (!is_word_char(type.data[i]))
+    for (size_t i = 0; i < text.size; i++)
+        if (text.data[i] > 127 || !(characters[text.data[i] >> 6] >> (text.data[i] & 63) & 1))
             return false;
     return true;
 }
 
+bool vd_type_valid(vd_str_t type)
+{
+    return type.size > 0 && type.size <= VD_NAME_BYTES_MAX && has_only(type, type_characters);
+}
+
 bool vd_name_valid(vd_str_t name)
 {
-    if (name.size == 0 || name.size > VD_NAME_BYTES_MAX)
-        return false;
-    for (size_t i = 0; i < name.size; i++)
-        if (!is_word_char(name.data[i]) && !strchr(":#/@", name.data[i]))
-            return false;
-    return name.data[0] != '.';
+    return name.size > 0 && name.size <= VD_NAME_BYTES_MAX && has_only(name, name_characters) &&
+           name.data[0] != '.';
 }
 
 bool vd_glob_match(vd_str_t glob, vd_str_t text)

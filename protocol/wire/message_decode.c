@@ -1,6 +1,7 @@
 /* message_decode.c: frames into messages and records, by the tables of the catalogue. */
 #include "wire/catalogue.h"
 #include "wire/message.h"
+#include "wire/value_head.h"
 
 #include <assert.h>
 
@@ -71,31 +72,50 @@ static vd_status_t read_field(const vd_field_t *field, const vd_value_t *value, 
     }
 }
 
-static const vd_field_t *find_field(const vd_shape_t *shape, vd_str_t key, size_t guess)
+static const vd_field_t *find_field(const vd_shape_t *shape, vd_str_t key)
 {
-    /* Writers keep the order of the catalogue mostly: look where the key should be first. */
-    if (guess < shape->field_count && vd_str_is(key, shape->fields[guess].name))
-        return &shape->fields[guess];
     for (size_t i = 0; i < shape->field_count; i++)
-        if (vd_str_is(key, shape->fields[i].name))
+        if (key.size == shape->fields[i].name_size &&
+            memcmp(key.data, shape->fields[i].name, key.size) == 0)
             return &shape->fields[i];
     return NULL;
 }
 
-/* `map` has been scanned. */
-static vd_status_t decode_map(const vd_shape_t *shape, vd_bytes_t map, void *body)
+/* Takes a key off `rest` and finds its field; NULL for one that is not known. `guess`: writers keep the order of the
+ * catalogue mostly. */
+static bool take_key(const vd_shape_t *shape, vd_bytes_t *rest, size_t guess,
+                     const vd_field_t **field)
 {
-    assert(shape->field_count <= 64);
-    vd_value_t value;
-    if (!vd_value_next(&map, &value) || value.kind != VD_KIND_MAP)
+    enum { SHORT_TEXT = 0xa0, SHORT_TEXT_MAX = 31 };
+    *field = guess < shape->field_count ? &shape->fields[guess] : NULL;
+    size_t size = *field != NULL ? (*field)->name_size : SHORT_TEXT_MAX + 1;
+    if (size <= SHORT_TEXT_MAX && rest->size > size && rest->data[0] == (SHORT_TEXT | size) &&
+        memcmp(rest->data + 1, (*field)->name, size) == 0) {
+        *rest = vd_bytes(rest->data + 1 + size, rest->size - 1 - size);
+        return true;
+    }
+    vd_value_t key;
+    if (!vd_value_next_within(rest, &key, VD_DEPTH_MAX - 1))
+        return false;
+    *field = find_field(shape, vd_value_str(&key));
+    return true;
+}
+
+/* Reads a map in one walk, which scans each of its values on the way. What it says about bytes that are not one
+ * sound value is not the whole truth (see decode_map). */
+static vd_status_t walk_map(const vd_shape_t *shape, vd_bytes_t map, void *body)
+{
+    vd_head_t head;
+    if (vd_head_read(map, &head) != VD_OK || head.kind != VD_KIND_MAP)
         return VD_MALFORMED;
     uint64_t seen = 0;
-    vd_bytes_t rest = value.bytes;
-    for (uint32_t i = 0; i < value.count; i++) {
-        vd_value_t key, item;
-        if (!vd_value_next(&rest, &key) || !vd_value_next(&rest, &item))
+    vd_bytes_t rest = vd_bytes(map.data + head.size, map.size - head.size);
+    for (uint32_t i = 0; i < head.count; i++) {
+        const vd_field_t *field;
+        vd_value_t item;
+        if (!take_key(shape, &rest, i, &field) ||
+            !vd_value_next_within(&rest, &item, VD_DEPTH_MAX - 1))
             return VD_MALFORMED;
-        const vd_field_t *field = find_field(shape, vd_value_str(&key), i);
         if (field == NULL)
             continue;
         vd_status_t status = read_field(field, &item, (char *)body + field->offset);
@@ -103,23 +123,36 @@ static vd_status_t decode_map(const vd_shape_t *shape, vd_bytes_t map, void *bod
             return status;
         seen |= 1ull << (field - shape->fields);
     }
+    if (rest.size > 0)
+        return VD_MALFORMED;
     for (size_t i = 0; i < shape->field_count; i++)
         if (shape->fields[i].required && !(seen >> i & 1))
             return VD_MISSING_FIELD;
     return VD_OK;
 }
 
+/* Bytes that are no sound value are malformed or too deep, whatever the walk met first. */
+static vd_status_t decode_map(const vd_shape_t *shape, vd_bytes_t map, void *body)
+{
+    assert(shape->field_count <= 64);
+    vd_status_t status = walk_map(shape, map, body);
+    vd_status_t scanned = status == VD_OK ? VD_OK : vd_scan_exact(map, VD_DEPTH_MAX);
+    return scanned != VD_OK ? scanned : status;
+}
+
 static vd_status_t decode_header(vd_bytes_t header, vd_message_t *message)
 {
+    enum { HEADER_DEPTH_MAX = 4 };
     if (header.size > VD_HEADER_BYTES_MAX)
         return VD_TOO_LARGE;
-    vd_status_t status = vd_scan_exact(header, 4);
+    vd_head_t array;
+    vd_value_t version, id, correlation;
+    vd_status_t status = vd_scan_exact(header, HEADER_DEPTH_MAX);
     if (status != VD_OK)
         return status;
-    vd_value_t array, version, id, correlation;
-    if (!vd_value_of(header, &array) || array.kind != VD_KIND_ARRAY || array.count < 3)
+    if (vd_head_read(header, &array) != VD_OK || array.kind != VD_KIND_ARRAY || array.count < 3)
         return VD_MALFORMED;
-    vd_bytes_t rest = array.bytes;
+    vd_bytes_t rest = vd_bytes(header.data + array.size, header.size - array.size);
     if (!vd_value_next(&rest, &version) || !vd_value_next(&rest, &id) ||
         !vd_value_next(&rest, &correlation))
         return VD_MALFORMED;
@@ -143,9 +176,6 @@ vd_status_t vd_message_decode(vd_bytes_t header, vd_bytes_t body, vd_bytes_t pay
         return VD_UNSUPPORTED;
     if (body.size > VD_BODY_BYTES_MAX)
         return VD_TOO_LARGE;
-    status = vd_scan_exact(body, VD_DEPTH_MAX);
-    if (status != VD_OK)
-        return status;
     message->payload = payload;
     return decode_map(shape, body, &message->done);
 }
@@ -159,8 +189,7 @@ vd_status_t vd_record_decode(vd_bytes_t map, vd_record_id_t id, void *record)
                     shape->fields[i].type != VD_TYPE_I64 && shape->fields[i].type != VD_TYPE_F64;
         memset((char *)record + shape->fields[i].offset, 0, wide ? sizeof(vd_bytes_t) : size);
     }
-    vd_status_t status = vd_scan_exact(map, VD_DEPTH_MAX);
-    return status == VD_OK ? decode_map(shape, map, record) : status;
+    return decode_map(shape, map, record);
 }
 
 vd_status_t vd_rows_next(vd_bytes_t *rows, vd_record_id_t id, void *record)

@@ -51,7 +51,7 @@ static vd_status_t write_bytes_field(const vd_field_t *field, const vd_bytes_t *
 
 static vd_status_t write_field(const vd_field_t *field, const void *from, vd_buffer_t *out)
 {
-    vd_write_text(out, field->name);
+    vd_write_str(out, vd_bytes(field->name, field->name_size));
     switch (field->type) {
     case VD_TYPE_U64:
         vd_write_u64(out, *(const uint64_t *)from);

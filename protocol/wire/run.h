@@ -51,9 +51,18 @@ typedef struct vd_event {
 
 /* Reads an event from its wire bytes; session and seq stay untouched. VD_OK or VD_BAD_EVENT. */
 vd_status_t vd_event_read(vd_bytes_t bytes, vd_event_t *event);
+/* Room for a time stamp and its zero byte. */
+#define VD_TS_SIZE 25
+/* The type of an event that was checked before; found at once where it stands right behind `ts`, as
+ * in the events of our own libraries. */
+vd_str_t vd_event_type(vd_bytes_t event);
 /* Appends the wire bytes of an event; `cause` may be empty. */
 void vd_event_write(vd_buffer_t *out, int64_t wall_ms, vd_str_t type, vd_bytes_t data,
                     vd_bytes_t cause);
+/* The same with a time stamp that is written out already: for who writes many in the same
+ * millisecond. */
+void vd_event_write_stamped(vd_buffer_t *out, const char ts[VD_TS_SIZE], vd_str_t type,
+                            vd_bytes_t data, vd_bytes_t cause);
 /* Is this a valid event type, or name? 1 to NAME_BYTES_MAX characters of a-z A-Z 0-9 _ . - and, in
  * a name, : # / @. */
 bool vd_type_valid(vd_str_t type);
@@ -61,8 +70,6 @@ bool vd_name_valid(vd_str_t name);
 /* Does `text` match the glob (only * and ? are special)? */
 bool vd_glob_match(vd_str_t glob, vd_str_t text);
 
-/* Room for a time stamp and its zero byte. */
-#define VD_TS_SIZE 25
 /* Writes YYYY-MM-DDTHH:MM:SS.mmmZ. */
 void vd_ts_format(int64_t wall_ms, char out[VD_TS_SIZE]);
 /* Reads a time stamp. False if it is not exactly of this form or not a date. */

@@ -5,8 +5,8 @@
  *    nothing.
  * 2. Reading works on scanned bytes and gives views into them. On bytes that were never scanned it
  *    is still memory-safe: it stops at what does not fit.
- * 3. Writing uses msgpack-c's packer into a vd_buffer; an overfull buffer is noticed once, at the
- *    end.
+ * 3. Writing goes into a vd_buffer, each value in its shortest form; an overfull buffer is noticed
+ *    once, at the end.
  * 4. Integers keep their sign: an unsigned value above INT64_MAX has kind U64 and no i64 reading.
  */
 #ifndef VD_VALUE_H
@@ -50,6 +50,8 @@ vd_status_t vd_scan_exact(vd_bytes_t bytes, unsigned depth_max);
 /* Reads the value at the front of `rest` and moves `rest` behind it. False at the end or at what is
  * not MessagePack. Strings are not checked for UTF-8. */
 bool vd_value_next(vd_bytes_t *rest, vd_value_t *value);
+/* The same with a limit of its own: false also for a value that is nested deeper. */
+bool vd_value_next_within(vd_bytes_t *rest, vd_value_t *value, unsigned depth_max);
 /* Reads the single value that `bytes` holds. */
 bool vd_value_of(vd_bytes_t bytes, vd_value_t *value);
 /* Finds the value under string key `key` of a MAP. False when absent or when `map` is no map. */

@@ -20,12 +20,17 @@ static double float_of_bits(const vd_head_t *head)
 
 bool vd_value_next(vd_bytes_t *rest, vd_value_t *value)
 {
+    return vd_value_next_within(rest, value, VD_DEPTH_MAX);
+}
+
+bool vd_value_next_within(vd_bytes_t *rest, vd_value_t *value, unsigned depth_max)
+{
     assert(rest != NULL && value != NULL);
     vd_head_t head;
     if (vd_head_read(*rest, &head) != VD_OK)
         return false;
     size_t size = head.size + (size_t)head.content;
-    if (head.count > 0 && vd_scan(*rest, VD_DEPTH_MAX, &size) != VD_OK)
+    if (head.count > 0 && vd_scan(*rest, depth_max, &size) != VD_OK)
         return false;
     assert(size <= rest->size);
 

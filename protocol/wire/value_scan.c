@@ -3,33 +3,7 @@
 #include "wire/value_head.h"
 
 #include <assert.h>
-
-vd_status_t vd_head_read(vd_bytes_t bytes, vd_head_t *head)
-{
-    assert(head != NULL);
-    if (bytes.size == 0)
-        return VD_MALFORMED;
-    const uint8_t *at = bytes.data;
-    uint8_t lead = at[0];
-    *head = (vd_head_t){.size = 1};
-
-    if (lead <= 0x7f || lead >= 0xe0) {
-        head->kind = lead <= 0x7f ? VD_KIND_U64 : VD_KIND_I64;
-        head->number = (uint64_t)(int64_t)(int8_t)lead;
-    } else if (lead <= 0x8f) {
-        head->kind = VD_KIND_MAP;
-        head->count = lead & 0x0f;
-    } else if (lead <= 0x9f) {
-        head->kind = VD_KIND_ARRAY;
-        head->count = lead & 0x0f;
-    } else if (lead <= 0xbf) {
-        head->kind = VD_KIND_STR;
-        head->content = lead & 0x1f;
-    } else {
-        return vd_head_read_long(bytes, head);
-    }
-    return head->content <= bytes.size - head->size ? VD_OK : VD_MALFORMED;
-}
+#include <endian.h>
 
 /* One row for each lead byte from c0 to df: kind, bytes of the number or length behind the lead
  * byte, fixed content. */
@@ -55,10 +29,25 @@ static const vd_lead_t leads[32] = {
 
 static uint64_t read_big_endian(const uint8_t *at, unsigned width)
 {
-    uint64_t number = 0;
-    for (unsigned i = 0; i < width; i++)
-        number = number << 8 | at[i];
-    return number;
+    uint16_t two;
+    uint32_t four;
+    uint64_t eight;
+    switch (width) {
+    case 0:
+        return 0;
+    case 1:
+        return at[0];
+    case 2:
+        memcpy(&two, at, sizeof two);
+        return be16toh(two);
+    case 4:
+        memcpy(&four, at, sizeof four);
+        return be32toh(four);
+    default:
+        assert(width == 8);
+        memcpy(&eight, at, sizeof eight);
+        return be64toh(eight);
+    }
 }
 
 /* Signed integers on the wire may be non-negative; they read as U64 all the same. */

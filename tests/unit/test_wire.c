@@ -247,6 +247,29 @@ static void events_need_time_type_and_data(void **state)
     vd_write_map(&out, 1);
     vd_write_pair_text(&out, "type", "x");
     assert_int_equal(vd_event_read(vd_buffer_view(&out), &event), VD_BAD_EVENT);
+    vd_buffer_clear(&out);
+    vd_write_map(&out, 4);
+    vd_write_pair_text(&out, "ts", "1970-01-01T00:00:00.000Z");
+    vd_write_pair_text(&out, "type", "x");
+    vd_write_pair_u64(&out, "data", 1);
+    vd_write_pair_text(&out, "type", "y");
+    assert_int_equal(vd_event_read(vd_buffer_view(&out), &event), VD_BAD_EVENT);
+    vd_buffer_free(&out);
+}
+
+static void the_type_is_found_wherever_it_stands(void **state)
+{
+    (void)state;
+    vd_buffer_t out;
+    vd_buffer_init(&out, 4096);
+    vd_event_write(&out, 0, vd_str("usual"), BYTES(0xc0), BYTES(0x80));
+    assert_true(vd_str_is(vd_event_type(vd_buffer_view(&out)), "usual"));
+    vd_buffer_clear(&out);
+    vd_write_map(&out, 3);
+    vd_write_pair_u64(&out, "data", 1);
+    vd_write_pair_text(&out, "type", "unusual");
+    vd_write_pair_text(&out, "ts", "1970-01-01T00:00:00.000Z");
+    assert_true(vd_str_is(vd_event_type(vd_buffer_view(&out)), "unusual"));
     vd_buffer_free(&out);
 }
 
@@ -344,6 +367,7 @@ int main(void)
         cmocka_unit_test(crc32c_is_the_published_one),
         cmocka_unit_test(runs_are_checked_entry_by_entry),
         cmocka_unit_test(events_need_time_type_and_data),
+        cmocka_unit_test(the_type_is_found_wherever_it_stands),
         cmocka_unit_test(time_stamps_have_24_characters),
         cmocka_unit_test(commits_chain_and_round_trip),
         cmocka_unit_test(json_both_ways),

@@ -69,6 +69,8 @@ static bool make_options(vd_leveldb_t *self)
     leveldb_options_set_max_open_files(self->options, OPEN_FILES_MAX);
     leveldb_options_set_max_file_size(self->options, TABLE_BYTES);
     leveldb_options_set_cache(self->options, self->cache);
+    /* Compressing and expanding would cost more than all the rest of a commit and of a replay. */
+    leveldb_options_set_compression(self->options, leveldb_no_compression);
     self->read = leveldb_readoptions_create();
     leveldb_readoptions_set_verify_checksums(self->read, 1);
     self->write = leveldb_writeoptions_create();

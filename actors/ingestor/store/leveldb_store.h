@@ -20,7 +20,9 @@
 #include <leveldb/c.h>
 #include <pthread.h>
 
-#define VD_LEVELDB_WRITE_BUFFER (4u * 1024 * 1024)
+/* Up to two of them are held in memory, and one is replayed when a store is opened. The larger, the
+ * less often what is written has to be merged with what is there. */
+#define VD_LEVELDB_WRITE_BUFFER (16u * 1024 * 1024)
 
 typedef struct vd_leveldb_cursor vd_leveldb_cursor_t;
 typedef struct vd_leveldb_prune vd_leveldb_prune_t;

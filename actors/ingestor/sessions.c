@@ -57,7 +57,7 @@ static void find_control(vd_bytes_t run, uint32_t count, vd_verdict_t *verdict)
     vd_entry_t entry;
     for (uint32_t i = 0; vd_run_next(&run, &entry) == VD_OK; i++) {
         vd_event_t event;
-        vd_str_t type = vd_event_type(entry.event);
+        vd_str_t type = vd_event_peek_type(entry.event);
         bool begins = vd_str_is(type, STARTED);
         if ((!begins && !vd_str_is(type, ENDED)) || vd_event_read(entry.event, &event) != VD_OK)
             continue;

@@ -52,7 +52,7 @@ vd_status_t vd_event_read(vd_bytes_t bytes, vd_event_t *event)
     return whole && rest.size == 0 ? VD_OK : VD_BAD_EVENT;
 }
 
-vd_str_t vd_event_type(vd_bytes_t bytes)
+vd_str_t vd_event_peek_type(vd_bytes_t bytes)
 {
     /* A short map, "ts" with its 24 characters, "type". */
     static const char ts_key[] = "\xa2ts\xb8", type_key[] = "\xa4type";

@@ -55,7 +55,7 @@ vd_status_t vd_event_read(vd_bytes_t bytes, vd_event_t *event);
 #define VD_TS_SIZE 25
 /* The type of an event that was checked before; found at once where it stands right behind `ts`, as
  * in the events of our own libraries. */
-vd_str_t vd_event_type(vd_bytes_t event);
+vd_str_t vd_event_peek_type(vd_bytes_t event);
 /* Appends the wire bytes of an event; `cause` may be empty. */
 void vd_event_write(vd_buffer_t *out, int64_t wall_ms, vd_str_t type, vd_bytes_t data,
                     vd_bytes_t cause);

@@ -1,6 +1,7 @@
 /* reading.c: answering readers. */
 #include "reading.h"
 
+#include "facts.h"
 #include "store_source.h"
 
 #include <assert.h>
@@ -13,6 +14,8 @@ struct vd_reading {
     vd_store_t *store;
     vd_store_source_t *source;
     vd_publisher_t *publisher;
+    vd_store_cursor_t *cursor; /* for facts; NULL: not made yet */
+    vd_facts_t facts;
     vd_buffer_t rows;
     /* The newest sessions that match, as a ring while the list is walked from its oldest. */
     uint64_t matched;
@@ -32,6 +35,7 @@ vd_reading_t *vd_reading_new(vd_store_t *store)
         self->publisher =
             vd_publisher_new(VD_READING_PORT, TIMER_STREAM, &vd_store_source_calls, self->source);
     vd_buffer_init(&self->rows, VD_FRAME_BYTES_MAX);
+    vd_facts_init(&self->facts);
     if (self->publisher == NULL)
         vd_reading_destroy(&self);
     return self;
@@ -45,6 +49,9 @@ void vd_reading_destroy(vd_reading_t **self)
     vd_publisher_destroy(&(*self)->publisher);
     vd_store_source_destroy(&(*self)->source);
     vd_buffer_free(&(*self)->rows);
+    vd_facts_free(&(*self)->facts);
+    if ((*self)->cursor != NULL)
+        vd_store_cursor_destroy(&(*self)->cursor);
     free(*self);
     *self = NULL;
 }
@@ -73,8 +80,10 @@ static const char *state_name(vd_session_state_t state)
     return "unknown";
 }
 
-static void write_row(vd_buffer_t *out, const vd_store_session_t *session)
+static void write_row(vd_reading_t *self, const vd_store_session_t *session)
 {
+    const vd_facts_t *facts = &self->facts;
+    vd_facts_read(&self->facts, self->store, self->cursor, session);
     vd_session_record_t row = {
         .session = vd_str(session->session),
         .name = vd_str(session->name),
@@ -86,10 +95,15 @@ static void write_row(vd_buffer_t *out, const vd_store_session_t *session)
         .last_index = session->last_index,
         .last_ms = session->last_ms,
         .labels = vd_bytes(session->labels, session->labels_size),
-        .error = vd_str(session->error),
+        .command = vd_str(facts->command),
+        .continues = vd_str(facts->continues),
+        .continued_by = vd_str(facts->continued_by),
+        .text = vd_str(facts->text),
+        .error = vd_str(facts->error),
+        .status = vd_buffer_view(&facts->status),
         .bytes = session->bytes,
     };
-    vd_status_t status = vd_record_encode(VD_RECORD_session, &row, out);
+    vd_status_t status = vd_record_encode(VD_RECORD_session, &row, &self->rows);
     assert(status == VD_OK);
 }
 
@@ -120,7 +134,10 @@ static vd_status_t list_sessions(vd_reading_t *self, const vd_sessions_body_t *a
         self->room = (uint32_t)ask->rows_max;
     self->before = ask->before;
     self->state = ask->state;
-    vd_status_t status = VD_OK;
+    vd_status_t status =
+        self->cursor != NULL ? VD_OK : vd_store_cursor_new(self->store, &self->cursor);
+    if (status != VD_OK)
+        return status;
     if (ask->session.size > 0) {
         char name[VD_NAME_BYTES_MAX + 1];
         vd_store_session_t session;
@@ -139,7 +156,7 @@ static vd_status_t list_sessions(vd_reading_t *self, const vd_sessions_body_t *a
     vd_buffer_clear(&self->rows);
     vd_write_array(&self->rows, (uint32_t)*count);
     for (uint64_t i = 1; i <= *count; i++)
-        write_row(&self->rows, &self->found[(self->matched - i) % self->room]);
+        write_row(self, &self->found[(self->matched - i) % self->room]);
     assert(!self->rows.full);
     return VD_OK;
 }

@@ -123,6 +123,7 @@ typedef struct vd_child {
     bool asked;    /* its death was asked for */
     uint64_t life; /* number of the process, given by the owner at each SPAWN; 0: none */
     uint64_t pid;
+    char session[VD_NAME_BYTES_MAX + 1]; /* that its process was started with; set by the owner */
     uint64_t restarts;
     int64_t since_ms, started_ms, retry_ms; /* wall clock */
     int64_t ready_us;                       /* of this life; 0: not yet */

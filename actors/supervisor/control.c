@@ -153,7 +153,7 @@ static void answer_status(const vd_supervisor_t *self, const vd_input_t *input,
     vd_message_t reply = {.id = VD_MESSAGE_STATUS_IS};
     reply.status_is = (vd_status_is_body_t){
         .state = vd_str(runtime_state(self, bad)),
-        .session = vd_str(self->setup.session),
+        .session = vd_str(self->session.id),
         .pid = self->setup.pid,
         .started_ms = self->started_ms,
         .actors = wanted,

@@ -5,8 +5,6 @@
 #include "runtime_lock.h"
 #include "settings.h"
 #include "supervisor.h"
-#include "wire/run.h"
-#include "wire/session_id.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -26,6 +24,7 @@ static const vd_port_t PORTS[] = {
     {VD_SUPERVISOR_BROKER, VD_PORT_DEALER, "broker"},
     {VD_SUPERVISOR_MEMBERSHIP, VD_PORT_SUB, "membership"},
     {VD_SUPERVISOR_INGESTOR, VD_PORT_DEALER, "ingestor"},
+    {VD_SUPERVISOR_READ, VD_PORT_DEALER, "read"},
 };
 
 /* The directory of the executables: VEDETTE_BIN, else the supervisor's own. */
@@ -53,13 +52,12 @@ static bool find_bin(char out[PATH_MAX])
     return true;
 }
 
-static bool make_session_id(vd_now_t now, char out[VD_NAME_BYTES_MAX + 1])
+static bool make_session_id(vd_now_t now, vd_supervisor_setup_t *setup)
 {
-    vd_session_ids_t ids = {0};
     uint64_t random;
     if (getrandom(&random, sizeof random, 0) != sizeof random)
         return false;
-    vd_session_id_next(&ids, now.wall_ms, random, out);
+    vd_session_id_next(&setup->session_ids, now.wall_ms, random, setup->session);
     return true;
 }
 
@@ -84,7 +82,7 @@ static vd_status_t make_setup(vd_actor_t *actor, int argc, char **argv,
         vd_log(VD_ERROR, "%s: %s", vd_actor_config_file(actor), error);
         return status;
     }
-    if (!make_session_id(vd_actor_now(actor), setup->session)) {
+    if (!make_session_id(vd_actor_now(actor), setup)) {
         vd_log(VD_ERROR, "no random numbers: %s", strerror(errno));
         return VD_IO;
     }
@@ -98,6 +96,7 @@ static vd_status_t make_setup(vd_actor_t *actor, int argc, char **argv,
     vd_paths_endpoint(paths, "broker", "control", setup->broker_control);
     vd_paths_endpoint(paths, "broker", "membership", setup->broker_membership);
     vd_paths_endpoint(paths, "ingestor", "emit", setup->ingestor_emit);
+    vd_paths_endpoint(paths, "ingestor", "read", setup->ingestor_read);
     setup->inc = vd_actor_inc(actor);
     setup->pid = (uint64_t)getpid();
     return VD_OK;
@@ -110,7 +109,6 @@ static int run(vd_actor_t *actor, const vd_supervisor_setup_t *setup, const char
         .bin = bin,
         .dir = vd_actor_paths(actor)->dir,
         .config = vd_actor_config_file(actor),
-        .session = setup->session,
         .logs = vd_actor_paths(actor)->logs,
         .log_bytes_max = vd_settings_log_bytes_max(vd_actor_config(actor)),
         .lock_fd = lock_fd,

@@ -113,7 +113,8 @@ static bool end_session(vd_supervisor_t *self, vd_now_t now, vd_effects_t *effec
         self->session_deadline_us = now.mono_us + VD_SESSION_END_US;
         vd_effects_timer(effects, VD_TIMER_PHASE, self->session_deadline_us);
     }
-    if (state == VD_SESSION_OPEN)
+    bool rolls = self->session.next[0] != '\0'; /* what was begun is brought to its end first */
+    if (state == VD_SESSION_OPEN && !rolls)
         vd_session_end(&self->session, now, effects);
     if (self->session.state == VD_SESSION_ENDED)
         return true;

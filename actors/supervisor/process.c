@@ -29,6 +29,7 @@ typedef struct process {
     size_t line_size;
     char line[64];
     char name[VD_NAME_BYTES_MAX + 1];
+    char session[VD_NAME_BYTES_MAX + 1];
     char path[PATH_MAX];
     vd_processes_t *owner;
 } process_t;
@@ -237,7 +238,7 @@ static pid_t launch(vd_processes_t *self, process_t *process, uint64_t life, int
         .name = process->name,
         .dir = self->spec.dir,
         .config = self->spec.config,
-        .session = self->spec.session,
+        .session = process->session,
         .notify_fd = notify_fd,
         .lock_fd = self->spec.lock_fd,
         .first = life == 1, /* lives count from the supervisor's start, which waits for the old */
@@ -266,6 +267,7 @@ static void spawn(vd_processes_t *self, uint64_t life, const vd_child_t *child)
     assert(process && life != 0); /* there are as many slots as children */
     *process = (process_t){.owner = self, .pidfd = -1, .notify_fd = -1};
     (void)snprintf(process->name, sizeof process->name, "%s", child->name);
+    (void)snprintf(process->session, sizeof process->session, "%s", child->session);
     (void)snprintf(process->path, sizeof process->path, "%s/%s", self->spec.bin, child->program);
     int pipe_fds[2];
     if (pipe2(pipe_fds, O_CLOEXEC | O_NONBLOCK) != 0) {

@@ -18,11 +18,10 @@ typedef struct vd_processes vd_processes_t;
 
 typedef struct vd_processes_spec {
     vd_actor_t *actor;
-    const char *bin;     /* directory of the executables */
-    const char *dir;     /* --dir for the children; empty: none */
-    const char *config;  /* --config for the children; empty: none */
-    const char *session; /* --session */
-    const char *logs;    /* directory */
+    const char *bin;    /* directory of the executables */
+    const char *dir;    /* --dir for the children; empty: none */
+    const char *config; /* --config for the children; empty: none */
+    const char *logs;   /* directory */
     int64_t log_bytes_max;
     int lock_fd; /* inherited by every child */
 } vd_processes_spec_t;

@@ -30,6 +30,18 @@ static const vd_config_row_t supervisor_rows[] = {
     DURATION("start_timeout", "\"10s\"", 10, "an actor that is not ready by then is killed"),
     DURATION("stop_timeout", "\"5s\"", 10, "an actor that has not ended by then is killed"),
     DURATION("silence", "\"60s\"", 3000, "an actor without a sign of life for so long is killed"),
+    {.key = "session_roll_after",
+     .type = VD_CONFIG_DURATION,
+     .fallback = "\"24h\"",
+     .min = 1000,
+     .max = 366LL * DAY_MS,
+     .help = "a session so old is ended, and the next one goes on from it"},
+    {.key = "session_roll_events",
+     .type = VD_CONFIG_INT,
+     .fallback = "10000000",
+     .min = 16,
+     .max = 1000000000000,
+     .help = "likewise a session with so many events"},
     {.key = "log_bytes_max",
      .type = VD_CONFIG_INT,
      .fallback = "8388608",
@@ -184,6 +196,9 @@ vd_status_t vd_settings_read(const vd_config_t *config, vd_supervisor_setup_t *s
 {
     assert(config && setup && error);
     read_policy(config, &setup->policy);
+    setup->session_roll_us = duration_us(config, "session_roll_after");
+    setup->session_roll_events =
+        (uint64_t)vd_config_int(config, "supervisor", "session_roll_events");
     setup->pollers_max = (uint32_t)vd_config_int(config, "pollers", "max_processes");
     const char *name = vd_config_str(config, "runtime", "session_name");
     if (!vd_str_copy(setup->session_name, sizeof setup->session_name, vd_str(name))) {

@@ -14,6 +14,7 @@ enum vd_supervisor_timer {
     VD_TIMER_EMIT,
     VD_TIMER_PHASE,   /* the session's end is given up */
     VD_TIMER_POLLERS, /* fewer pollers, if it is still so */
+    VD_TIMER_ROLL,    /* a look at the session */
 };
 
 struct vd_supervisor {
@@ -31,6 +32,9 @@ struct vd_supervisor {
     int64_t stopping_us;         /* since when */
     int64_t session_deadline_us; /* while session_ended is waited for; 0: not yet */
     vd_session_t session;
+    bool roll_asks;            /* the timer of the looks runs */
+    uint64_t roll_correlation; /* of the newest question for the session's row */
+    int64_t roll_refused_us;   /* when a roll was refused; 0: it was not */
     vd_sources_t sources;
     int64_t shrink_at_us; /* pollers above the wanted number go then; 0: none do */
     vd_feed_publisher_t lifecycle;
@@ -57,6 +61,13 @@ void vd_order_start(vd_supervisor_t *self, vd_effects_t *effects);
 void vd_order_stop(vd_supervisor_t *self, vd_now_t now, vd_effects_t *effects);
 /* Goes on stopping. */
 void vd_order_go_on(vd_supervisor_t *self, vd_now_t now, vd_effects_t *effects);
+
+/* roll.c */
+/* Begins to look at the session from time to time. */
+void vd_roll_start(vd_supervisor_t *self, vd_now_t now, vd_effects_t *effects);
+/* Takes an input. Returns whether it was for this part. */
+bool vd_roll_step(vd_supervisor_t *self, vd_now_t now, const vd_input_t *input,
+                  vd_effects_t *effects);
 
 /* control.c */
 bool vd_control_answer(vd_supervisor_t *self, vd_now_t now, const vd_input_t *input,

@@ -11,6 +11,7 @@
 vd_supervisor_t *vd_supervisor_new(const vd_supervisor_setup_t *setup)
 {
     assert(setup && setup->session[0] != '\0');
+    assert(setup->session_roll_us > 0 && setup->session_roll_events > 0);
     assert(setup->pollers_max >= 1 && setup->pollers_max <= VD_SUPERVISOR_POLLERS_MAX);
     assert(setup->fixed_count <= VD_SUPERVISOR_FIXED_MAX);
     vd_supervisor_t *self = calloc(1, sizeof *self);
@@ -22,8 +23,8 @@ vd_supervisor_t *vd_supervisor_new(const vd_supervisor_setup_t *setup)
     vd_feed_reader_init(&self->membership, "membership", VD_SUPERVISOR_BROKER,
                         VD_SUPERVISOR_MEMBERSHIP, VD_TIMER_FEED, &VD_POLLERS_HANDLER, self);
     if (!vd_sources_init(&self->sources) ||
-        !vd_session_init(&self->session, self->setup.session, setup->inc, VD_SUPERVISOR_INGESTOR,
-                         VD_TIMER_EMIT) ||
+        !vd_session_init(&self->session, setup->session, &setup->session_ids, setup->inc,
+                         VD_SUPERVISOR_INGESTOR, VD_TIMER_EMIT) ||
         !vd_feed_publisher_init(&self->lifecycle, "lifecycle", setup->inc, VD_SUPERVISOR_LIFECYCLE,
                                 LIFECYCLE_ITEMS, LIFECYCLE_BYTES))
         vd_supervisor_destroy(&self);
@@ -91,6 +92,7 @@ static void perform(vd_supervisor_t *self, vd_child_t *child, vd_child_action_t 
     switch (action) {
     case VD_CHILD_SPAWN:
         child->life = ++self->lives;
+        strcpy(child->session, self->session.id);
         vd_effects_do(effects, VD_DO_SPAWN, child->life, child);
         break;
     case VD_CHILD_TERMINATE:
@@ -196,9 +198,11 @@ static void take_ready(vd_supervisor_t *self, vd_now_t now, vd_child_t *child,
                                setup->broker_membership, effects);
         self->broker_connected = true;
     }
-    if (child->rank == VD_RANK_INGESTOR && self->session.state == VD_SESSION_NONE)
-        vd_session_begin(&self->session, now, setup->ingestor_emit, setup->session_name,
-                         setup->command, setup->host, effects);
+    if (child->rank == VD_RANK_INGESTOR && self->session.state == VD_SESSION_NONE) {
+        const vd_session_facts_t facts = {setup->session_name, setup->command, setup->host};
+        vd_session_begin(&self->session, now, setup->ingestor_emit, &facts, effects);
+        vd_roll_start(self, now, effects);
+    }
 }
 
 static void take_done(vd_supervisor_t *self, vd_now_t now, const vd_input_t *input,
@@ -305,13 +309,15 @@ void vd_supervisor_step(void *state, vd_now_t now, const vd_input_t *input, vd_e
     case VD_INPUT_TIMER:
         if (input->id == VD_TIMER_CHILDREN)
             self->timer_us = VD_CHILD_NO_DEADLINE;
-        else if (!vd_session_step(&self->session, now, input, effects))
+        else if (!vd_session_step(&self->session, now, input, effects) &&
+                 !vd_roll_step(self, now, input, effects))
             (void)vd_feed_reader_step(&self->membership, now, input, effects);
         break;
     case VD_INPUT_MESSAGE:
         /* What is left are answers to DIED: nothing hangs on them. */
         if (!vd_control_answer(self, now, input, effects) &&
-            !vd_session_step(&self->session, now, input, effects))
+            !vd_session_step(&self->session, now, input, effects) &&
+            !vd_roll_step(self, now, input, effects))
             (void)vd_feed_reader_step(&self->membership, now, input, effects);
         break;
     }

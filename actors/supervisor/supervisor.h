@@ -14,7 +14,10 @@
  *    An incomplete membership takes none away.
  * 5. A process is named by its life, a number that is never used twice. What comes from an
  *    older life is ignored.
- * 6. The feed `lifecycle` has one item for each change of a child; runtime events go into the
+ * 6. The session rolls (session.h) when it is session_roll_us old, when the ingestor counts
+ *    session_roll_events in it, or when somebody else has ended it. A process that is started gets
+ *    the session of the moment.
+ * 7. The feed `lifecycle` has one item for each change of a child; runtime events go into the
  *    session of this up (session.h). Control by hand overrides what is wanted until the next
  *    word by hand.
  */
@@ -22,12 +25,15 @@
 #define VD_SUPERVISOR_H
 
 #include "child.h"
+#include "wire/session_id.h"
 
 #define VD_SUPERVISOR_FIXED_MAX    64
 #define VD_SUPERVISOR_POLLERS_MAX  64
 #define VD_SUPERVISOR_CHILDREN_MAX (VD_SUPERVISOR_FIXED_MAX + VD_SUPERVISOR_POLLERS_MAX)
 #define VD_POLLERS_LINGER_US       5000000
 #define VD_SESSION_END_US          5000000
+#define VD_SESSION_ASK_US          1000000  /* between looks at how many events it has */
+#define VD_SESSION_AGAIN_US        60000000 /* after a roll that was refused */
 #define VD_STOP_AGAIN_US           500000
 
 enum vd_supervisor_port {
@@ -36,6 +42,7 @@ enum vd_supervisor_port {
     VD_SUPERVISOR_BROKER,      /* DEALER */
     VD_SUPERVISOR_MEMBERSHIP,  /* SUB */
     VD_SUPERVISOR_INGESTOR,    /* DEALER */
+    VD_SUPERVISOR_READ,        /* DEALER, to the ingestor */
 };
 
 /* Operations. The token is the life of the process that is meant. */
@@ -73,6 +80,7 @@ typedef struct vd_fixed_child {
 /* What the shell knows before the first step. */
 typedef struct vd_supervisor_setup {
     char session[VD_NAME_BYTES_MAX + 1]; /* fresh; its name sorts by time */
+    vd_session_ids_t session_ids;        /* that made it */
     char session_name[VD_NAME_BYTES_MAX + 1];
     char command[VD_TEXT_BYTES_MAX + 1];
     char host[VD_NAME_BYTES_MAX + 1];
@@ -80,6 +88,9 @@ typedef struct vd_supervisor_setup {
     char broker_control[VD_ENDPOINT_BYTES_MAX + 1];
     char broker_membership[VD_ENDPOINT_BYTES_MAX + 1];
     char ingestor_emit[VD_ENDPOINT_BYTES_MAX + 1];
+    char ingestor_read[VD_ENDPOINT_BYTES_MAX + 1];
+    int64_t session_roll_us;
+    uint64_t session_roll_events;
     uint64_t inc;
     uint64_t pid;
     uint32_t pollers_max; /* 1 to VD_SUPERVISOR_POLLERS_MAX */

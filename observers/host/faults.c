@@ -8,7 +8,8 @@
 
 const char *vd_stage_name(vd_stage_t stage)
 {
-    static const char *const names[VD_STAGE_COUNT] = {"membership", "read", "turn", "commit"};
+    static const char *const names[VD_STAGE_COUNT] = {"membership", "read", "turn", "commit",
+                                                      "state"};
     assert((int)stage >= 0 && stage < VD_STAGE_COUNT);
     return names[stage];
 }

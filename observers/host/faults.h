@@ -16,6 +16,7 @@ typedef enum vd_stage {
     VD_STAGE_READ,
     VD_STAGE_TURN,
     VD_STAGE_COMMIT,
+    VD_STAGE_STATE,
     VD_STAGE_COUNT,
 } vd_stage_t;
 

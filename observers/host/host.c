@@ -54,6 +54,7 @@ vd_host_t *vd_host_new(const vd_host_options_t *options, char *error, size_t err
     vd_buffer_init(&self->view, VD_VIEW_BYTES_MAX);
     vd_buffer_init(&self->drawing, VD_VIEW_BYTES_MAX);
     vd_buffer_init(&self->scratch, VD_SNAPSHOT_BYTES_MAX);
+    vd_buffer_init(&self->links.parts, VD_EMIT_BYTES_MAX);
     if (self->observer->init(&self->state, options->config, error, error_size) != VD_OK) {
         vd_host_destroy(&self);
         return NULL;
@@ -83,6 +84,7 @@ void vd_host_destroy(vd_host_t **self_p)
     vd_buffer_free(&self->view);
     vd_buffer_free(&self->drawing);
     vd_buffer_free(&self->scratch);
+    vd_buffer_free(&self->links.parts);
     free(self);
     *self_p = NULL;
 }
@@ -103,7 +105,9 @@ static void start(vd_host_t *self, vd_now_t now, vd_effects_t *effects)
 {
     vd_peer_t broker = vd_peer_named("broker");
     self->opened_us = now.mono_us;
+    vd_peer_t ingestor = vd_peer_named("ingestor");
     vd_emit_open(self->emit, now, self->endpoints[2], effects);
+    vd_effects_connect(effects, VD_HOST_PORT_READ, &ingestor, self->endpoints[3]);
     vd_feed_reader_connect(&self->roster.reader, now, &broker, self->endpoints[0],
                            self->endpoints[1], effects);
     vd_effects_timer(effects, VD_HOST_TIMER_CHECK, now.mono_us + CHECK_US);
@@ -142,12 +146,23 @@ static void check(vd_host_t *self, vd_now_t now, vd_effects_t *effects)
     self->seen_malformed = self->roster.malformed;
 
     int64_t since_us = self->phase == VD_HOST_RUNNING ? self->turn_us : self->opened_us;
-    bool waits = self->phase != VD_HOST_RUNNING || self->outstanding;
+    bool waits = self->phase != VD_HOST_RUNNING || (self->outstanding && !self->stating);
     if (waits && now.mono_us - since_us > QUIET_LIMIT_US)
         vd_faults_set(&self->faults, VD_STAGE_COMMIT, now.wall_ms,
                       "the ingestor at %s takes no events now; they wait, nothing is lost",
                       self->endpoints[2]);
     vd_effects_timer(effects, VD_HOST_TIMER_CHECK, now.mono_us + CHECK_US);
+}
+
+/* An observer without anything to write does not learn from a rejection that its session has
+ * ended. */
+static void watch(vd_host_t *self, vd_now_t now, vd_effects_t *effects)
+{
+    if (self->phase != VD_HOST_RUNNING || self->outstanding || self->moving ||
+        now.mono_us - self->watched_us < (VD_WATCH_MS - CHECK_US / 2000) * 1000LL)
+        return;
+    self->watched_us = now.mono_us;
+    vd_chain_ask(self, now, VD_ASK_WATCH, self->session, effects);
 }
 
 static void take(vd_host_t *self, vd_now_t now, const vd_input_t *input, vd_effects_t *effects)
@@ -157,7 +172,11 @@ static void take(vd_host_t *self, vd_now_t now, const vd_input_t *input, vd_effe
     else if (input->kind == VD_INPUT_MESSAGE && input->port == VD_HOST_PORT_REQUESTS)
         answer(self, input, effects);
     else if (input->kind == VD_INPUT_TIMER && input->id == VD_HOST_TIMER_CHECK)
-        check(self, now, effects);
+        check(self, now, effects), watch(self, now, effects);
+    else if (input->kind == VD_INPUT_TIMER && input->id == VD_HOST_TIMER_CHAIN)
+        vd_chain_again(self, now, effects);
+    else if (input->kind == VD_INPUT_MESSAGE && input->message->id == VD_MESSAGE_SESSION_ROWS)
+        vd_chain_take(self, now, input->message, effects);
     else if (input->kind == VD_INPUT_TIMER && input->id == VD_HOST_TIMER_RETRY)
         vd_host_restore_begin(self, now, effects);
     else if (!vd_feed_reader_step(&self->roster.reader, now, input, effects) &&

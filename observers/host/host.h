@@ -14,7 +14,13 @@
  *    "state".
  * 5. A turn that fails or is rejected changes nothing: state and snapshot stay, the error is told
  *    with its stage.
- * 6. When the store has gone back or is another one (the emit conversation has a new epoch), the
+ * 6. A session that has ended is gone on from in the one that continues it, over as many rolls as
+ *    there were: the first events there are the state (VD_OBSERVER_STATE, one frame), then come
+ *    those of the turn that the old one has rejected. An idle observer learns of it within
+ *    VD_WATCH_MS. A state too large for a frame is left out.
+ * 7. A restart follows the session forward to the newest one, and back to the newest that holds
+ *    this observer's state; from there on its events are applied.
+ * 8. When the store has gone back or is another one (the emit conversation has a new epoch), the
  *    state is made anew by a replay. It ends when a newer life has fenced it.
  */
 #ifndef VD_HOST_H
@@ -26,6 +32,9 @@
 #include "turn.h"
 
 #define VD_COALESCE_MS 5
+#define VD_WATCH_MS    2000
+/* The type of the events with a saved state: data {observer, part, parts, state}. */
+#define VD_OBSERVER_STATE "observer_state"
 
 enum {
     VD_HOST_PORT_BROKER = 1, /* DEALER */

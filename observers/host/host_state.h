@@ -14,7 +14,39 @@ enum {
     VD_HOST_TIMER_TURN,
     VD_HOST_TIMER_CHECK,
     VD_HOST_TIMER_RETRY,
+    VD_HOST_TIMER_CHAIN,
 };
+
+#define VD_LINKS_MAX 64 /* sessions that a restart goes back */
+
+/* Why a session's row is asked for. */
+typedef enum vd_asking {
+    VD_ASK_NOTHING,
+    VD_ASK_WATCH,   /* has our session ended? */
+    VD_ASK_MOVE,    /* it has: which session is to be gone to? */
+    VD_ASK_FORWARD, /* restoring: which session is the newest? */
+    VD_ASK_BACK,    /* restoring: what does the session before continue? */
+} vd_asking_t;
+
+typedef struct vd_chain {
+    vd_asking_t asking;
+    char asked[VD_NAME_BYTES_MAX + 1];
+    bool by_list; /* asked for is the list of active ones: does one continue `asked`? */
+    uint64_t correlation;
+    uint32_t unanswered, unknown; /* in a row */
+} vd_chain_t;
+
+/* The sessions of a replay. */
+typedef struct vd_links {
+    char ids[VD_LINKS_MAX][VD_NAME_BYTES_MAX + 1]; /* the newest first */
+    uint32_t count;
+    uint32_t at;                        /* the one that is replayed */
+    char before[VD_NAME_BYTES_MAX + 1]; /* what the oldest of them continues; empty: nothing */
+    bool based;                         /* the state is one that events can be applied to */
+    bool stated;                        /* the newest session holds it */
+    vd_buffer_t parts;                  /* of an observer_state so far */
+    uint64_t part;                      /* the next one */
+} vd_links_t;
 
 typedef enum vd_host_phase {
     VD_HOST_OPENING = 1, /* OPEN is out */
@@ -40,6 +72,9 @@ struct vd_host {
     vd_subscriber_t *subscriber; /* while restoring */
     bool restored;               /* the replay has reached the head: the subscriber can go */
     bool replay_failed;
+    vd_status_t replay_status; /* why */
+    vd_chain_t chain;
+    vd_links_t links; /* while restoring */
     vd_feed_publisher_t publisher;
     vd_turn_t turn;
     vd_buffer_t view;    /* last good */
@@ -54,7 +89,12 @@ struct vd_host {
     uint64_t epoch;    /* of the emit conversation when the replay began */
     uint64_t replayed; /* events applied from the store */
 
-    bool outstanding;      /* a turn's frame is at the ingestor */
+    bool outstanding;      /* a frame is at the ingestor */
+    bool moving;           /* our session has ended: on the way to the next one */
+    bool stating;          /* the frame is the state */
+    bool turn_waits;       /* the turn at hand was rejected by the session that has ended */
+    uint32_t state_count;  /* events of the state's frame */
+    int64_t watched_us;    /* when it was last asked whether our session has ended */
     uint64_t turn_serial;  /* samples that the turn at hand has seen */
     int64_t turn_us;       /* when the last turn began; 0: none yet */
     int64_t new_us;        /* when the first unseen sample came; 0: there is none */
@@ -78,7 +118,34 @@ void vd_host_publish(vd_host_t *self, vd_now_t now, uint64_t seq, vd_bytes_t run
 /* query.c: answers a QUERY. */
 void vd_host_answer_query(vd_host_t *self, const vd_input_t *input, vd_effects_t *effects);
 
+/* chain.c */
+/* Asks for the row of `session`, until it is answered. */
+void vd_chain_ask(vd_host_t *self, vd_now_t now, vd_asking_t asking, const char *session,
+                  vd_effects_t *effects);
+/* Asks VD_ASK_MOVE for our session after a while. */
+void vd_chain_later(vd_host_t *self, vd_now_t now, vd_effects_t *effects);
+void vd_chain_rest(vd_host_t *self, vd_effects_t *effects);
+/* The timer: asks again. */
+void vd_chain_again(vd_host_t *self, vd_now_t now, vd_effects_t *effects);
+void vd_chain_take(vd_host_t *self, vd_now_t now, const vd_message_t *message,
+                   vd_effects_t *effects);
+
+/* move.c */
+/* Our session has ended: finds the next one. */
+void vd_host_move(vd_host_t *self, vd_now_t now, vd_effects_t *effects);
+/* Goes to the session that was asked for, which is open. */
+void vd_host_move_to(vd_host_t *self, vd_now_t now, vd_effects_t *effects);
+/* Writes the state to our session, which does not have it. */
+void vd_host_move_in(vd_host_t *self, vd_now_t now, vd_effects_t *effects);
+void vd_host_state_outcome(vd_host_t *self, vd_now_t now, const vd_outcome_t *outcome,
+                           vd_effects_t *effects);
+
 /* restore.c */
+/* The row that was asked for, of the newest session or of one before. */
+void vd_host_restore_found(vd_host_t *self, vd_now_t now, const vd_session_record_t *row,
+                           vd_effects_t *effects);
+/* There is nothing to be had before the oldest link. */
+void vd_host_restore_cut(vd_host_t *self, vd_now_t now, vd_status_t status, vd_effects_t *effects);
 void vd_host_restore_begin(vd_host_t *self, vd_now_t now, vd_effects_t *effects);
 /* The ingestor's store has lost what it had answered, or is another one: a fresh state and a new
  * replay. */
@@ -91,6 +158,10 @@ bool vd_host_restore_settle(vd_host_t *self, vd_now_t now, vd_effects_t *effects
 bool vd_host_is_turn_due(const vd_host_t *self, vd_now_t now);
 void vd_host_run_turn(vd_host_t *self, vd_now_t now, vd_effects_t *effects);
 vd_outcome_fn vd_host_outcome;
+/* Sends the events of the turn at hand to our session. */
+void vd_host_offer_turn(vd_host_t *self, vd_now_t now, vd_effects_t *effects);
+void vd_host_turn_failed(vd_host_t *self, vd_now_t now, const char *what, const char *text,
+                         vd_effects_t *effects);
 /* Sets the timer of the next turn. */
 void vd_host_schedule(vd_host_t *self, vd_now_t now, vd_effects_t *effects);
 

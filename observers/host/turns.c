@@ -11,7 +11,7 @@ static int64_t interval_us(const vd_host_t *self)
 /* When the next turn is due; -1: not before something happens. */
 static int64_t due_us(const vd_host_t *self)
 {
-    if (self->phase != VD_HOST_RUNNING || self->outstanding)
+    if (self->phase != VD_HOST_RUNNING || self->outstanding || self->moving)
         return -1;
     if (self->turn_us == 0 && self->new_us == 0)
         return -1;
@@ -120,13 +120,26 @@ void vd_host_run_turn(vd_host_t *self, vd_now_t now, vd_effects_t *effects)
         complete(self, now, 0, effects);
         return;
     }
-    status = vd_emit_offer(self->emit, now, vd_str(self->session), vd_buffer_view(&self->turn.run),
-                           self->turn.count, self->turn.number, effects);
+    vd_host_offer_turn(self, now, effects);
+}
+
+void vd_host_turn_failed(vd_host_t *self, vd_now_t now, const char *what, const char *text,
+                         vd_effects_t *effects)
+{
+    fail(self, now, VD_STAGE_COMMIT, what, text, effects);
+}
+
+void vd_host_offer_turn(vd_host_t *self, vd_now_t now, vd_effects_t *effects)
+{
+    assert(!self->outstanding && !self->moving && self->turn.count > 0);
+    vd_status_t status =
+        vd_emit_offer(self->emit, now, vd_str(self->session), vd_buffer_view(&self->turn.run),
+                      self->turn.count, self->turn.number, effects);
     if (status == VD_OK)
         self->outstanding = true;
     else
-        fail(self, now, VD_STAGE_COMMIT, "the events cannot be sent", vd_status_text(status),
-             effects);
+        vd_host_turn_failed(self, now, "the events cannot be sent", vd_status_text(status),
+                            effects);
 }
 
 /* Applies the events of the turn, which are on disk. */
@@ -150,9 +163,18 @@ static void apply_events(vd_host_t *self, uint64_t last_seq)
 void vd_host_outcome(void *arg, vd_now_t now, const vd_outcome_t *outcome, vd_effects_t *effects)
 {
     vd_host_t *self = arg;
+    if (self->stating) {
+        vd_host_state_outcome(self, now, outcome, effects);
+        return;
+    }
     assert(self->outstanding && outcome->token == self->turn.number);
     assert(outcome->count == self->turn.count);
     self->outstanding = false;
+    if (outcome->status == VD_SESSION_CLOSED || outcome->status == VD_UNKNOWN_SESSION) {
+        self->turn_waits = true;
+        vd_host_move(self, now, effects);
+        return;
+    }
     if (outcome->status != VD_OK) {
         fail(self, now, VD_STAGE_COMMIT, vd_status_text(outcome->status), outcome->text, effects);
         return;

@@ -92,6 +92,33 @@ static vd_status_t word_query(const void *state, const vd_samples_t *samples, vd
     return VD_OK;
 }
 
+size_t word_padding;
+bool word_load_refuses;
+
+static void word_save(const void *state, vd_buffer_t *out)
+{
+    const word_t *word = state;
+    vd_write_map(out, 3);
+    vd_write_pair_text(out, "word", word->text);
+    vd_write_pair_u64(out, "applied", word->applied);
+    uint8_t *padding = calloc(1, word_padding + 1);
+    vd_write_text(out, "padding");
+    vd_write_bin(out, vd_bytes(padding, word_padding));
+    free(padding);
+}
+
+static vd_status_t word_load(void *state, vd_bytes_t bytes)
+{
+    word_t *word = state;
+    vd_value_t value;
+    if (word_load_refuses || vd_scan_exact(bytes, VD_DEPTH_MAX) != VD_OK ||
+        !vd_value_of(bytes, &value))
+        return VD_MALFORMED;
+    vd_str_copy(word->text, sizeof word->text, vd_value_get_str(&value, "word"));
+    word->applied = (uint32_t)vd_value_get_u64(&value, "applied", 0);
+    return VD_OK;
+}
+
 const vd_observer_t word_observer = {.name = "word",
                                      .init = word_init,
                                      .destroy = word_destroy,
@@ -100,4 +127,6 @@ const vd_observer_t word_observer = {.name = "word",
                                      .apply = word_apply,
                                      .view = word_view,
                                      .queries = word_queries,
-                                     .query = word_query};
+                                     .query = word_query,
+                                     .save = word_save,
+                                     .load = word_load};

@@ -31,6 +31,14 @@ void post(world_t *world, uint16_t port, const char *peer, const vd_message_t *m
     vd_buffer_free(&frames);
 }
 
+static void drop_letter(world_t *world)
+{
+    letter_t *letter = &world->queue[--world->queued];
+    vd_buffer_free(&letter->header);
+    vd_buffer_free(&letter->body);
+    vd_buffer_free(&letter->payload);
+}
+
 static void write_sample(vd_buffer_t *out, const char *target, uint64_t n, const char *text)
 {
     vd_sample_record_t sample = {.source = vd_str("one"),
@@ -41,107 +49,6 @@ static void write_sample(vd_buffer_t *out, const char *target, uint64_t n, const
                                  .status = vd_str("ok"),
                                  .content = vd_str(text)};
     assert_int_equal(vd_record_encode(VD_RECORD_sample, &sample, out), VD_OK);
-}
-
-/* ---- the ingestor ---- */
-
-static void answer_emit(world_t *world, const vd_message_t *message)
-{
-    const vd_emit_body_t *emit = &message->emit;
-    world->emits++;
-    if (world->fate == HOLD)
-        return;
-    if (world->fate == REFUSE) {
-        vd_message_t answer = {.id = VD_MESSAGE_NOT_NOW, .correlation = message->correlation};
-        answer.not_now.epoch = emit->epoch;
-        answer.not_now.from = emit->first;
-        answer.not_now.status = vd_str("store_trouble");
-        answer.not_now.retry_ms = 200;
-        post(world, VD_HOST_PORT_EMIT, "ingestor", &answer);
-        return;
-    }
-    if (world->fate == REJECT) {
-        vd_message_t answer = {.id = VD_MESSAGE_REJECTED, .correlation = message->correlation};
-        answer.rejected.epoch = emit->epoch;
-        answer.rejected.first = emit->first;
-        answer.rejected.count = emit->count;
-        answer.rejected.status = vd_str("session_closed");
-        answer.rejected.text = vd_str("it has ended");
-        world->mark = emit->first + emit->count - 1;
-        post(world, VD_HOST_PORT_EMIT, "ingestor", &answer);
-        return;
-    }
-    if (emit->first == world->mark + 1 && emit->epoch == world->epoch) {
-        assert_true(world->stored < STORED);
-        vd_buffer_t *run = &world->events[world->stored++];
-        vd_buffer_init(run, 1 << 20);
-        vd_buffer_add(run, message->payload.data, message->payload.size);
-        assert_int_equal(emit->count, 1);
-        world->mark++;
-        world->index++;
-    }
-    if (!world->answers)
-        return;
-    vd_message_t answer = {.id = VD_MESSAGE_COMMITTED, .correlation = message->correlation};
-    answer.committed.epoch = emit->epoch;
-    answer.committed.mark = world->mark;
-    answer.committed.store = vd_str(world->store);
-    answer.committed.index = world->index;
-    answer.committed.session = vd_str("s");
-    answer.committed.seq = world->stored;
-    post(world, VD_HOST_PORT_EMIT, "ingestor", &answer);
-}
-
-static void answer_open(world_t *world, const vd_message_t *message)
-{
-    world->opens++;
-    if (message->open.epoch == 0) {
-        world->epoch++;
-        world->index++;
-    }
-    vd_message_t answer = {.id = VD_MESSAGE_OPENED, .correlation = message->correlation};
-    answer.opened.epoch = world->epoch;
-    answer.opened.mark = world->mark;
-    answer.opened.store = vd_str(world->store);
-    answer.opened.window = 100;
-    post(world, VD_HOST_PORT_EMIT, "ingestor", &answer);
-}
-
-/* Everything that is stored, as one commit of one run. */
-static void answer_start(world_t *world, const vd_message_t *message)
-{
-    vd_buffer_t run, payload;
-    world->replays++;
-    world->opened_before_replay = world->opens > 0;
-    assert_int_equal(message->start.seq, 1);
-    assert_true(vd_str_is(message->start.session, "s"));
-    if (world->replay_silent)
-        return;
-    vd_buffer_init(&run, 1 << 20);
-    vd_buffer_init(&payload, 1 << 20);
-    for (uint32_t at = 0; at < world->stored; at++)
-        vd_buffer_add(&run, world->events[at].data, world->events[at].size);
-    vd_message_t started = {.id = VD_MESSAGE_STARTED, .correlation = message->correlation};
-    started.started.store = vd_str(world->store);
-    started.started.head = world->index;
-    post(world, VD_HOST_PORT_READ, "ingestor", &started);
-    vd_commit_run_t piece = {.session = vd_str("s"),
-                             .first_seq = 1,
-                             .count = world->stored,
-                             .run = vd_buffer_view(&run)};
-    vd_commit_t commit = {.index = 1, .run_count = 1, .runs = &piece};
-    if (world->stored > 0)
-        vd_commit_write(&payload, &commit);
-    vd_message_t commits = {.id = VD_MESSAGE_COMMITS,
-                            .correlation = message->correlation,
-                            .payload = vd_buffer_view(&payload)};
-    commits.commits.store = vd_str(world->store);
-    commits.commits.index = world->index;
-    commits.commits.events = world->stored;
-    commits.commits.head = world->index;
-    post(world, VD_HOST_PORT_READ, "ingestor", &commits);
-    vd_buffer_free(&run);
-    vd_buffer_free(&payload);
 }
 
 /* ---- broker and poller ---- */
@@ -280,6 +187,24 @@ void assign(world_t *world)
 
 /* ---- running ---- */
 
+static bool is_lost(world_t *world)
+{
+    return world->loss_percent > 0 && vd_random_next(&world->seed) % 100 < world->loss_percent;
+}
+
+/* Something to the ingestor: it may get lost, and it may be the last thing that the host does. */
+static void tell_ingestor(world_t *world, const vd_message_t *message)
+{
+    if (world->dead)
+        return;
+    world->dead = ++world->sent == world->dies_at;
+    uint32_t queued = world->queued;
+    if (!(world->dead && world->dies_before) && !is_lost(world))
+        ingestor_take(world, message);
+    while (world->queued > queued && is_lost(world))
+        drop_letter(world);
+}
+
 static void keep(vd_buffer_t *to, vd_bytes_t from)
 {
     vd_buffer_clear(to);
@@ -294,16 +219,11 @@ static void take_send(world_t *world, const vd_effect_t *effect)
                                        vd_effect_body(world->effects, effect),
                                        vd_effect_payload(world->effects, effect), &message),
                      VD_OK);
+    if (effect->port == VD_HOST_PORT_EMIT || effect->port == VD_HOST_PORT_READ) {
+        tell_ingestor(world, &message);
+        return;
+    }
     switch (message.id) {
-    case VD_MESSAGE_OPEN:
-        answer_open(world, &message);
-        break;
-    case VD_MESSAGE_EMIT:
-        answer_emit(world, &message);
-        break;
-    case VD_MESSAGE_START:
-        answer_start(world, &message);
-        break;
     case VD_MESSAGE_GET:
         answer_broker(world, &message);
         break;
@@ -336,13 +256,18 @@ static void take_send(world_t *world, const vd_effect_t *effect)
 
 static void step(world_t *world, const vd_input_t *input)
 {
+    if (world->exited)
+        return;
     vd_now_t now = {world->now_us, 1700000000000 + world->now_us / 1000};
     vd_effects_clear(world->effects);
     vd_host_step(world->host, now, input, world->effects);
     assert_false(world->effects->overflow);
-    for (uint32_t at = 0; at < world->effects->count; at++) {
+    for (uint32_t at = 0; at < world->effects->count && !world->dead; at++) {
         const vd_effect_t *effect = &world->effects->list[at];
-        if (effect->kind == VD_EFFECT_SEND) {
+        if (effect->kind == VD_EFFECT_LOG && getenv("VD_TEST_LOG")) {
+            fprintf(stderr, "%8lld ms %s\n", (long long)(world->now_us / 1000),
+                    vd_effect_text(world->effects, effect));
+        } else if (effect->kind == VD_EFFECT_SEND) {
             take_send(world, effect);
         } else if (effect->kind == VD_EFFECT_TIMER) {
             assert_true(effect->id < TIMERS);
@@ -359,6 +284,10 @@ static void step(world_t *world, const vd_input_t *input)
 void deliver(world_t *world)
 {
     while (world->queued > 0) {
+        if (world->dead) {
+            kill_host(world);
+            return;
+        }
         letter_t letter = world->queue[0];
         memmove(&world->queue[0], &world->queue[1], --world->queued * sizeof letter);
         vd_message_t message;
@@ -395,6 +324,8 @@ void pass(world_t *world, int64_t ms)
         world->timers[first] = -1;
         step(world, &(vd_input_t){.kind = VD_INPUT_TIMER, .id = first});
         deliver(world);
+        if (world->dead)
+            kill_host(world);
     }
     world->now_us = end_us;
 }
@@ -404,8 +335,8 @@ static void start_host(world_t *world)
     char error[256];
     vd_host_options_t options = {.observer = &word_observer,
                                  .name = "word",
-                                 .session = "s",
-                                 .inc = INC + world->epoch,
+                                 .session = world->sessions[world->given].id,
+                                 .inc = INC + world->life++,
                                  .interval_ms = 1000,
                                  .history = 64,
                                  .broker_control = "ipc://b",
@@ -423,18 +354,16 @@ static void start_host(world_t *world)
 
 static void drop_letters(world_t *world)
 {
-    while (world->queued > 0) {
-        letter_t *letter = &world->queue[--world->queued];
-        vd_buffer_free(&letter->header);
-        vd_buffer_free(&letter->body);
-        vd_buffer_free(&letter->payload);
-    }
+    while (world->queued > 0)
+        drop_letter(world);
 }
 
 /* SIGKILL, and the next life. */
 void kill_host(world_t *world)
 {
     drop_letters(world);
+    world->dead = world->exited = false;
+    world->dies_at = 0;
     vd_host_destroy(&world->host);
     start_host(world);
 }
@@ -445,6 +374,10 @@ static int set_up_with(void **state, bool unassigned)
     world->unassigned = unassigned;
     world->effects = vd_effects_new();
     world->now_us = 1000000;
+    world->seed = 1;
+    word_padding = 0;
+    word_load_refuses = false;
+    begin_session(world);
     world->store = "aaaa";
     world->answers = world->answers_once = true;
     world->poller_inc = POLLER;
@@ -474,8 +407,7 @@ int tear_down(void **state)
     drop_letters(world);
     vd_host_destroy(&world->host);
     vd_effects_destroy(&world->effects);
-    for (uint32_t at = 0; at < world->stored; at++)
-        vd_buffer_free(&world->events[at]);
+    forget_store(world);
     vd_buffer_free(&world->item);
     vd_buffer_free(&world->answer);
     free(world);

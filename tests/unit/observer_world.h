@@ -5,7 +5,7 @@
 
 #include "host/host.h"
 
-enum { QUEUE = 256, TIMERS = 16, STORED = 64, INC = 77, POLLER = 500 };
+enum { QUEUE = 256, TIMERS = 16, STORED = 1024, SESSIONS = 64, INC = 77, POLLER = 500 };
 
 /* The state of the observer "word": its state is the last word that was read. */
 typedef struct word {
@@ -14,6 +14,8 @@ typedef struct word {
 } word_t;
 
 extern const vd_observer_t word_observer;
+extern size_t word_padding; /* bytes that its saved state is longer than it needs to be */
+extern bool word_load_refuses;
 
 typedef struct letter {
     uint16_t port;
@@ -22,6 +24,25 @@ typedef struct letter {
 } letter_t;
 
 typedef enum fate { COMMIT, HOLD, REFUSE, REJECT } fate_t;
+
+/* A session of the ingestor. */
+typedef struct session {
+    char id[VD_NAME_BYTES_MAX + 1];
+    char continues[VD_NAME_BYTES_MAX + 1];
+    char continued_by[VD_NAME_BYTES_MAX + 1];
+    bool closed;
+    bool gone; /* pruned */
+    uint64_t seq;
+} session_t;
+
+/* A frame that is stored. */
+typedef struct frame {
+    uint32_t session;
+    uint32_t count;
+    bool own; /* of the observer */
+    uint64_t index;
+    vd_buffer_t run;
+} frame_t;
 
 typedef struct world {
     vd_host_t *host;
@@ -38,10 +59,27 @@ typedef struct world {
     fate_t fate;
     bool answers; /* else what it does is not told */
     const char *store;
-    uint64_t epoch, mark, index;
-    uint32_t stored;
-    vd_buffer_t events[STORED]; /* a run each */
-    uint32_t emits, opens, replays;
+    uint64_t epoch, mark, index, life;
+    uint64_t open_life; /* that has the epoch */
+    uint64_t rejected;  /* number of the last frame that was rejected; 0: none */
+    uint64_t rejected_count;
+    vd_status_t rejected_status;
+    uint32_t stored; /* events of the observer, but for its states */
+    uint32_t states; /* frames with its state */
+    frame_t frames[STORED];
+    uint32_t frame_count;
+    session_t sessions[SESSIONS];
+    uint32_t session_count;
+    uint32_t given; /* the session that the next life is given */
+    bool rows_silent;
+    uint32_t emits, opens, replays, asked;
+    /* The host dies when it has sent so many messages to the ingestor, the last of which arrives or
+     * does not; 0: it lives. */
+    uint32_t dies_at, sent;
+    bool dies_before;
+    bool dead;
+    uint32_t loss_percent; /* of messages from and to the ingestor */
+    uint64_t seed;
     bool opened_before_replay;
     bool replay_silent;
 
@@ -69,11 +107,22 @@ int set_up(void **state);
 int set_up_unassigned(void **state);
 void assign(world_t *world);
 int tear_down(void **state);
+/* Inside the world: the ingestor takes a message. */
+void ingestor_take(world_t *world, const vd_message_t *message);
 /* A message to the host: at its port, from `peer`; taken by deliver. */
 void post(world_t *world, uint16_t port, const char *peer, const vd_message_t *message);
 void deliver(world_t *world);
 /* Lets time pass, timer by timer. */
 void pass(world_t *world, int64_t ms);
+/* Begins a session that continues the newest one. Ends one; its end names the next one, or does
+ * not. */
+void begin_session(world_t *world);
+void end_session(world_t *world, uint32_t place, bool named);
+/* Both, as the supervisor does it. */
+void roll(world_t *world);
+void forget_store(world_t *world);
+/* The words of all sessions, one after the other, with blanks between them. */
+const char *story(world_t *world);
 /* SIGKILL, and the next life. */
 void kill_host(world_t *world);
 

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "wire/events.h"
 #include "wire/run.h"
 
 #define NEVER INT64_MAX
@@ -15,7 +14,7 @@ static vd_now_t now_of(const world_t *self)
     return (vd_now_t){.mono_us = self->us, .wall_ms = 1767225600000 + self->us / 1000};
 }
 
-static void note(world_t *self, const char *what, const char *name)
+void world_note(world_t *self, const char *what, const char *name)
 {
     assert(self->trace_count < WORLD_EVENTS_MAX);
     (void)snprintf(self->trace[self->trace_count++], sizeof self->trace[0], "%s%s%s", what,
@@ -113,7 +112,7 @@ static void die(world_t *self, world_process_t *process, vd_death_t death)
 {
     assert(process->alive);
     process->alive = false;
-    note(self, "dead", process->name);
+    world_note(self, "dead", process->name);
     world_input_t *one = enqueue_done(self, VD_DONE_DIED, process->life);
     one->death = death;
     one->input.result = &one->death;
@@ -124,7 +123,7 @@ static void spawn(world_t *self, const vd_effect_t *effect)
     const vd_child_t *child = effect->object;
     const world_behaviour_t *behaviour = behaviour_of(self, child->name);
     assert(self->process_count < WORLD_PROCESSES_MAX && !world_process(self, child->name));
-    note(self, "spawn", child->name);
+    world_note(self, "spawn", child->name);
     world_process_t *process = &self->processes[self->process_count++];
     *process = (world_process_t){
         .life = effect->token,
@@ -151,7 +150,7 @@ static void take_operation(world_t *self, const vd_effect_t *effect)
     }
     if (effect->id == VD_DO_TELL_READY) {
         self->told_ready = true;
-        note(self, "told ready", "");
+        world_note(self, "told ready", "");
         return;
     }
     for (size_t i = 0; i < self->process_count; i++) {
@@ -159,7 +158,7 @@ static void take_operation(world_t *self, const vd_effect_t *effect)
         if (process->life != effect->token || !process->alive)
             continue;
         if (effect->id == VD_DO_TERMINATE)
-            note(self, "term", process->name);
+            world_note(self, "term", process->name);
         if (effect->id == VD_DO_TERMINATE && !behaviour_of(self, process->name)->ignores_term)
             die(self, process, (vd_death_t){.how = VD_DEATH_EXITED});
         else if (effect->id == VD_DO_KILL)
@@ -171,31 +170,10 @@ static void take_operation(world_t *self, const vd_effect_t *effect)
 
 /* ---- ingestor and broker ---- */
 
-static void commit(world_t *self, const vd_message_t *message)
+static void answer_frame(world_t *self, const vd_message_t *message, vd_status_t status)
 {
-    assert(message->emit.first <= self->mark + 1);
-    vd_bytes_t run = message->payload;
-    vd_entry_t entry;
-    uint64_t number = message->emit.first;
-    while (vd_run_next(&run, &entry) == VD_OK) {
-        vd_event_t event;
-        vd_status_t status = vd_event_read(entry.event, &event);
-        assert(status == VD_OK);
-        /* What the supervisor writes is in the catalogue, and as it says. */
-        char text[VD_TEXT_BYTES_MAX + 1];
-        assert(vd_event_type(event.type) != NULL);
-        if (vd_event_check(event.type, event.data, text, sizeof text) != VD_OK) {
-            fprintf(stderr, "%s\n", text);
-            abort();
-        }
-        if (number++ <= self->mark)
-            continue;
-        self->mark++;
-        char type[VD_NAME_BYTES_MAX + 1];
-        (void)vd_str_copy(type, sizeof type, event.type);
-        note(self, "commit", type);
-    }
-    assert(number == message->emit.first + message->emit.count);
+    if (self->mute)
+        return;
     vd_message_t reply = {.id = VD_MESSAGE_COMMITTED, .correlation = message->correlation};
     reply.committed = (vd_committed_body_t){.epoch = 1,
                                             .mark = self->mark,
@@ -204,16 +182,59 @@ static void commit(world_t *self, const vd_message_t *message)
                                             .chain = 1,
                                             .session = message->emit.session,
                                             .seq = self->mark};
+    if (status != VD_OK) {
+        reply.id = VD_MESSAGE_REJECTED;
+        reply.rejected = (vd_rejected_body_t){.epoch = 1,
+                                              .first = message->emit.first,
+                                              .count = message->emit.count,
+                                              .status = vd_str(vd_status_name(status)),
+                                              .text = vd_str("as the test wants")};
+    }
     enqueue_message(self, VD_SUPERVISOR_INGESTOR, "ingestor", &reply);
 }
 
-static void take_emit(world_t *self, const vd_message_t *message)
+static void commit(world_t *self, const vd_message_t *message)
+{
+    answer_frame(self, message, world_store(self, message));
+}
+
+/* The rows of SESSIONS. */
+static void answer_sessions(world_t *self, const vd_message_t *message)
 {
     const world_process_t *ingestor = world_process(self, "ingestor");
     if (!ingestor || !ingestor->ready || ingestor->frozen)
         return;
+    assert(message->id == VD_MESSAGE_SESSIONS);
+    const world_session_t *session = world_session_named(self, message->sessions.session);
+    vd_buffer_t rows;
+    vd_buffer_init(&rows, 4096);
+    vd_write_array(&rows, session ? 1 : 0);
+    if (session) {
+        vd_session_record_t row = {.session = vd_str(session->id),
+                                   .state = vd_str(session->state),
+                                   .last_seq = session->events};
+        vd_status_t status = vd_record_encode(VD_RECORD_session, &row, &rows);
+        assert(status == VD_OK);
+    }
+    vd_message_t reply = {.id = VD_MESSAGE_SESSION_ROWS,
+                          .correlation = message->correlation,
+                          .payload = vd_buffer_view(&rows)};
+    reply.session_rows.count = session ? 1 : 0;
+    enqueue_message(self, VD_SUPERVISOR_READ, "ingestor", &reply);
+    vd_buffer_free(&rows);
+}
+
+static void take_emit(world_t *self, const vd_message_t *message)
+{
+    world_process_t *ingestor = world_process(self, "ingestor");
+    if (!ingestor || !ingestor->ready || ingestor->frozen)
+        return;
     if (message->id == VD_MESSAGE_EMIT) {
-        commit(self, message);
+        bool dies = message->emit.first > self->mark && ++self->frames == self->dies_at_frame;
+        if (!dies || !self->early)
+            commit(self, message);
+        if (dies)
+            die(self, ingestor, (vd_death_t){.how = VD_DEATH_KILLED, .number = SIGKILL});
         return;
     }
     assert(message->id == VD_MESSAGE_OPEN && vd_str_is(message->open.producer, "supervisor"));
@@ -331,6 +352,8 @@ static void take_send(world_t *self, const vd_effect_t *effect)
     message_of(self->effects, effect, &message);
     if (effect->port == VD_SUPERVISOR_INGESTOR)
         take_emit(self, &message);
+    else if (effect->port == VD_SUPERVISOR_READ)
+        answer_sessions(self, &message);
     else
         take_broker(self, &message);
 }
@@ -507,6 +530,10 @@ vd_supervisor_setup_t world_setup(void)
         .broker_control = "ipc:///run/broker.control",
         .broker_membership = "ipc:///run/broker.membership",
         .ingestor_emit = "ipc:///run/ingestor.emit",
+        .ingestor_read = "ipc:///run/ingestor.read",
+        .session_ids = {.last_ms = 1767225600000, .last = 1},
+        .session_roll_us = 86400000000,
+        .session_roll_events = 10000000,
         .inc = 1,
         .pid = 1,
         .pollers_max = 4,

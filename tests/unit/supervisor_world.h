@@ -17,6 +17,7 @@
 #define WORLD_EVENTS_MAX    4096
 #define WORLD_QUEUE_MAX     4096
 #define WORLD_SOURCES_MAX   128
+#define WORLD_SESSIONS_MAX  64
 #define WORLD_TIMERS        64
 
 typedef struct world_process {
@@ -38,6 +39,16 @@ typedef struct world_behaviour {
     bool ignores_term;
     bool silent;
 } world_behaviour_t;
+
+/* A session as the ingestor has it. */
+typedef struct world_session {
+    char id[VD_NAME_BYTES_MAX + 1];
+    char state[VD_NAME_BYTES_MAX + 1];
+    char continues[VD_NAME_BYTES_MAX + 1];
+    char continued_by[VD_NAME_BYTES_MAX + 1];
+    uint64_t events; /* also those that others have written: a test may add some */
+    uint32_t actors; /* of these, events of the supervisor about actors */
+} world_session_t;
 
 typedef struct world_input {
     vd_input_t input;
@@ -67,6 +78,16 @@ typedef struct world {
     vd_feed_publisher_t membership;
     vd_buffer_t scratch;
     uint64_t mark; /* of producer supervisor at the ingestor */
+    world_session_t sessions[WORLD_SESSIONS_MAX];
+    size_t session_count;
+    uint64_t rejected;     /* events */
+    bool refuses_sessions; /* session_started is rejected */
+    bool mute;             /* it commits, and its answers are lost */
+    /* The ingestor dies when it has committed so many frames, or, with `early`, just before that;
+     * 0: it does not. */
+    uint64_t dies_at_frame;
+    bool early;
+    uint64_t frames;
     bool told_ready;
     bool exited;
     vd_status_t exit_status;
@@ -95,6 +116,14 @@ void world_ask(world_t *self, vd_message_id_t id);
 /* The broker's membership changes. */
 void world_add_source(world_t *self, const char *name);
 void world_remove_source(world_t *self, const char *name);
+/* Inside the world: an EMIT is judged and stored, unless it was before; a session by its id; a line
+ * of the trace. */
+vd_status_t world_store(world_t *self, const vd_message_t *message);
+world_session_t *world_session_named(world_t *self, vd_str_t id);
+void world_note(world_t *self, const char *what, const char *name);
+/* The session at place `at`, in the order in which they were begun; counted from the end if
+ * negative. NULL if there is none. */
+world_session_t *world_session(world_t *self, int at);
 /* Where `what` is in the trace, at or after `from`; -1 if not. */
 int world_find(const world_t *self, const char *what, int from);
 size_t world_alive(const world_t *self);

@@ -1,0 +1,332 @@
+/* observer_store.c: the ingestor of an observer's world: sessions, frames, replays. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "unit/observer_world.h"
+
+#include <stdio.h>
+
+static session_t *session_named(world_t *world, vd_str_t id)
+{
+    for (uint32_t at = 0; at < world->session_count; at++)
+        if (!world->sessions[at].gone && vd_str_is(id, world->sessions[at].id))
+            return &world->sessions[at];
+    return NULL;
+}
+
+static uint32_t place_of(const world_t *world, const session_t *session)
+{
+    return (uint32_t)(session - world->sessions);
+}
+
+/* Stores a frame: one commit. */
+static void store(world_t *world, session_t *session, vd_bytes_t run, uint32_t count, bool own)
+{
+    assert_true(world->frame_count < STORED && !session->closed);
+    frame_t *frame = &world->frames[world->frame_count++];
+    *frame = (frame_t){.session = place_of(world, session), .count = count, .own = own};
+    vd_buffer_init(&frame->run, 2 << 20);
+    assert_true(vd_buffer_add(&frame->run, run.data, run.size));
+    session->seq += count;
+    frame->index = ++world->index;
+}
+
+static void store_event(world_t *world, session_t *session, const char *type, const char *key,
+                        const char *value)
+{
+    vd_buffer_t data, event, run;
+    vd_buffer_init(&data, 1024);
+    vd_buffer_init(&event, 1024);
+    vd_buffer_init(&run, 1024);
+    vd_write_map(&data, value[0] ? 1 : 0);
+    if (value[0])
+        vd_write_pair_text(&data, key, value);
+    vd_event_write(&event, 1, vd_str(type), vd_buffer_view(&data), vd_bytes(NULL, 0));
+    assert_true(vd_run_add(&run, vd_buffer_view(&event)));
+    store(world, session, vd_buffer_view(&run), 1, false);
+    vd_buffer_free(&data);
+    vd_buffer_free(&event);
+    vd_buffer_free(&run);
+}
+
+void begin_session(world_t *world)
+{
+    assert_true(world->session_count < SESSIONS);
+    session_t *session = &world->sessions[world->session_count++];
+    *session = (session_t){.closed = false};
+    snprintf(session->id, sizeof session->id, "s%u", world->session_count);
+    if (world->session_count > 1)
+        strcpy(session->continues, session[-1].id);
+    store_event(world, session, "session_started", "continues", session->continues);
+}
+
+void end_session(world_t *world, uint32_t place, bool named)
+{
+    session_t *session = &world->sessions[place];
+    assert_true(place + 1 < world->session_count || !named);
+    if (named)
+        strcpy(session->continued_by, session[1].id);
+    store_event(world, session, "session_ended", "continued_by", session->continued_by);
+    session->closed = true;
+}
+
+void roll(world_t *world)
+{
+    begin_session(world);
+    world->given = world->session_count - 1;
+    end_session(world, world->given - 1, true);
+}
+
+void forget_store(world_t *world)
+{
+    for (uint32_t at = 0; at < world->frame_count; at++)
+        vd_buffer_free(&world->frames[at].run);
+    world->frame_count = world->stored = world->states = 0;
+    world->mark = world->index = 0;
+}
+
+/* ---- writing ---- */
+
+static bool is_state(vd_bytes_t run)
+{
+    vd_entry_t entry;
+    vd_event_t event;
+    assert_int_equal(vd_run_next(&run, &entry), VD_OK);
+    assert_int_equal(vd_event_read(entry.event, &event), VD_OK);
+    return vd_str_is(event.type, VD_OBSERVER_STATE);
+}
+
+static void reject(world_t *world, const vd_message_t *message, vd_status_t status)
+{
+    const vd_emit_body_t *emit = &message->emit;
+    vd_message_t answer = {.id = VD_MESSAGE_REJECTED, .correlation = message->correlation};
+    answer.rejected.epoch = emit->epoch;
+    answer.rejected.first = emit->first;
+    answer.rejected.count = emit->count;
+    answer.rejected.status = vd_str(vd_status_name(status));
+    answer.rejected.text = vd_str("it has ended");
+    world->mark = emit->first + emit->count - 1;
+    world->rejected = emit->first;
+    world->rejected_status = status;
+    world->rejected_count = emit->count;
+    if (world->answers)
+        post(world, VD_HOST_PORT_EMIT, "ingestor", &answer);
+}
+
+static void confirm(world_t *world, const vd_message_t *message)
+{
+    if (!world->answers)
+        return;
+    session_t *session = session_named(world, message->emit.session);
+    vd_message_t answer = {.id = VD_MESSAGE_COMMITTED, .correlation = message->correlation};
+    answer.committed.epoch = message->emit.epoch;
+    answer.committed.mark = world->mark;
+    answer.committed.store = vd_str(world->store);
+    answer.committed.index = world->index;
+    answer.committed.session = message->emit.session;
+    answer.committed.seq = session ? session->seq : 0;
+    /* What was rejected is named until the producer has confirmed it. */
+    vd_buffer_t rows;
+    vd_buffer_init(&rows, 1024);
+    bool named = world->rejected > message->emit.answered;
+    vd_write_array(&rows, named ? 1 : 0);
+    vd_reject_record_t row = {.first = world->rejected,
+                              .count = world->rejected_count,
+                              .status = vd_str(vd_status_name(world->rejected_status))};
+    if (named)
+        vd_record_encode(VD_RECORD_reject, &row, &rows);
+    answer.committed.rejects = vd_buffer_view(&rows);
+    post(world, VD_HOST_PORT_EMIT, "ingestor", &answer);
+    vd_buffer_free(&rows);
+}
+
+static void take_emit(world_t *world, const vd_message_t *message)
+{
+    const vd_emit_body_t *emit = &message->emit;
+    world->emits++;
+    if (world->fate == HOLD || emit->epoch != world->epoch)
+        return;
+    if (world->fate == REFUSE) {
+        vd_message_t answer = {.id = VD_MESSAGE_NOT_NOW, .correlation = message->correlation};
+        answer.not_now.epoch = emit->epoch;
+        answer.not_now.from = emit->first;
+        answer.not_now.status = vd_str("store_trouble");
+        answer.not_now.retry_ms = 200;
+        post(world, VD_HOST_PORT_EMIT, "ingestor", &answer);
+        return;
+    }
+    if (emit->first == world->mark + 1) {
+        session_t *session = session_named(world, emit->session);
+        if (world->fate == REJECT || !session || session->closed) {
+            reject(world, message, session ? VD_SESSION_CLOSED : VD_UNKNOWN_SESSION);
+            return;
+        }
+        bool state = is_state(message->payload);
+        assert_true(state || emit->count == 1);
+        store(world, session, message->payload, (uint32_t)emit->count, true);
+        world->stored += !state;
+        world->states += state;
+        world->mark += emit->count;
+    }
+    if (emit->first + emit->count - 1 <= world->mark)
+        confirm(world, message);
+}
+
+static void take_open(world_t *world, const vd_message_t *message)
+{
+    world->opens++;
+    if (message->open.epoch == 0 && message->open.life != world->open_life) {
+        world->open_life = message->open.life;
+        world->epoch++;
+        world->index++;
+        world->rejected = 0;
+    }
+    vd_message_t answer = {.id = VD_MESSAGE_OPENED, .correlation = message->correlation};
+    answer.opened.epoch = world->epoch;
+    answer.opened.mark = world->mark;
+    answer.opened.store = vd_str(world->store);
+    answer.opened.window = 100;
+    post(world, VD_HOST_PORT_EMIT, "ingestor", &answer);
+}
+
+/* ---- reading ---- */
+
+/* Everything that is stored in the session, as one commit of one run. */
+static void take_start(world_t *world, const vd_message_t *message)
+{
+    vd_buffer_t run, payload;
+    world->replays++;
+    world->opened_before_replay = world->opens > 0;
+    assert_true(message->start.seq == 1 || message->start.store.size > 0);
+    if (world->replay_silent)
+        return;
+    session_t *session = session_named(world, message->start.session);
+    if (!session) {
+        vd_message_t reset = {.id = VD_MESSAGE_STREAM_RESET, .correlation = message->correlation};
+        reset.stream_reset.store = vd_str(world->store);
+        reset.stream_reset.status = vd_str("pruned");
+        post(world, VD_HOST_PORT_READ, "ingestor", &reset);
+        return;
+    }
+    vd_buffer_init(&run, 4 << 20);
+    vd_buffer_init(&payload, 4 << 20);
+    uint64_t after = message->start.store.size > 0 ? message->start.index : 0;
+    uint64_t first = 1, count = 0;
+    for (uint32_t at = 0; at < world->frame_count; at++) {
+        const frame_t *frame = &world->frames[at];
+        if (frame->session != place_of(world, session))
+            continue;
+        first += frame->index <= after ? frame->count : 0;
+        count += frame->index > after ? frame->count : 0;
+        if (frame->index > after)
+            assert_true(vd_buffer_add(&run, frame->run.data, frame->run.size));
+    }
+    vd_message_t started = {.id = VD_MESSAGE_STARTED, .correlation = message->correlation};
+    started.started.store = vd_str(world->store);
+    started.started.index = after;
+    started.started.head = world->index;
+    post(world, VD_HOST_PORT_READ, "ingestor", &started);
+    vd_commit_run_t piece = {.session = vd_str(session->id),
+                             .first_seq = first,
+                             .count = count,
+                             .run = vd_buffer_view(&run)};
+    vd_commit_t commit = {.index = world->index, .run_count = 1, .runs = &piece};
+    if (run.size > 0)
+        vd_commit_write(&payload, &commit);
+    vd_message_t commits = {.id = VD_MESSAGE_COMMITS,
+                            .correlation = message->correlation,
+                            .payload = vd_buffer_view(&payload)};
+    commits.commits.store = vd_str(world->store);
+    commits.commits.after = after;
+    commits.commits.index = world->index;
+    commits.commits.events = count;
+    commits.commits.head = world->index;
+    post(world, VD_HOST_PORT_READ, "ingestor", &commits);
+    vd_buffer_free(&run);
+    vd_buffer_free(&payload);
+}
+
+static void take_sessions(world_t *world, const vd_message_t *message)
+{
+    vd_buffer_t rows, all;
+    uint32_t count = 0;
+    world->asked++;
+    if (world->rows_silent)
+        return;
+    vd_buffer_init(&rows, 1 << 16);
+    vd_buffer_init(&all, 1 << 16);
+    for (uint32_t back = 1; back <= world->session_count; back++) {
+        const session_t *session = &world->sessions[world->session_count - back];
+        bool wanted = message->sessions.session.size > 0
+                          ? vd_str_is(message->sessions.session, session->id)
+                          : !session->closed;
+        if (!wanted || session->gone)
+            continue;
+        vd_session_record_t row = {.session = vd_str(session->id),
+                                   .state = vd_str(session->closed ? "completed" : "active"),
+                                   .last_seq = session->seq,
+                                   .continues = vd_str(session->continues),
+                                   .continued_by = vd_str(session->continued_by)};
+        assert_int_equal(vd_record_encode(VD_RECORD_session, &row, &rows), VD_OK);
+        count++;
+    }
+    vd_write_array(&all, count);
+    if (rows.size > 0)
+        vd_write_raw(&all, vd_buffer_view(&rows));
+    vd_message_t answer = {.id = VD_MESSAGE_SESSION_ROWS,
+                           .correlation = message->correlation,
+                           .payload = vd_buffer_view(&all)};
+    answer.session_rows.count = count;
+    post(world, VD_HOST_PORT_READ, "ingestor", &answer);
+    vd_buffer_free(&rows);
+    vd_buffer_free(&all);
+}
+
+void ingestor_take(world_t *world, const vd_message_t *message)
+{
+    switch (message->id) {
+    case VD_MESSAGE_OPEN:
+        take_open(world, message);
+        break;
+    case VD_MESSAGE_EMIT:
+        take_emit(world, message);
+        break;
+    case VD_MESSAGE_START:
+        take_start(world, message);
+        break;
+    case VD_MESSAGE_SESSIONS:
+        take_sessions(world, message);
+        break;
+    default:
+        break; /* CREDIT and STOP */
+    }
+}
+
+/* ---- looking ---- */
+
+const char *story(world_t *world)
+{
+    static char text[STORED * 16];
+    text[0] = 0;
+    for (uint32_t place = 0; place < world->session_count; place++)
+        for (uint32_t at = 0; at < world->frame_count; at++) {
+            const frame_t *frame = &world->frames[at];
+            vd_bytes_t run = vd_buffer_view(&frame->run);
+            vd_entry_t entry;
+            vd_event_t event;
+            vd_value_t value;
+            if (frame->session != place || !frame->own || is_state(run))
+                continue;
+            assert_int_equal(vd_run_next(&run, &entry), VD_OK);
+            assert_int_equal(vd_event_read(entry.event, &event), VD_OK);
+            assert_true(vd_value_of(event.data, &value));
+            char word[64];
+            vd_str_copy(word, sizeof word, vd_value_str(&value));
+            size_t size = strlen(text);
+            snprintf(text + size, sizeof text - size, "%s%s", size > 0 ? " " : "", word);
+        }
+    return text;
+}

@@ -49,6 +49,10 @@ class Part:
         code = self.process.wait(timeout_s)
         assert code == 0, f"{self.name}: exit {code}: {self.text()}"
 
+    def ended(self, timeout_s=30.0):
+        """Waits until it has ended by itself; its exit code."""
+        return self.process.wait(timeout_s)
+
     def close(self):
         for file in (self.out, self.errors, self.reader):
             file.close()

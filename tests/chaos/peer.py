@@ -49,7 +49,7 @@ def emit_batch(producer, session, name, first, count):
     try:
         at, last = producer.emit_all([("chaos", {"p": name, "n": n}) for n in numbers], session, ANSWER_S)
     except vedette.Error as problem:
-        unknown = isinstance(problem, vedette.Unreachable)
+        unknown = isinstance(problem, vedette.Unreachable) or problem.status == "fenced"
         if unknown:
             print(problem, file=sys.stderr)
         for number in numbers:

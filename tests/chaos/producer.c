@@ -5,7 +5,7 @@
  *   taken N                 the library has taken event N
  *   acknowledged N S:SEQ    on disk (SEQ 0: a later acknowledgement covered it)
  *   rejected N STATUS       never stored
- *   unknown N               no receipt when it ended
+ *   unknown N               no receipt when it ended, or one that says fenced: who has taken its name knows
  */
 #include <inttypes.h>
 #include <poll.h>
@@ -47,6 +47,8 @@ static void on_receipt(void *arg, const vd_receipt_t *receipt)
     if (receipt->status == VD_OK)
         printf("acknowledged %" PRIu64 " %s:%" PRIu64 "\n", receipt->token, receipt->session,
                receipt->seq);
+    else if (receipt->status == VD_FENCED)
+        printf("unknown %" PRIu64 "\n", receipt->token);
     else
         printf("rejected %" PRIu64 " %s\n", receipt->token, vd_client_status_name(receipt->status));
 }

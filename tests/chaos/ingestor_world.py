@@ -53,12 +53,15 @@ class IngestorWorld(Place, Parts):
             if process.poll() is None:
                 process.kill()
             process.wait()
-        end(self.process)
-        if kind:
-            sys.stderr.write(self.log()[-4000:])
+        code = end(self.process)
+        log = self.log()[-4000:]
         self.close_parts()
         self.client.close()
         self.close()
+        if kind:
+            sys.stderr.write(log)
+        else:
+            assert code == 0, f"its last life ended with {code}: {log}"
 
     def log(self):
         if not os.path.exists(self.log_path):

@@ -90,6 +90,12 @@ vd_status_t vd_client_endpoint(vd_client_t *self, const char *actor, const char 
 vd_status_t vd_client_probe(vd_client_t *self, const char *endpoint);
 /* The same with the text for people on VD_UNREACHABLE. */
 vd_status_t vd_client_unreachable(vd_client_t *self);
+/* vd_client_request with a message structure. */
+vd_status_t vd_client_ask(vd_client_t *self, const char *actor, const char *port,
+                          const vd_message_t *message, int timeout_ms, vd_reply_t *reply);
+/* vd_producer_emit_frame with events that are packed already: a run of `count`. */
+vd_status_t vd_producer_offer(vd_producer_t *self, const char *session, const char *record,
+                              vd_bytes_t run, uint32_t count);
 /* Makes a socket of the client, NULL with the error kept. */
 void *vd_client_socket(vd_client_t *self, int type);
 /* Receives a message without blocking into at most `room` frames. Returns how many; 0: none; -1: it

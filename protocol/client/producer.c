@@ -233,6 +233,26 @@ static vd_status_t pack(vd_producer_t *self, const char *type, vd_blob_t data)
     return VD_OK;
 }
 
+vd_status_t vd_producer_offer(vd_producer_t *self, const char *session, const char *record,
+                              vd_bytes_t run, uint32_t count)
+{
+    assert(session != NULL && run.size > 0 && count > 0);
+    vd_effects_t *effects = vd_engine_effects(&self->engine);
+    vd_str_t id = record != NULL ? vd_str(record) : vd_bytes(NULL, 0);
+    vd_status_t status = vd_emit_offer_record(self->emit, vd_client_now(), vd_str(session), id, run,
+                                              count, self->offered + 1, effects);
+    vd_engine_carry_out(&self->engine);
+    if (status == VD_OK)
+        self->offered++;
+    else if (status == VD_FENCED)
+        return fenced(self);
+    else
+        vd_client_fail(self->client, status,
+                       "%" PRIu64 " events have no receipt yet; wait, then emit again",
+                       vd_emit_pending(self->emit));
+    return status;
+}
+
 vd_status_t vd_producer_emit_frame(vd_producer_t *self, const char *session, const char *record,
                                    const vd_new_event_t *events, size_t count)
 {
@@ -246,29 +266,14 @@ vd_status_t vd_producer_emit_frame(vd_producer_t *self, const char *session, con
     if (count == 0 || count > VD_EMIT_EVENTS_MAX)
         return vd_client_fail(self->client, count == 0 ? VD_USAGE : VD_TOO_LARGE,
                               "a frame has 1 to %d events", VD_EMIT_EVENTS_MAX);
-    vd_now_t now = vd_client_now();
-    stamp(self, now.wall_ms);
+    stamp(self, vd_client_now().wall_ms);
     vd_buffer_clear(&self->run);
     for (size_t i = 0; i < count; i++) {
         vd_status_t packed = pack(self, events[i].type, events[i].data);
         if (packed != VD_OK)
             return packed;
     }
-    vd_effects_t *effects = vd_engine_effects(&self->engine);
-    vd_str_t id = record != NULL ? vd_str(record) : vd_bytes(NULL, 0);
-    vd_status_t status =
-        vd_emit_offer_record(self->emit, now, vd_str(session), id, vd_buffer_view(&self->run),
-                             (uint32_t)count, self->offered + 1, effects);
-    vd_engine_carry_out(&self->engine);
-    if (status == VD_OK)
-        self->offered++;
-    else if (status == VD_FENCED)
-        return fenced(self);
-    else
-        vd_client_fail(self->client, status,
-                       "%" PRIu64 " events have no receipt yet; wait, then emit again",
-                       vd_emit_pending(self->emit));
-    return status;
+    return vd_producer_offer(self, session, record, vd_buffer_view(&self->run), (uint32_t)count);
 }
 
 vd_status_t vd_producer_emit_record(vd_producer_t *self, const char *session, const char *record,

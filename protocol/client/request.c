@@ -185,9 +185,9 @@ vd_status_t vd_client_request(vd_client_t *self, const vd_request_t *request, in
     return status;
 }
 
-/* Encodes the body of `message` behind the bytes that send_request writes anew each time. */
-static vd_status_t ask(vd_client_t *self, const char *actor, const char *port,
-                       const vd_message_t *message, int timeout_ms, vd_reply_t *reply)
+/* The body is encoded behind the bytes that send_request writes anew each time. */
+vd_status_t vd_client_ask(vd_client_t *self, const char *actor, const char *port,
+                          const vd_message_t *message, int timeout_ms, vd_reply_t *reply)
 {
     *reply = (vd_reply_t){0};
     vd_buffer_t encoded;
@@ -226,7 +226,7 @@ vd_status_t vd_client_get(vd_client_t *self, const char *actor, const char *port
     vd_message_t message = {.id = VD_MESSAGE_GET};
     message.get.feed = vd_str(feed);
     vd_reply_t reply;
-    vd_status_t status = ask(self, actor, port, &message, timeout_ms, &reply);
+    vd_status_t status = vd_client_ask(self, actor, port, &message, timeout_ms, &reply);
     return status == VD_OK ? payload_of(self, actor, &reply, VD_MESSAGE_SNAPSHOT, value) : status;
 }
 
@@ -244,7 +244,7 @@ vd_status_t vd_client_query(vd_client_t *self, const char *observer, const char 
     message.query.name = vd_str(name);
     message.query.args = args.size > 0 ? vd_bytes(args.data, args.size) : vd_bytes(&empty_array, 1);
     vd_reply_t reply;
-    vd_status_t status = ask(self, observer, "requests", &message, timeout_ms, &reply);
+    vd_status_t status = vd_client_ask(self, observer, "requests", &message, timeout_ms, &reply);
     return status == VD_OK ? payload_of(self, observer, &reply, VD_MESSAGE_VALUE, value) : status;
 }
 
@@ -310,8 +310,9 @@ vd_status_t vd_client_sessions(vd_client_t *self, const char *state, uint32_t ro
         message.sessions.rows_max = wanted - count < ROWS_PAGE ? wanted - count : ROWS_PAGE;
         int64_t rest_ms = (deadline_us - vd_client_now().mono_us + 999) / 1000;
         vd_reply_t reply;
-        vd_status_t status = ask(self, "ingestor", "read", &message,
-                                 timeout_ms < 0 ? -1 : (int)(rest_ms > 0 ? rest_ms : 0), &reply);
+        vd_status_t status =
+            vd_client_ask(self, "ingestor", "read", &message,
+                          timeout_ms < 0 ? -1 : (int)(rest_ms > 0 ? rest_ms : 0), &reply);
         vd_blob_t page = {0};
         if (status == VD_OK)
             status = payload_of(self, "ingestor", &reply, VD_MESSAGE_SESSION_ROWS, &page);
@@ -346,7 +347,7 @@ vd_status_t vd_client_session(vd_client_t *self, const char *session, int timeou
     message.sessions.rows_max = 1;
     vd_reply_t reply;
     vd_blob_t page = {0};
-    vd_status_t status = ask(self, "ingestor", "read", &message, timeout_ms, &reply);
+    vd_status_t status = vd_client_ask(self, "ingestor", "read", &message, timeout_ms, &reply);
     if (status == VD_OK)
         status = payload_of(self, "ingestor", &reply, VD_MESSAGE_SESSION_ROWS, &page);
     if (status != VD_OK)

@@ -340,6 +340,54 @@ VD_API vd_status_t vd_producer_start_session(vd_producer_t *self, const char *se
 VD_API vd_status_t vd_producer_end_session(vd_producer_t *self, const char *session, int failed,
                                            const char *text);
 
+/* ---- exporting and importing ---- */
+
+typedef struct vd_export vd_export_t;
+
+/* Begins to read a session from sequence `seq` on (0: from its first event) up to the last event
+ * that it has now, with proof: the checksum of each event and the chain of commits that holds all
+ * of them are checked on the way, so more is read than a follow of the session reads. VD_OK,
+ * VD_UNKNOWN_SESSION, VD_UNREACHABLE, VD_TIMED_OUT, VD_USAGE. */
+VD_API vd_status_t vd_export_new(vd_export_t **self, vd_client_t *client, const char *session,
+                                 uint64_t seq, int timeout_ms);
+VD_API void vd_export_destroy(vd_export_t **self);
+/* The next event. VD_OK; VD_NOT_FOUND: that was all, and it is whole; VD_TIMED_OUT, VD_UNREACHABLE,
+ * VD_CANCELLED: call again; VD_CORRUPT, VD_PRUNED, VD_WENT_BACK: what is missing or damaged is in
+ * vd_client_error, what came before is good, and nothing more will come. */
+VD_API vd_status_t vd_export_next(vd_export_t *self, int timeout_ms, vd_follow_event_t *event);
+/* The event of the last VD_OK as one line of JSON; NULL without memory. */
+VD_API const char *vd_export_json(vd_export_t *self);
+/* The sequence of the last event that will be given. */
+VD_API uint64_t vd_export_last(const vd_export_t *self);
+
+typedef struct vd_import vd_import_t;
+
+typedef struct vd_import_count {
+    uint64_t lines;    /* taken */
+    uint64_t stored;   /* events that are on disk now and were not before */
+    uint64_t known;    /* events that the store had already */
+    uint64_t sessions; /* in the lines */
+} vd_import_count_t;
+
+/* Writes events into the store from lines of JSON, as vd_export_json and vd_follow_json give them,
+ * with their session, sequence, time and every further field: the lines are the same again when
+ * they are followed. Lines of several sessions may be mixed; each session begins with sequence 1.
+ * What the store has already is compared and not written again, so that an import that was
+ * interrupted goes on where it was when the same lines come again. Never NULL but without
+ * memory. */
+VD_API vd_import_t *vd_import_new(vd_client_t *client);
+/* Lets go: what has no receipt yet may or may not be stored. */
+VD_API void vd_import_destroy(vd_import_t **self);
+/* Takes the next line. VD_OK: taken, not yet on disk. VD_TIMED_OUT, VD_UNREACHABLE, VD_CANCELLED:
+ * not taken, call again. Anything else is final, with the number of the line in vd_client_error:
+ * VD_MALFORMED, VD_BAD_EVENT, VD_TOO_LARGE, VD_TOO_DEEP (the line); VD_SESSION_EXISTS (the store has
+ * other events in this session, or somebody else writes to it); VD_FENCED (another import of these
+ * lines runs). Events of the lines before are in the store, or follow with vd_import_finish. */
+VD_API vd_status_t vd_import_line(vd_import_t *self, const char *json, size_t size, int timeout_ms);
+/* Waits until everything is on disk. VD_OK, or as vd_import_line. */
+VD_API vd_status_t vd_import_finish(vd_import_t *self, int timeout_ms);
+VD_API void vd_import_counts(const vd_import_t *self, vd_import_count_t *count);
+
 #ifdef __cplusplus
 }
 #endif

@@ -15,10 +15,9 @@ static void add_text(vd_buffer_t *out, const char *text)
     vd_buffer_add(out, text, strlen(text));
 }
 
-/* The length of the UTF-8 sequence at the front, 0 if it is none (overlong forms and surrogates
- * included). */
-static size_t utf8_size(vd_bytes_t rest)
+size_t vd_utf8_size(vd_bytes_t rest)
 {
+    assert(rest.size > 0);
     const uint8_t *at = rest.data;
     if (at[0] < 0x80)
         return 1;
@@ -75,7 +74,7 @@ static void add_string(vd_buffer_t *out, vd_str_t text)
         at = plain;
         if (at == text.size)
             break;
-        size_t size = utf8_size(vd_bytes(text.data + at, text.size - at));
+        size_t size = vd_utf8_size(vd_bytes(text.data + at, text.size - at));
         if (size == 0)
             add_text(out, "\xef\xbf\xbd");
         else if (size == 1)

@@ -75,6 +75,9 @@ void vd_ts_format(int64_t wall_ms, char out[VD_TS_SIZE]);
 /* Reads a time stamp. False if it is not exactly of this form or not a date. */
 bool vd_ts_parse(vd_str_t text, int64_t *wall_ms);
 
+/* The length of the UTF-8 sequence at the front, 0 if it is none (overlong forms and surrogates
+ * included). */
+size_t vd_utf8_size(vd_bytes_t rest);
 /* Appends an event as one line of JSON: ts, session, seq, type, data, then the other fields as they
  * are. */
 void vd_event_json(vd_buffer_t *out, const vd_event_t *event);

@@ -137,8 +137,27 @@ void cli_format_since(const vd_value_t *value, char *out,
 void cli_format_time(const vd_value_t *value, char *out, size_t size); /* wall ms -> time stamp */
 void cli_format_memory(const vd_value_t *value, char *out, size_t size); /* bytes */
 void cli_format_span(const vd_value_t *value, char *out, size_t size);   /* ms */
+/* ---- events (event_lines.c) ---- */
+
+typedef struct cli_events {
+    const cli_t *cli;
+    size_t width;   /* of a line; 0: whole */
+    bool sessions;  /* each line names its session */
+    uint64_t count; /* printed */
+} cli_events_t;
+
+/* `full`: lines are not cut to the width of a terminal. */
+void cli_events_begin(cli_events_t *self, const cli_t *cli, bool full, bool sessions);
+/* Prints an event. `json`: its line, for the forms that need it. */
+void cli_events_print(cli_events_t *self, const vd_follow_event_t *event, const char *json);
+/* -o json is one array, whole whenever the command ends. */
+void cli_events_end(const cli_events_t *self);
+
 int64_t cli_wall_ms(void);
 int64_t cli_mono_ms(void);
+/* From now on SIGINT and SIGTERM end waits early instead of the process. */
+void cli_catch_signals(void);
+bool cli_interrupted(void);
 /* Is stdout still read by somebody? */
 bool cli_stdout_open(void);
 
@@ -215,6 +234,11 @@ int cmd_emit(cli_t *cli);
 int cmd_events(cli_t *cli);
 
 int cmd_session(cli_t *cli);
+/* `session export`, `import`, `replay` and `prune`: a file each. */
+int cli_session_export(cli_t *cli);
+int cli_session_import(cli_t *cli);
+int cli_session_replay(cli_t *cli);
+int cli_session_prune(cli_t *cli);
 int cmd_store(cli_t *cli);
 /* `store verify` (store_verify.c). */
 int cli_store_verify(cli_t *cli);

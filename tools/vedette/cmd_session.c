@@ -1,4 +1,4 @@
-/* cmd_session.c: `session ls` and `session show`. */
+/* cmd_session.c: `session`: the table of its verbs, `session ls` and `session show`. */
 #include "cli.h"
 
 #include <stdio.h>
@@ -15,6 +15,8 @@ static int list(cli_t *cli)
         {"LAST", "last_ms", false, cli_format_time},
     };
     uint64_t count;
+    if (cli->argument_count > 1)
+        return cli_fail(cli, VD_USAGE, "usage: vedette session ls [--state STATE] [--count N]");
     const char *state = cli_value(cli, "state", NULL);
     static const char *const states[] = {"active", "completed", "failed", "interrupted"};
     bool known = state == NULL;
@@ -55,12 +57,29 @@ static int show(cli_t *cli)
 
 int cmd_session(cli_t *cli)
 {
-    const char *verb = cli->arguments[0];
-    if (strcmp(verb, "show") == 0)
-        return show(cli);
-    if (strcmp(verb, "ls") != 0)
-        return cli_fail(cli, VD_USAGE, "session %s: it is ls or show", verb);
-    if (cli->argument_count > 1)
-        return cli_fail(cli, VD_USAGE, "usage: vedette session ls [--state STATE] [--count N]");
-    return list(cli);
+    static const struct {
+        const char *verb;
+        int (*run)(cli_t *cli);
+        bool writes;
+    } verbs[] = {{"ls", list, false},
+                 {"show", show, false},
+                 {"export", cli_session_export, false},
+                 {"import", cli_session_import, true},
+                 {"replay", cli_session_replay, false},
+                 {"prune", cli_session_prune, true}};
+    enum { VERBS = sizeof verbs / sizeof *verbs };
+    const char *names[VERBS];
+    for (size_t i = 0; i < VERBS; i++) {
+        names[i] = verbs[i].verb;
+        if (strcmp(verbs[i].verb, cli->arguments[0]) != 0)
+            continue;
+        if (verbs[i].writes && cli_has(cli, CLI_OFFLINE))
+            return cli_fail(cli, VD_USAGE, "session %s writes: it needs a runtime, not --offline",
+                            verbs[i].verb);
+        return verbs[i].run(cli);
+    }
+    const char *nearest = cli_nearest(cli->arguments[0], names, VERBS);
+    return cli_fail(cli, VD_USAGE, "session has no verb %s; %s%s", cli->arguments[0],
+                    nearest != NULL ? "did you mean " : "see: vedette session --help",
+                    nearest != NULL ? nearest : "");
 }

@@ -46,8 +46,15 @@ static const cli_option_t emit_options[] = {
     {0},
 };
 static const cli_option_t session_options[] = {
-    {"state", 0, "STATE", "only active, completed, failed or interrupted ones"},
-    {"count", 'n', "N", "at most N (100)"},
+    {"state", 0, "STATE", "ls: only active, completed, failed or interrupted ones"},
+    {"count", 'n', "N", "ls: at most N (100)"},
+    {"speed", 0, "X", "replay: X times as fast (1); max: at once"},
+    {"from", 0, "WHERE", "replay: start, a sequence, or -N for the last N (start)"},
+    {"max-gap", 0, "TIME", "replay: no longer wait than this, before --speed"},
+    {"full", 0, NULL, "replay: do not cut lines to the width of the terminal"},
+    {"older-than", 0, "TIME", "prune: those that ended so long ago (30d)"},
+    {"keep", 0, "N", "prune: but for the newest N"},
+    {"dry-run", 0, NULL, "prune: only say which"},
     CLI_OFFLINE_ROW,
     {0},
 };
@@ -142,8 +149,18 @@ const cli_command_t cli_commands[] = {
      "own\n"
      "need not be listed anywhere. * stands for a field that is required. TYPE may be a glob.",
      NULL, 0, 1, cmd_events},
-    {"session", "ls|show [SESSION]", "List the sessions, or show one.", NULL, session_options, 1, 2,
-     cmd_session},
+    {"session", "VERB [SESSION|FILE] [OPTIONS]",
+     "List sessions, show, copy, replay or remove them.",
+     "ls                     the newest ones\n"
+     "show SESSION           all that is known of one\n"
+     "export SESSION [FILE]  its events as lines of JSON, as follow -o ndjson prints\n"
+     "                       them; checksums and the chain of commits are checked\n"
+     "import [FILE]          events from such lines, as they were; the same import\n"
+     "                       again goes on where it was interrupted\n"
+     "replay SESSION         its events with the time between them as it was\n"
+     "prune [SESSION]        remove sessions that are completed or failed: this one, or\n"
+     "                       those that --older-than and --keep allow to remove",
+     session_options, 1, 3, cmd_session},
     {"store", "stats|verify", "Show how the store is, or check all that it holds.",
      "stats   mode, trouble, sizes, and how long writes take\n"
      "verify  reads every event and checks its checksum and the chain of commits;\n"

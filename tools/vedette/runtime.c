@@ -7,6 +7,25 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int number)
+{
+    interrupted = number;
+}
+
+void cli_catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+bool cli_interrupted(void)
+{
+    return interrupted != 0;
+}
+
 vd_status_t cli_ask(cli_t *cli, const char *actor, const char *port, const vd_message_t *message,
                     bool once, int timeout_ms, vd_reply_t *reply)
 {

@@ -10,7 +10,7 @@ import time
 import zmq
 
 from . import events as catalogue_of_events
-from . import waiting, wire
+from . import store, waiting, wire
 from .catalogue import LIMITS
 from .errors import Error, Unreachable
 
@@ -169,6 +169,22 @@ class Client:
         for row in self.sessions(state="active", rows_max=1):
             return row["session"]
         raise Error("not_found", "no session is active; start one: vedette up")
+
+    def export(self, session, seq=1, timeout_s=30.0):
+        """The events of a session up to its last one now, each proven: see store.export."""
+        return store.export(self, session, seq, timeout_s)
+
+    def store(self, timeout_s=5.0):
+        """How the store is: the fields of STORE_IS."""
+        return self.request("ingestor", "read", "STORE", timeout_s=timeout_s).fields
+
+    def verify(self, timeout_s=60.0):
+        """Checks all that is stored: see store.verify."""
+        return store.verify(self, timeout_s)
+
+    def prune(self, session=None, **limits):
+        """Removes sessions that have ended: see store.prune."""
+        return store.prune(self, session, **limits)
 
     def follow(self, session=None, start="now", position=None, type=None, seq=None):
         """A Follower. `start` is "now", "start" or, with `seq`, ignored; `position` goes on behind it.
@@ -348,8 +364,12 @@ class Producer:
         with nothing sent, when a strict producer's event does not pass the check."""
         for type, data in events if self.strict else ():
             catalogue_of_events.check(type, data)
+        return self.emit_raw([wire.pack_event(type, data) for type, data in events], session, timeout_s, record)
+
+    def emit_raw(self, events, session=None, timeout_s=30.0, record=None):
+        """The same for events in wire bytes, stored as they are: with their own time and further fields."""
         session = session or self.client.newest_session()
-        run = wire.pack_run([wire.pack_event(type, data) for type, data in events])
+        run = wire.pack_run(events)
         first = self.mark + 1
         fields = {"producer": self.name, "epoch": self.epoch, "first": first, "count": len(events),
                   "session": session, "answered": self.mark}

@@ -263,29 +263,31 @@ def unpack_run(run, check=True):
 # ---- commits ----
 
 class Commit:
-    """One commit: index, time_ms, epoch, chain and runs [(at, session, first_seq, run bytes)]."""
+    """One commit: index, time_ms, epoch, chain and runs [(at, session, first_seq, run bytes)]. A run that is absent is
+    (at, session, first_seq, None, count, digest, "pruned" or "corrupt")."""
 
     def __init__(self, value):
         try:
             self.index, self.time_ms, self.epoch, self.chain, runs = value[:5]
-            self.runs = [tuple(run[:4]) for run in runs]
+            self.runs = [tuple(run[:7] if run[3] is None else run[:4]) for run in runs]
         except (TypeError, ValueError) as problem:
             raise Malformed("malformed", f"a commit value is not as specified: {problem}") from problem
 
     def events(self):
-        """(place in the commit, Event) in delivery order; checksums are verified."""
-        for at, session, first, run in self.runs:
-            for offset, raw in enumerate(unpack_run(run)):
+        """(place in the commit, Event) in delivery order, of the runs that are there; checksums are verified."""
+        for at, session, first, run, *_ in self.runs:
+            for offset, raw in enumerate(unpack_run(run or b"")):
                 yield at + offset, Event(session, first + offset, raw)
 
     def chain_after(self, previous):
         """The chain that this commit must have after `previous`; holds for whole commits only."""
         crc = crc32c(struct.pack(">IQQQ", previous, self.index, self.time_ms, self.epoch))
-        for _, session, first, run in self.runs:
-            crcs = [crc32c(event) for event in unpack_run(run)]
+        for _, session, first, run, *absent in self.runs:
+            crcs = [crc32c(event) for event in unpack_run(run or b"")]
             digest = crc32c(b"".join(struct.pack(">I", one) for one in crcs))
+            count, digest = absent[:2] if run is None else (len(crcs), digest)
             crc = crc32c(session.encode() + b"\0", crc)
-            crc = crc32c(struct.pack(">QII", first, len(crcs), digest), crc)
+            crc = crc32c(struct.pack(">QII", first, count, digest), crc)
         return crc
 
 

@@ -1,0 +1,84 @@
+/* session_prune.c: `session prune`: removes sessions that have ended. */
+#include "cli.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+enum { PRUNE_MS = 60000 };
+
+static void print_ids(vd_bytes_t ids)
+{
+    vd_value_t array, id;
+    if (!vd_value_of(ids, &array) || array.kind != VD_KIND_ARRAY)
+        return;
+    vd_bytes_t rest = array.bytes;
+    while (vd_value_next(&rest, &id)) {
+        char clean[2 * VD_NAME_BYTES_MAX];
+        cli_clean(vd_value_str(&id), clean, sizeof clean);
+        puts(clean);
+    }
+}
+
+static int print_pruned(cli_t *cli, const vd_message_t *answer, bool dry)
+{
+    const vd_pruned_body_t *pruned = &answer->pruned;
+    static const uint8_t none = 0x90;
+    vd_bytes_t ids = answer->payload;
+    if (ids.size == 0 || vd_scan_exact(ids, VD_DEPTH_MAX) != VD_OK)
+        ids = vd_bytes(&none, 1);
+    if (cli->output == CLI_TABLE) {
+        char bytes[32];
+        cli_format_bytes(pruned->bytes, bytes, sizeof bytes);
+        print_ids(ids);
+        cli_say(cli, "%s %" PRIu64 " session%s, %" PRIu64 " events, %s",
+                dry ? "would remove" : "removed", pruned->sessions,
+                pruned->sessions == 1 ? "" : "s", pruned->events, bytes);
+        return 0;
+    }
+    vd_buffer_t out;
+    vd_buffer_init(&out, VD_FRAME_BYTES_MAX + 1024);
+    vd_write_map(&out, 5);
+    vd_write_pair_bool(&out, "dry", dry);
+    vd_write_pair_u64(&out, "sessions", pruned->sessions);
+    vd_write_pair_u64(&out, "events", pruned->events);
+    vd_write_pair_u64(&out, "bytes", pruned->bytes);
+    vd_write_text(&out, "ids");
+    vd_write_raw(&out, ids);
+    int code = cli_print_value(cli, vd_buffer_view(&out));
+    vd_buffer_free(&out);
+    return code;
+}
+
+int cli_session_prune(cli_t *cli)
+{
+    vd_message_t question = {.id = VD_MESSAGE_PRUNE}, answer;
+    vd_reply_t reply;
+    int64_t older_ms = 0;
+    uint64_t keep = 0;
+    int code = 0;
+    bool named = cli->argument_count > 1;
+    bool older = cli_has(cli, "older-than"), keeps = cli_has(cli, "keep");
+    if (cli->argument_count > 2)
+        return cli_fail(cli, VD_USAGE,
+                        "usage: vedette session prune SESSION | [--older-than TIME] [--keep N]");
+    if (!cli_duration(cli, "older-than", 0, &older_ms) || !cli_number(cli, "keep", 0, &keep))
+        return vd_status_exit_code(VD_USAGE);
+    if (named && (older || keeps))
+        return cli_fail(cli, VD_USAGE,
+                        "prune: name a session, or say --older-than and --keep, not both");
+    if (!named && !older && !keeps)
+        return cli_fail(cli, VD_USAGE,
+                        "prune what? Name a session, or say --older-than TIME or --keep N");
+    if (!cli_actor_runs(cli, "ingestor", &code))
+        return code;
+    bool dry = cli_has(cli, "dry-run");
+    question.prune.session = vd_str(named ? cli->arguments[1] : NULL);
+    question.prune.older_than_ms = (uint64_t)older_ms;
+    question.prune.keep = keep;
+    question.prune.dry = dry;
+    vd_status_t status = cli_ask(cli, "ingestor", "control", &question, !dry, PRUNE_MS, &reply);
+    if (status == VD_OK)
+        status = cli_answer(&reply, VD_MESSAGE_PRUNED, &answer);
+    return status == VD_OK ? print_pruned(cli, &answer, dry) : cli_fail_client(cli, status);
+}

@@ -5,20 +5,36 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char read_only[] = "--read-only";
+/* The value behind `name`: empty without one, NULL when the word is another option. */
+static const char *value_of(const char *word, const char *name)
+{
+    size_t size = strlen(name);
+    if (strncmp(word, name, size) != 0 || (word[size] != 0 && word[size] != '='))
+        return NULL;
+    return word[size] == '=' ? word + size + 1 : "";
+}
 
 static bool take(const char *word, vd_arguments_t *out, bool *ours)
 {
-    size_t size = sizeof read_only - 1;
-    *ours = strncmp(word, read_only, size) == 0 && (word[size] == 0 || word[size] == '=');
+    const char *read_only = value_of(word, "--read-only");
+    const char *repair = value_of(word, "--repair"), *into = value_of(word, "--into");
+    const char *value = read_only != NULL ? read_only : repair != NULL ? repair : into;
+    *ours = value != NULL;
     if (!*ours)
         return true;
-    out->read_only = true;
-    out->store = word[size] == '=' ? word + size + 1 : NULL;
-    if (out->store == NULL || out->store[0] == '/')
-        return true;
-    fprintf(stderr, "%s: the directory of a store begins with /\n", word);
-    return false;
+    if (value[0] != '/' && (value[0] != 0 || read_only == NULL)) {
+        fprintf(stderr, "%s: the directory of a store begins with /\n", word);
+        return false;
+    }
+    if (read_only != NULL)
+        out->read_only = true;
+    if (read_only != NULL && value[0] != 0)
+        out->store = value;
+    if (repair != NULL)
+        out->repair = value;
+    if (into != NULL)
+        out->into = value;
+    return true;
 }
 
 bool vd_arguments_take(int *argc, char **argv, vd_arguments_t *out)
@@ -35,5 +51,8 @@ bool vd_arguments_take(int *argc, char **argv, vd_arguments_t *out)
     }
     argv[kept] = NULL;
     *argc = kept;
-    return true;
+    if ((out->repair != NULL) == (out->into != NULL))
+        return true;
+    fprintf(stderr, "--repair=DIR and --into=NEW go together\n");
+    return false;
 }

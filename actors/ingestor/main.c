@@ -9,6 +9,7 @@
 #include "mode.h"
 #include "publication.h"
 #include "reader.h"
+#include "repair/repair.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -285,6 +286,15 @@ static int run(ingestor_t *self)
     return vd_actor_run(self->actor);
 }
 
+static int repair(const vd_arguments_t *arguments)
+{
+    char error[VD_TEXT_BYTES_MAX];
+    vd_status_t status = vd_repair(arguments->repair, arguments->into, stdout, error, sizeof error);
+    if (status != VD_OK)
+        fprintf(stderr, "%s\n", error);
+    return vd_status_exit_code(status);
+}
+
 int main(int argc, char **argv)
 {
     static const vd_actor_spec_t spec = {.kind = "ingestor",
@@ -296,6 +306,8 @@ int main(int argc, char **argv)
     int exit_code = 0;
     if (!vd_arguments_take(&argc, argv, &arguments))
         return vd_status_exit_code(VD_USAGE);
+    if (arguments.repair != NULL)
+        return repair(&arguments);
     /* A limit on file sizes is a store without room, not a death. */
     signal(SIGXFSZ, SIG_IGN);
     self.actor = vd_actor_new(argc, argv, &spec, &exit_code);

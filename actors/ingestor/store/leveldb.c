@@ -54,15 +54,21 @@ static void destroy(vd_leveldb_t *self)
 
 static bool make_options(vd_leveldb_t *self)
 {
-    self->env =
-        vd_leveldb_env_new(self->mode == VD_STORE_WRITE ? VD_LEVELDB_DIRECT : VD_LEVELDB_OVERLAY);
+    static const vd_leveldb_layer_t layers[] = {
+        [VD_STORE_WRITE] = VD_LEVELDB_DIRECT,
+        [VD_STORE_READ] = VD_LEVELDB_OVERLAY,
+        [VD_STORE_QUARANTINE] = VD_LEVELDB_OVERLAY_LENIENT,
+    };
+    self->env = vd_leveldb_env_new(layers[self->mode]);
     self->cache = leveldb_cache_create_lru(BLOCK_CACHE_BYTES);
     self->filter = leveldb_filterpolicy_create_bloom(FILTER_BITS_PER_KEY);
     self->options = leveldb_options_create();
     leveldb_options_set_create_if_missing(self->options, self->mode == VD_STORE_WRITE);
     /* A damaged log must be seen, not skipped: what it held was acknowledged. */
     leveldb_options_set_paranoid_checks(self->options, self->mode != VD_STORE_QUARANTINE);
-    leveldb_options_set_filter_policy(self->options, self->filter);
+    /* A damaged filter would hide what is there. */
+    if (self->mode != VD_STORE_QUARANTINE)
+        leveldb_options_set_filter_policy(self->options, self->filter);
     if (self->env != NULL)
         leveldb_options_set_env(self->options, vd_leveldb_env_handle(self->env));
     leveldb_options_set_write_buffer_size(self->options, VD_LEVELDB_WRITE_BUFFER);
@@ -80,18 +86,6 @@ static bool make_options(vd_leveldb_t *self)
 
 /* ---- opening ---- */
 
-/* Does without the tables that are missing. */
-static bool leave_out_tables(vd_leveldb_t *self)
-{
-    vd_leveldb_env_t *lenient = vd_leveldb_env_new(VD_LEVELDB_OVERLAY_LENIENT);
-    if (lenient == NULL)
-        return false;
-    leveldb_options_set_env(self->options, vd_leveldb_env_handle(lenient));
-    vd_leveldb_env_destroy(&self->env);
-    self->env = lenient;
-    return true;
-}
-
 static vd_status_t open_db(vd_leveldb_t *self, char *error, size_t error_size)
 {
     char *trouble = NULL;
@@ -99,11 +93,6 @@ static vd_status_t open_db(vd_leveldb_t *self, char *error, size_t error_size)
     vd_leveldb_env_begin_opening(self->env);
     self->db = leveldb_open(self->options, self->dir, &trouble);
     vd_leveldb_env_end_opening(self->env, self->db != NULL);
-    if (self->db == NULL && self->mode == VD_STORE_QUARANTINE && leave_out_tables(self)) {
-        leveldb_free(trouble);
-        trouble = NULL;
-        self->db = leveldb_open(self->options, self->dir, &trouble);
-    }
     if (self->db != NULL)
         return VD_OK;
     vd_status_t status = vd_leveldb_dir_blame(self->dir, error, error_size);

@@ -1,6 +1,7 @@
 /* leveldb_env.cpp: an environment of LevelDB over its own one. */
 #include "store/leveldb_env.h"
 
+#include "store/leveldb_log.h"
 #include "store/leveldb_table.h"
 
 #include <leveldb/env.h>
@@ -9,6 +10,7 @@
 #include <cassert>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <memory>
@@ -144,6 +146,43 @@ class Direct : public leveldb::EnvWrapper
     std::vector<std::string> made_;
 };
 
+/* What is good of a log. */
+class CleanLog : public leveldb::SequentialFile
+{
+  public:
+    CleanLog(unsigned char *bytes, size_t size) : bytes_(bytes), size_(size)
+    {
+    }
+    ~CleanLog() override
+    {
+        std::free(bytes_);
+    }
+    Status Read(size_t size, Slice *result, char *scratch) override
+    {
+        size = size < size_ - at_ ? size : size_ - at_;
+        std::memcpy(scratch, bytes_ + at_, size);
+        at_ += size;
+        *result = Slice(scratch, size);
+        return Status::OK();
+    }
+    Status Skip(uint64_t size) override
+    {
+        at_ = size < size_ - at_ ? at_ + size : size_;
+        return Status::OK();
+    }
+
+  private:
+    unsigned char *const bytes_;
+    const size_t size_;
+    size_t at_ = 0;
+};
+
+bool is_log(const std::string &name)
+{
+    const std::string end = ".log";
+    return name.size() > end.size() && name.compare(name.size() - end.size(), end.size(), end) == 0;
+}
+
 class Lock : public leveldb::FileLock
 {
   public:
@@ -182,7 +221,14 @@ class Overlay : public Direct
             return memory_->NewSequentialFile(name, result);
         if (is_removed(name))
             return error_of(name, ENOENT);
-        return target()->NewSequentialFile(name, result);
+        if (!lenient_ || !is_log(name))
+            return target()->NewSequentialFile(name, result);
+        size_t size = 0;
+        unsigned char *bytes = vd_leveldb_log_load(name.c_str(), &size);
+        if (bytes == nullptr)
+            return error_of(name, errno);
+        *result = new CleanLog(bytes, size);
+        return Status::OK();
     }
 
     Status NewRandomAccessFile(const std::string &name, leveldb::RandomAccessFile **result) override

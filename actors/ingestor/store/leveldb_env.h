@@ -12,7 +12,8 @@
  * 4. Where opening goes wrong, nothing is left of what it has written until then. LevelDB's own
  *    log for people (LOG) is not kept.
  * 5. With `lenient` an overlay pretends that every table is there: LevelDB refuses a database of
- *    which one is missing as a whole; so only what was in that one cannot be read.
+ *    which one is missing as a whole; so only what was in that one cannot be read. And of a damaged
+ *    log every record that is good is read, not only those up to the damage (leveldb_log.h).
  */
 #ifndef VD_STORE_LEVELDB_ENV_H
 #define VD_STORE_LEVELDB_ENV_H

@@ -127,8 +127,7 @@ typedef enum vd_durability {
 typedef enum vd_store_mode {
     VD_STORE_WRITE = 0,  /* everything */
     VD_STORE_READ,       /* a store that is there; nothing is appended to it */
-    VD_STORE_QUARANTINE, /* a damaged store: what is readable of it, from a copy beside it; the
-                            directory itself stays as it is, to the last byte */
+    VD_STORE_QUARANTINE, /* a damaged store: what is readable of it; nothing is appended to it */
 } vd_store_mode_t;
 
 /* All zero: the defaults. */
@@ -149,7 +148,7 @@ typedef struct vd_store_info {
 } vd_store_info_t;
 
 /* Opens the store in directory `dir` and checks its tail. With VD_STORE_WRITE it is created (mode
- * 0700) with a fresh id if there is none. `options` may be NULL. Backends: "leveldb"; "memory" (dir
+ * 0700) with a fresh id if there is none; with the other modes not a byte of the directory changes. `options` may be NULL. Backends: "leveldb"; "memory" (dir
  * and options are not used; see store/memory.h for what tests can do to it). VD_OK; VD_BUSY
  * (another process has it), VD_NO_SPACE, VD_DENIED, VD_IO, VD_CORRUPT, VD_UNSUPPORTED, VD_NOT_FOUND
  * (there is none, and it is not to be made) with text in `error`. */

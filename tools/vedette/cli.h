@@ -22,6 +22,8 @@
 
 enum {
     CLI_POSITIONALS_MAX = 64,
+    CLI_REST =
+        -1, /* as arguments_max: from the first argument on all words are another command's */
     CLI_OPTIONS_MAX = 24,
     CLI_TIMEOUT_MS = 5000, /* of one question */
     CLI_LOOK_MS = 50,      /* between looks at something that is waited for */
@@ -56,6 +58,7 @@ struct cli {
     int verbosity; /* -1 quiet, 0, 1 verbose */
     int argument_count;
     const char *arguments[CLI_POSITIONALS_MAX];
+    char **rest; /* with CLI_REST: the other command's words, ended by NULL */
     struct {
         const cli_option_t *option;
         const char *value;
@@ -83,6 +86,9 @@ const char *cli_value(const cli_t *cli, const char *option, const char *fallback
 /* The option as a duration or a number. False with the error told. */
 bool cli_duration(const cli_t *cli, const char *option, int64_t fallback_ms, int64_t *ms);
 bool cli_number(const cli_t *cli, const char *option, uint64_t fallback, uint64_t *number);
+/* Writes the options --label KEY=TEXT as a map; a key that is given again counts once, with its last
+ * text. False with the error told. */
+bool cli_labels(const cli_t *cli, vd_buffer_t *out);
 void cli_help(void);
 void cli_help_command(const cli_command_t *command);
 
@@ -232,6 +238,7 @@ int cmd_query(cli_t *cli);
 int cmd_follow(cli_t *cli);
 int cmd_emit(cli_t *cli);
 int cmd_events(cli_t *cli);
+int cmd_run(cli_t *cli);
 
 int cmd_session(cli_t *cli);
 /* `session export`, `import`, `replay` and `prune`: a file each. */

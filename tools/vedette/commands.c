@@ -45,6 +45,17 @@ static const cli_option_t emit_options[] = {
     {"timeout", 0, "TIME", "give up after this (30s)"},
     {0},
 };
+static const cli_option_t run_options[] = {
+    {"name", 'n', "NAME", "name of the session (the command's)"},
+    {"label", 'l', "KEY=TEXT", "a label of the session; may be given several times"},
+    {"session", 's', "ID", "id of the session (a new one)"},
+    {"events-fd", 0, "N", "where the command writes events (the first free from 3 on)"},
+    {"strict", 0, NULL, "refuse events that the catalogue does not allow; see: vedette events"},
+    {"best-effort", 0, NULL, "run the command in any case, recorded as far as that goes"},
+    {"drain", 0, "TIME", "how long others may keep its output open after its end (2s)"},
+    {"timeout", 0, "TIME", "give up waiting for the runtime, at the start and at the end (30s)"},
+    {0},
+};
 static const cli_option_t session_options[] = {
     {"state", 0, "STATE", "ls: only active, completed, failed or interrupted ones"},
     {"count", 'n', "N", "ls: at most N (100)"},
@@ -144,6 +155,25 @@ const cli_command_t cli_commands[] = {
      follow_options, 0, 1, cmd_follow},
     {"emit", "TYPE [--session S] [--data JSON|-]",
      "Write one event; prints session:seq once it is on disk.", NULL, emit_options, 1, 1, cmd_emit},
+    {"run", "[--name NAME] [--label KEY=TEXT] [--] COMMAND [ARGUMENT...]",
+     "Run a command in a session of its own, which records what it writes.",
+     "Its lines on stdout and stderr are passed on as they come and become events of type output,\n"
+     "bounded to 16384 bytes. What it writes to the descriptor VEDETTE_EVENTS_FD, one JSON object\n"
+     "{\"type\": ..., \"data\": ...} a line, becomes events of these types:\n"
+     "  echo '{\"type\": \"deployed\"}' >&$VEDETTE_EVENTS_FD\n"
+     "A line that is no event is recorded as event_refused and shown on stderr. VEDETTE_SESSION is "
+     "the\n"
+     "session's id. The last event is session_ended, with the exit code and the duration.\n\n"
+     "Signals sent to vedette go to the command. While the runtime takes no events the command is\n"
+     "held back when it writes, and nothing is lost; with --best-effort it goes on, and "
+     "output_lost\n"
+     "says how many lines are missing. Without a runtime the command is not run (exit code 6) "
+     "unless\n"
+     "--best-effort is given.\n\n"
+     "The exit code is the command's, 128+N after signal N, 127 if it is not found, 126 if it "
+     "cannot\n"
+     "be executed, and 125 if it went well and its record could not be completed.",
+     run_options, 1, CLI_REST, cmd_run},
     {"events", "[TYPE]", "Show the catalogue of event types, or the fields of one.",
      "These types mean the same to everybody; emit --strict holds events to them. Types of your "
      "own\n"

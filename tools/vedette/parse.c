@@ -198,6 +198,11 @@ bool cli_parse(cli_t *cli, int argc, char **argv, int *exit_code)
     for (int at = 1; at < argc; at++) {
         const char *word = argv[at];
         bool is_option = !options_end && word[0] == '-' && word[1] != 0;
+        if (cli->command != NULL && cli->command->arguments_max == CLI_REST && !is_option) {
+            cli->rest = argv + at;
+            cli->argument_count = argc - at;
+            break;
+        }
         *exit_code = 0;
         if (is_option && strcmp(word, "--") == 0)
             options_end = true;
@@ -225,7 +230,8 @@ bool cli_parse(cli_t *cli, int argc, char **argv, int *exit_code)
         return false;
     }
     const cli_command_t *c = cli->command;
-    if (cli->argument_count < c->arguments_min || cli->argument_count > c->arguments_max) {
+    bool too_many = c->arguments_max != CLI_REST && cli->argument_count > c->arguments_max;
+    if (cli->argument_count < c->arguments_min || too_many) {
         *exit_code = cli_fail(cli, VD_USAGE, "usage: vedette %s%s%s", c->name,
                               c->arguments[0] ? " " : "", c->arguments);
         return false;

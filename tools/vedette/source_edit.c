@@ -61,9 +61,7 @@ static int ask(cli_t *cli, const vd_message_t *message)
     return 0;
 }
 
-/* Collects the options --label KEY=TEXT into a map; a key that is given again counts once, with its
- * last text. False with the error told. */
-static bool take_labels(cli_t *cli, vd_buffer_t *out)
+bool cli_labels(const cli_t *cli, vd_buffer_t *out)
 {
     uint32_t count = 0;
     for (int round = 0; round < 2; round++) {
@@ -142,7 +140,7 @@ int cli_source_add(cli_t *cli)
                         cli->arguments[1], VD_NAME_BYTES_MAX);
     vd_buffer_init(&labels, VD_SPEC_BYTES_MAX);
     vd_buffer_init(&spec, VD_SPEC_BYTES_MAX);
-    if (take_labels(cli, &labels) && take_spec(cli, &spec) && is_ours(cli, VD_EXISTS, &code))
+    if (cli_labels(cli, &labels) && take_spec(cli, &spec) && is_ours(cli, VD_EXISTS, &code))
         code = add(cli, vd_buffer_view(&labels), vd_buffer_view(&spec));
     vd_buffer_free(&labels);
     vd_buffer_free(&spec);

@@ -141,10 +141,10 @@ class IngestorWorld(Place, Parts):
         for part in self.ledgers():
             part.end()
 
-    def replay(self, session):
+    def replay(self, session, *more):
         """What `vedette follow` prints of all that is stored of a session."""
         done = subprocess.run([os.path.join(BIN, "vedette"), "follow", session, "--from", "start", "--end", "-o",
-                               "ndjson"], env=self.environment(), capture_output=True, timeout=60, check=False)
+                               "ndjson", *more], env=self.environment(), capture_output=True, timeout=60, check=False)
         assert done.returncode == 0, done
         return done.stdout
 
@@ -166,6 +166,7 @@ class IngestorWorld(Place, Parts):
             check(part.name, part.lines(), wanted)
         hashes = self.check_replay()
         self.kill()
+        assert self.check_replay("--offline") == hashes
         self.live()
         again = ledger.Store(self.client)
         assert [(event.session, event.seq, event.raw) for event in again.events] == [
@@ -174,12 +175,12 @@ class IngestorWorld(Place, Parts):
         print(f"checked in {time.monotonic() - begin:.1f} s: {len(store.events)} events in {len(store.commits)} commits, "
               f"{acknowledged} acknowledged to {len(self.ledgers())} producers", flush=True)
 
-    def check_replay(self):
+    def check_replay(self, *more):
         """The bytes that live followers have written are those of a replay; the hashes by session."""
         hashes = {}
         for session in (SHARED, OWN):
             with open(self.parts[f"follow-{session}"].path, "rb") as file:
                 live = hashlib.sha256(file.read()).hexdigest()
-            hashes[session] = hashlib.sha256(self.replay(session)).hexdigest()
+            hashes[session] = hashlib.sha256(self.replay(session, *more)).hexdigest()
             assert hashes[session] == live, f"replay of {session} is not what was live"
         return hashes

@@ -64,7 +64,11 @@ def eio_from_fdatasync_under_load():
         world.wait_all()
         world.disk.order("heal", "fail sync any 5+ EIO")  # nothing can be opened again, either
         wait_for("trouble is told", lambda: trouble(world))
-        stands_still(world)
+        stuck = stands_still(world)
+        wait_for("followers have what was acknowledged", lambda: world.parts["follow-all"].count("{") > stuck)
+        reader = world.client.follow(OWN, start="start")
+        assert wait_for("what is stored can be read", lambda: reader.next(0.1)).type == "session_started"
+        reader.close()
         world.disk.order("heal")
         world.wait_all()
         assert trouble(world) == ""

@@ -119,6 +119,8 @@ vd_status_t vd_leveldb_dir_probe(const char *dir, uint64_t bytes, char *error, s
         number = errno;
     } else {
         number = posix_fallocate(file, 0, (off_t)bytes);
+        if (number == 0 && fdatasync(file) != 0)
+            number = errno;
         close(file);
         unlink(path);
     }

@@ -16,7 +16,7 @@
 vd_status_t vd_leveldb_dir_prepare(const char *dir, char *error, size_t error_size);
 /* Is there a store to be read? Changes nothing. VD_OK, VD_NOT_FOUND, VD_BUSY or VD_CORRUPT. */
 vd_status_t vd_leveldb_dir_look(const char *dir, char *error, size_t error_size);
-/* Can `bytes` be written there? VD_OK, VD_NO_SPACE, VD_DENIED or VD_IO. */
+/* Can `bytes` be written there, and does a sync return well? VD_OK, VD_NO_SPACE, VD_DENIED or VD_IO. */
 vd_status_t vd_leveldb_dir_probe(const char *dir, uint64_t bytes, char *error, size_t error_size);
 /* Bytes free for this user. */
 uint64_t vd_leveldb_dir_room(const char *dir);

@@ -1,4 +1,5 @@
 /* leveldb_prune.c: taking sessions out of view, and freeing what they hold in bounded parts. */
+#include "kit/failpoint.h"
 #include "store/leveldb_compact.h"
 #include "store/leveldb_store.h"
 
@@ -216,6 +217,14 @@ static vd_status_t check_not_failed(const vd_leveldb_t *store, char *error, size
     return VD_STORE_TROUBLE;
 }
 
+static vd_status_t write_part(vd_leveldb_t *store, char *error, size_t error_size)
+{
+    vd_failpoint("ingestor.prune");
+    vd_status_t status = vd_leveldb_write(store, error, error_size);
+    vd_failpoint("ingestor.prune");
+    return status;
+}
+
 vd_status_t vd_leveldb_prune_mark(vd_store_t *base, const char *const *sessions, uint32_t count,
                                   char *error, size_t error_size)
 {
@@ -238,7 +247,7 @@ vd_status_t vd_leveldb_prune_mark(vd_store_t *base, const char *const *sessions,
         status = status == VD_CANCELLED ? VD_OK : status;
     }
     if (status == VD_OK && self->pending_count > before)
-        status = vd_leveldb_write(store, error, error_size);
+        status = write_part(store, error, error_size);
     if (status != VD_OK)
         self->pending_count = before;
     self->stones += self->pending_count - before;
@@ -371,7 +380,7 @@ static vd_status_t free_part(vd_leveldb_prune_t *self, char *error, size_t error
     if (free_records(store, first->session))
         free_runs(self, first->session, &stone);
     put_stone(store, first->session, &stone);
-    vd_status_t status = vd_leveldb_write(store, error, error_size);
+    vd_status_t status = write_part(store, error, error_size);
     if (status != VD_OK)
         return status;
     first->stone = stone;
@@ -474,7 +483,7 @@ static vd_status_t trim(vd_leveldb_prune_t *self, bool *more, char *error, size_
     if (count == 0)
         return VD_OK;
     vd_leveldb_put_head(store);
-    vd_status_t status = vd_leveldb_write(store, error, error_size);
+    vd_status_t status = write_part(store, error, error_size);
     if (status != VD_OK) {
         store->head = before;
         return status;

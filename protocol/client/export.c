@@ -48,7 +48,7 @@ static vd_status_t end_range(vd_export_t *self, vd_status_t status, uint64_t fro
 {
     char whole[VD_TEXT_BYTES_MAX + 1];
     snprintf(whole, sizeof whole,
-             "session %s: events %" PRIu64 " to %" PRIu64 " (commit %" PRIu64 "): %s",
+             "session %s: events %" PRIu64 " to %" PRIu64 " (commit %" PRIu64 "): %.800s",
              self->session, from, to, self->commit.index, text);
     return end(self, status, whole);
 }

@@ -21,7 +21,7 @@ enum {
     CREDIT_EVENTS = 4096,
     CREDIT_BYTES = 1048576,
     QUEUE_BYTES_MAX = 2 * CREDIT_BYTES + 2 * VD_EVENT_BYTES_MAX + CREDIT_EVENTS * 256,
-    QUEUE_BYTES_KEEP = 262144, /* a buffer that one burst has grown is given back */
+    QUEUE_BYTES_KEEP = 262144, /* a buffer that a burst has grown is given back when it is over */
     SESSION_EVERY_MS = 2000,   /* between looks whether the session has ended unseen */
     UNKNOWN_AGAIN_MS = 250,    /* before a session that there is not is tried again */
     SILENT_MS = 2000,          /* without a word before it is looked whether the runtime is there */
@@ -30,11 +30,18 @@ enum {
 /* Correlations of the stream count from 1; those of the look at the session stand apart. */
 static const uint64_t session_correlation = UINT64_C(1) << 63;
 
+/* A part of an event's bytes. */
+typedef struct span {
+    uint32_t at, size;
+} span_t;
+
 /* What stands before each event in the queue. */
 typedef struct queued {
     vd_position_t position;
     uint64_t seq;
     uint32_t raw_size;
+    /* Where its parts stand in its bytes: they are taken apart once. */
+    span_t ts, type, data, cause;
     char session[VD_NAME_BYTES_MAX + 1];
 } queued_t;
 
@@ -68,6 +75,21 @@ static bool is_single(const vd_follow_t *self)
     return self->wanted.session[0] != 0;
 }
 
+static span_t span_of(const vd_event_t *event, vd_bytes_t part)
+{
+    if (part.size == 0)
+        return (span_t){0};
+    assert(part.data >= event->raw.data &&
+           part.data + part.size <= event->raw.data + event->raw.size);
+    return (span_t){(uint32_t)(part.data - event->raw.data), (uint32_t)part.size};
+}
+
+static vd_bytes_t part_of(vd_bytes_t raw, span_t span)
+{
+    assert(span.at + span.size <= raw.size);
+    return span.size > 0 ? vd_bytes(raw.data + span.at, span.size) : vd_bytes(NULL, 0);
+}
+
 static void on_event(void *arg, vd_now_t now, const vd_event_t *event, const vd_commit_t *commit,
                      const vd_position_t *position, vd_effects_t *effects)
 {
@@ -87,8 +109,13 @@ static void on_event(void *arg, vd_now_t now, const vd_event_t *event, const vd_
         self->closed = true;
         return;
     }
-    queued_t head = {
-        .position = *position, .seq = event->seq, .raw_size = (uint32_t)event->raw.size};
+    queued_t head = {.position = *position,
+                     .seq = event->seq,
+                     .raw_size = (uint32_t)event->raw.size,
+                     .ts = span_of(event, event->ts),
+                     .type = span_of(event, event->type),
+                     .data = span_of(event, event->data),
+                     .cause = span_of(event, event->cause)};
     vd_str_copy(head.session, sizeof head.session, event->session);
     size_t before = self->queue.size;
     if (!vd_buffer_add(&self->queue, &head, sizeof head) ||
@@ -352,10 +379,7 @@ static void settle(vd_follow_t *self)
     self->taken_events = self->taken_bytes = 0;
     self->queue_at = 0;
     self->has_current = false;
-    if (self->queue.room > QUEUE_BYTES_KEEP)
-        vd_buffer_free(&self->queue);
-    else
-        vd_buffer_clear(&self->queue);
+    vd_buffer_clear(&self->queue);
 }
 
 static void take(vd_follow_t *self, vd_follow_event_t *event)
@@ -368,11 +392,13 @@ static void take(vd_follow_t *self, vd_follow_event_t *event)
     self->taken_events++;
     self->taken_bytes += raw.size;
     self->has_current = true;
-    vd_status_t status = vd_event_read(raw, &self->event);
-    assert(status == VD_OK); /* the subscriber has read it before */
-    (void)status;
-    self->event.session = vd_str(self->current.session);
-    self->event.seq = self->current.seq;
+    self->event = (vd_event_t){.ts = part_of(raw, self->current.ts),
+                               .session = vd_str(self->current.session),
+                               .seq = self->current.seq,
+                               .type = part_of(raw, self->current.type),
+                               .data = part_of(raw, self->current.data),
+                               .cause = part_of(raw, self->current.cause),
+                               .raw = raw};
     vd_str_copy(self->ts, sizeof self->ts, self->event.ts);
     vd_str_copy(self->type, sizeof self->type, self->event.type);
     *event = (vd_follow_event_t){.ts = self->ts,
@@ -431,6 +457,10 @@ vd_status_t vd_follow_next(vd_follow_t *self, int timeout_ms, vd_follow_event_t 
 {
     assert(event != NULL);
     *event = (vd_follow_event_t){0};
+    if (self->queue_at < self->queue.size) { /* mostly, and without a look at the clock */
+        take(self, event);
+        return VD_OK;
+    }
     int64_t deadline_us = vd_client_deadline_us(timeout_ms);
     for (;;) {
         if (self->queue_at < self->queue.size) {
@@ -451,6 +481,8 @@ vd_status_t vd_follow_next(vd_follow_t *self, int timeout_ms, vd_follow_event_t 
             return vd_client_fail(self->client, VD_NO_MEMORY, "no memory for an event; call again");
         }
         vd_status_t status = vd_engine_run(self->client, deadline_us, has_news, self);
+        if (status == VD_TIMED_OUT && self->queue.room > QUEUE_BYTES_KEEP)
+            vd_buffer_free(&self->queue);
         if (status == VD_TIMED_OUT)
             return tell_silence(self);
         if (status != VD_OK)

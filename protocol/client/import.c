@@ -70,7 +70,8 @@ static vd_status_t fail_at(vd_import_t *self, uint64_t line, vd_status_t status,
 {
     if (self->failed == VD_OK) {
         self->failed = status;
-        snprintf(self->failed_text, sizeof self->failed_text, "line %" PRIu64 ": %s", line, text);
+        snprintf(self->failed_text, sizeof self->failed_text, "line %" PRIu64 ": %.960s", line,
+                 text);
     }
     return vd_client_fail(self->client, self->failed, "%s", self->failed_text);
 }

@@ -6,16 +6,66 @@
 #include <assert.h>
 #include <stdio.h>
 
+/* A time stamp taken apart. */
+typedef struct parts_of_ts {
+    int year, month, day, hour, minute, second, ms;
+} parts_of_ts_t;
+
+static bool read_ts(vd_str_t text, parts_of_ts_t *parts);
+
+/* Events of our own libraries are a map of three, "ts", "type" and "data", in this order. */
+static const char USUAL_TS[] = "\x83\xa2ts\xb8", USUAL_TYPE[] = "\xa4type",
+                  USUAL_DATA[] = "\xa4"
+                                 "data";
+enum {
+    USUAL_TS_AT = sizeof USUAL_TS - 1,
+    USUAL_TYPE_AT = USUAL_TS_AT + VD_TS_SIZE - 1 + sizeof USUAL_TYPE - 1,
+    SHORT_TEXT = 0xa0,
+    SHORT_TEXT_MAX = 31,
+};
+
+/* Takes the type of an event in the usual order; false when it is not in it, or has a long type. `data`: what comes
+ * behind the key "data". */
+static bool peek_usual(vd_bytes_t bytes, vd_str_t *type, vd_bytes_t *data)
+{
+    enum { DATA_KEY = sizeof USUAL_DATA - 1 };
+    if (bytes.size <= USUAL_TYPE_AT || memcmp(bytes.data, USUAL_TS, USUAL_TS_AT) != 0 ||
+        memcmp(bytes.data + USUAL_TS_AT + VD_TS_SIZE - 1, USUAL_TYPE, sizeof USUAL_TYPE - 1) != 0)
+        return false;
+    size_t size = bytes.data[USUAL_TYPE_AT] ^ SHORT_TEXT, behind = USUAL_TYPE_AT + 1 + size;
+    if (size > SHORT_TEXT_MAX || bytes.size <= behind + DATA_KEY ||
+        memcmp(bytes.data + behind, USUAL_DATA, DATA_KEY) != 0)
+        return false;
+    *type = vd_bytes(bytes.data + USUAL_TYPE_AT + 1, size);
+    *data = vd_bytes(bytes.data + behind + DATA_KEY, bytes.size - behind - DATA_KEY);
+    return true;
+}
+
+/* Reads an event in the usual order, all of it checked. False: look again, in any order. */
+static bool read_usual(vd_bytes_t bytes, vd_event_t *event)
+{
+    vd_str_t type;
+    vd_bytes_t data;
+    parts_of_ts_t parts;
+    if (!peek_usual(bytes, &type, &data) || !vd_type_valid(type) ||
+        vd_scan_exact(data, VD_DEPTH_MAX) != VD_OK)
+        return false;
+    event->ts = vd_bytes(bytes.data + USUAL_TS_AT, VD_TS_SIZE - 1);
+    event->type = type;
+    event->data = data;
+    return read_ts(event->ts, &parts);
+}
+
 /* Each of the keys that are known may stand there once: readers would not agree which one counts. */
 static bool read_member(vd_event_t *event, const vd_value_t *key, const vd_value_t *value)
 {
     if (key->kind != VD_KIND_STR)
         return false;
     if (vd_str_is(key->bytes, "ts")) {
-        int64_t wall_ms;
+        parts_of_ts_t parts;
         bool first = event->ts.size == 0;
         event->ts = vd_value_str(value);
-        return first && vd_ts_parse(event->ts, &wall_ms);
+        return first && read_ts(event->ts, &parts);
     }
     if (vd_str_is(key->bytes, "type")) {
         bool first = event->type.size == 0;
@@ -32,11 +82,8 @@ static bool read_member(vd_event_t *event, const vd_value_t *key, const vd_value
 }
 
 /* The walk over the members scans every value, so that unscanned bytes are safe here. */
-vd_status_t vd_event_read(vd_bytes_t bytes, vd_event_t *event)
+static vd_status_t read_members(vd_bytes_t bytes, vd_event_t *event)
 {
-    assert(event != NULL);
-    event->ts = event->type = event->data = event->cause = vd_bytes(NULL, 0);
-    event->raw = bytes;
     vd_head_t head;
     if (vd_head_read(bytes, &head) != VD_OK || head.kind != VD_KIND_MAP)
         return VD_BAD_EVENT;
@@ -52,20 +99,24 @@ vd_status_t vd_event_read(vd_bytes_t bytes, vd_event_t *event)
     return whole && rest.size == 0 ? VD_OK : VD_BAD_EVENT;
 }
 
+vd_status_t vd_event_read(vd_bytes_t bytes, vd_event_t *event)
+{
+    assert(event != NULL);
+    event->ts = event->type = event->data = event->cause = vd_bytes(NULL, 0);
+    event->raw = bytes;
+    if (read_usual(bytes, event))
+        return VD_OK;
+    event->ts = event->type = event->data = event->cause = vd_bytes(NULL, 0);
+    return read_members(bytes, event);
+}
+
 vd_str_t vd_event_peek_type(vd_bytes_t bytes)
 {
-    /* A short map, "ts" with its 24 characters, "type". */
-    static const char ts_key[] = "\xa2ts\xb8", type_key[] = "\xa4type";
-    enum { TS_AT = 1, TYPE_AT = TS_AT + sizeof ts_key - 1 + VD_TS_SIZE - 1 };
+    vd_str_t type;
+    vd_bytes_t data;
     vd_event_t event;
-    size_t at = TYPE_AT + sizeof type_key - 1;
-    if (bytes.size > at && memcmp(bytes.data + TS_AT, ts_key, sizeof ts_key - 1) == 0 &&
-        memcmp(bytes.data + TYPE_AT, type_key, sizeof type_key - 1) == 0) {
-        vd_bytes_t rest = vd_bytes(bytes.data + at, bytes.size - at);
-        vd_value_t type;
-        if (vd_value_next(&rest, &type) && type.kind == VD_KIND_STR)
-            return type.bytes;
-    }
+    if (peek_usual(bytes, &type, &data))
+        return type;
     return vd_event_read(bytes, &event) == VD_OK ? event.type : vd_bytes(NULL, 0);
 }
 
@@ -195,37 +246,43 @@ void vd_ts_format(int64_t wall_ms, char out[VD_TS_SIZE])
     assert(at - out == VD_TS_SIZE - 1);
 }
 
-static bool take_digits(const uint8_t *at, int width, int64_t *number)
+/* The number that two digits are; below 0: they are none. */
+static inline int two_digits(const uint8_t *at)
 {
-    *number = 0;
-    for (int i = 0; i < width; i++) {
-        if (at[i] < '0' || at[i] > '9')
-            return false;
-        *number = *number * 10 + (at[i] - '0');
-    }
-    return true;
+    unsigned tens = at[0] - (unsigned)'0', ones = at[1] - (unsigned)'0';
+    return tens > 9 || ones > 9 ? -1000 : (int)(tens * 10 + ones);
+}
+
+static bool read_ts(vd_str_t text, parts_of_ts_t *parts)
+{
+    const uint8_t *at = text.data;
+    if (text.size != VD_TS_SIZE - 1 || at[4] != '-' || at[7] != '-' || at[10] != 'T' ||
+        at[13] != ':' || at[16] != ':' || at[19] != '.' || at[22] < '0' || at[22] > '9' ||
+        at[23] != 'Z')
+        return false;
+    int century = two_digits(at), of_century = two_digits(at + 2), hundredths = two_digits(at + 20);
+    *parts = (parts_of_ts_t){.year = century * 100 + of_century,
+                             .month = two_digits(at + 5),
+                             .day = two_digits(at + 8),
+                             .hour = two_digits(at + 11),
+                             .minute = two_digits(at + 14),
+                             .second = two_digits(at + 17),
+                             .ms = hundredths * 10 + at[22] - '0'};
+    if (of_century < 0 || parts->year < 1970 || parts->month < 1 || parts->month > 12 ||
+        parts->day < 1 || parts->hour < 0 || parts->hour > 23 || parts->minute < 0 ||
+        parts->minute > 59 || parts->second < 0 || parts->second > 59 || hundredths < 0)
+        return false;
+    static const uint8_t month_days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = (parts->year % 4 == 0 && parts->year % 100 != 0) || parts->year % 400 == 0;
+    return parts->day <= month_days[parts->month - 1] + (leap && parts->month == 2);
 }
 
 bool vd_ts_parse(vd_str_t text, int64_t *wall_ms)
 {
-    const uint8_t *at = text.data;
-    if (text.size != VD_TS_SIZE - 1 || at[4] != '-' || at[7] != '-' || at[10] != 'T' ||
-        at[13] != ':' || at[16] != ':' || at[19] != '.' || at[23] != 'Z')
+    parts_of_ts_t parts;
+    if (!read_ts(text, &parts))
         return false;
-    int64_t year, month, day, hour, minute, second, ms;
-    if (!take_digits(at, 4, &year) || !take_digits(at + 5, 2, &month) ||
-        !take_digits(at + 8, 2, &day) || !take_digits(at + 11, 2, &hour) ||
-        !take_digits(at + 14, 2, &minute) || !take_digits(at + 17, 2, &second) ||
-        !take_digits(at + 20, 3, &ms))
-        return false;
-    if (year < 1970 || month < 1 || month > 12 || day < 1 || hour > 23 || minute > 59 ||
-        second > 59)
-        return false;
-    static const uint8_t month_days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    if (day > month_days[month - 1] + (leap && month == 2))
-        return false;
-    *wall_ms =
-        ((days_of_date(year, month, day) * 24 + hour) * 60 + minute) * 60000 + second * 1000 + ms;
+    int64_t minutes = (days_of_date(parts.year, parts.month, parts.day) * 24 + parts.hour) * 60;
+    *wall_ms = (minutes + parts.minute) * 60000 + parts.second * 1000 + parts.ms;
     return true;
 }

@@ -15,6 +15,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from cli_harness import Home, gapless, wait_for  # noqa: E402
 from harness import alive, run_tests, state_of, takes_signal  # noqa: E402
+import vedette  # noqa: E402
 from vedette import events as catalogue, wire  # noqa: E402
 
 BIN = sys.argv[1]
@@ -100,6 +101,7 @@ def test_exit_codes_are_those_of_the_command():
     taken = session_of("fine")["session"]
     code, out, err = run("--session", taken, "echo", "hello")
     assert code == 1 and out == b"" and "exists" in err, (code, out, err)
+    assert run("--session", "my-own", "true")[0] == 0 and session_of("true")["session"] == "my-own"
 
 
 def test_typed_events_come_through_the_descriptor():
@@ -128,6 +130,9 @@ def test_typed_events_come_through_the_descriptor():
         assert not strict or "processing is missing" in refused[0]["error"], refused
         assert err.count("vedette: this line is no event") == len(refused), err
         assert ended(found) == {"status": "completed", "exit": 0, "duration_ms": ended(found)["duration_ms"]}
+    # What it emits goes into its session, too.
+    assert run("-n", "emits", "sh", "-c", f"{VEDETTE} emit inside --data '[2]'")[0] == 0
+    assert [event["data"] for event in events_of("emits", "completed") if event["type"] == "inside"] == [[2]]
     # On a descriptor of one's choice.
     assert run("-n", "nine", "--events-fd", "9", "sh", "-c", "echo '{\"type\":\"x\"}' >&9; echo $VEDETTE_EVENTS_FD")[1] == b"9\n"
     assert [event["type"] for event in events_of("nine", "completed")][1:-1].count("x") == 1
@@ -155,17 +160,21 @@ os.write(int(os.environ["VEDETTE_EVENTS_FD"]), b'{"type":"t","data":"' + b"y" * 
 
 def test_nothing_is_lost_or_twice_when_the_ingestor_is_killed_while_a_command_writes_50000_lines():
     lines = 50000
-    script = f"i=0; while [ $i -lt {lines} ]; do echo line $i; i=$((i+1)); done"
+    script = f"i=0; while [ $i -lt {lines} ]; do echo line $i; i=$((i+1)); [ $i = 40000 ] && read go; done; exit 0"
     with open(home.path("passed-on"), "wb") as passed_on:
-        process = begin("--name", "many", "dash", "-c", script, stdout=passed_on, stderr=subprocess.PIPE)
+        process = begin("--name", "many", "dash", "-c", script, stdin=subprocess.PIPE, stdout=passed_on,
+                        stderr=subprocess.PIPE)
         interrupted = 0
-        for _ in range(3):
+        for number in range(3):
+            if number == 2:
+                process.stdin.write(b"go\n")
+                process.stdin.close()
             before = home.actor("ingestor")["pid"]
             at = wait_for("events", lambda: (row := session_of("many")) and row["last_seq"])
             interrupted += at < lines and process.poll() is None
             home.run("kill", "ingestor")
             wait_for("the ingestor's next life", lambda: home.actor("ingestor").get("pid") not in (before, 0, None))
-            wait_for("it goes on", lambda: (row := session_of("many"))["last_seq"] > at or row["state"] == "completed")
+            wait_for("it goes on", lambda: session_of("many")["last_seq"] > min(at, 40000))
         assert process.wait(60) == 0, process.stderr.read()
     assert interrupted, "it was killed before the command had ended"
     wanted = [f"line {i}" for i in range(lines)]
@@ -263,7 +272,7 @@ def test_a_reader_that_goes_away_ends_a_command_as_it_would_without_us():
 
 
 def test_20_commands_at_once_are_20_sessions():
-    processes = [begin("--name", "crowd", "sh", "-c", f"echo {i}") for i in range(20)]
+    processes = [begin("--name", "crowd", "sh", "-c", f"echo {i}", stdout=subprocess.DEVNULL) for i in range(20)]
     assert [process.wait(60) for process in processes] == [0] * 20
     rows = [row for row in home.lines("session", "ls") if row["name"] == "crowd"]
     assert len({row["session"] for row in rows}) == 20 and {row["state"] for row in rows} == {"completed"}, rows
@@ -273,7 +282,35 @@ def test_20_commands_at_once_are_20_sessions():
     assert all(later > earlier - 1000 for earlier, later in zip(times, times[1:])), "ids sort by time"
 
 
+def test_events_are_held_to_the_catalogue_on_request():
+    session = "by-hand"
+    home.run("emit", "session_started", "--session", session, "--strict")
+    bad = ("emit", "queue_stats", "--session", session, "--data", '{"pending": 1, "processing": "no"}')
+    assert "queue_stats: processing is not valid" in home.run(*bad, "--strict", code=2).err
+    home.run(*bad)
+    home.run("emit", "queue_stats", "--session", session, "--data", '{"pending": 1, "processing": 2, "new": 3}', "--strict")
+    home.run("emit", "whatever", "--session", session, "--data", '[]', "--strict")
+    with vedette.Client(home.dir) as client, client.producer("strict", strict=True) as producer:
+        for data in ({"pending": 1}, [1]):
+            try:
+                producer.emit("queue_stats", data, session=session)
+                raise AssertionError(f"{data} passed")
+            except vedette.BadEvent as problem:
+                assert problem.status == "bad_event" and "queue_stats" in str(problem), problem
+        assert producer.emit("queue_stats", {"pending": 1, "processing": 0}, session=session)[0] == session
+    kept = home.lines("follow", session, "--from", "start", "--end", "--type", "queue_stats")
+    assert [event["data"] for event in kept] == [{"pending": 1, "processing": "no"}, {"pending": 1, "processing": 2, "new": 3},
+                                                 {"pending": 1, "processing": 0}], kept
+    listed = {row["type"]: row for row in home.json("events")}
+    assert set(listed) == set(catalogue.EVENTS) and len(listed) > 30
+    assert [row["field"] for row in listed["file_changed"]["fields"] if row["required"]] == ["path", "change"]
+    assert "created|modified|removed|renamed" in home.run("events", "file_changed").out
+    assert {row["type"] for row in home.lines("events", "scan_*")} == {"scan_started", "scan_progress", "scan_completed"}
+    assert "did you mean file_changed?" in home.run("events", "file_change", code=4).err
+
+
 def make_ids(count):
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     return [wire.new_session_id() for _ in range(count)]
 
 
@@ -371,9 +408,15 @@ def test_a_command_whose_recorder_is_killed_leaves_an_interrupted_session():
     """The silence of an owner takes 30 s to be one: the process was killed when the tests began."""
     row = wait_for("it is interrupted", lambda: (row := session_of("abandoned"))["state"] == "interrupted" and row, 45)
     assert row["last_seq"] == 2, row
+    # One that has been silent as long, and whose recorder lives, is not.
+    quiet = session_of("quiet")
+    assert quiet["state"] == "active" and quiet["last_seq"] == 1, quiet
+    next(process for process in home.started if "quiet" in process.args).terminate()
+    assert ended(events_of("quiet", "failed"))["duration_ms"] > 30000
 
 
 def abandon():
+    begin("--name", "quiet", "sleep", "600")
     process = begin("--name", "abandoned", "sh", "-c", "echo begun; exec sleep 600", stderr=subprocess.PIPE,
                     stdout=subprocess.PIPE)
     assert process.stdout.readline() == b"begun\n"

@@ -49,13 +49,14 @@ static int read_data(cli_t *cli, vd_blob_t *data)
     return code;
 }
 
-/* The session given, or the newest active one. */
+/* The session given, or that of the command that we are part of, or the newest active one. */
 static int find_session(cli_t *cli, int timeout_ms, char *out, size_t size)
 {
-    const char *given = cli_value(cli, "session", NULL);
+    const char *own = getenv("VEDETTE_SESSION"); /* within `vedette run` */
+    const char *given = cli_value(cli, "session", own != NULL && *own != 0 ? own : NULL);
     if (given != NULL) {
         if (!vd_str_copy(out, size, vd_str(given)) || !vd_name_valid(vd_str(given)))
-            return cli_fail(cli, VD_USAGE, "--session %s: it is not a session id", given);
+            return cli_fail(cli, VD_USAGE, "%s is not a session id", given);
         return 0;
     }
     vd_blob_t row;

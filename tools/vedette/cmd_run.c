@@ -158,6 +158,7 @@ static int begin(run_t *self)
     status = begin_session(self);
     if (self->record.over)
         return vd_status_exit_code(status); /* that was told */
+    self->record.begun = status == VD_OK;
     return status == VD_OK ? 0 : cli_fail_client(cli, status);
 }
 
@@ -333,7 +334,8 @@ static int finish(run_t *self)
                  "the record of session %s is not complete: %" PRIu64 " events are not known to be "
                  "stored",
                  record->session, vd_producer_pending(record->producer) + record->count);
-    else if (cli->verbosity > 0 || (cli->verbosity == 0 && isatty(STDERR_FILENO)))
+    else if (cli->verbosity > 0 ||
+             (cli->verbosity == 0 && isatty(STDERR_FILENO) && self->child.exec_error == 0))
         cli_say(cli, "vedette: session %s: %s%s%s, %" PRIu64 " events in %s", record->session,
                 error[0] != 0 ? "failed: " : "completed", error,
                 record->incomplete ? ", with lines that are missing" : "", record->written, took);

@@ -38,7 +38,7 @@ static const cli_option_t follow_options[] = {
     {0},
 };
 static const cli_option_t emit_options[] = {
-    {"session", 's', "S", "session (the newest active one)"},
+    {"session", 's', "S", "session (VEDETTE_SESSION, else the newest active one)"},
     {"data", 0, "JSON", "data of the event; - reads them from stdin ({})"},
     {"record", 0, "ID", "your id of it: the session stores each once, however often it is emitted"},
     {"strict", 0, NULL, "refuse what the catalogue does not allow; see: vedette events"},
@@ -163,7 +163,9 @@ const cli_command_t cli_commands[] = {
      "  echo '{\"type\": \"deployed\"}' >&$VEDETTE_EVENTS_FD\n"
      "A line that is no event is recorded as event_refused and shown on stderr. VEDETTE_SESSION is "
      "the\n"
-     "session's id. The last event is session_ended, with the exit code and the duration.\n\n"
+     "session's id: vedette emit writes there. The last event is session_ended, with the exit "
+     "code\n"
+     "and the duration.\n\n"
      "Signals sent to vedette go to the command. While the runtime takes no events the command is\n"
      "held back when it writes, and nothing is lost; with --best-effort it goes on, and "
      "output_lost\n"

@@ -10,8 +10,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { OUT_OF_THE_WAY = RUN_EVENTS_FD_MAX + 1 };
-
 static const int forwarded[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
 
 int run_free_descriptor(void)
@@ -30,7 +28,7 @@ static void close_pair(int pair[2])
 }
 
 /* Three pipes, and a fourth that tells why the command could not be executed. */
-static bool make_pipes(int pipes[4][2])
+static bool make_pipes(int pipes[4][2], int events_fd)
 {
     for (int i = 0; i < 4; i++)
         if (pipe2(pipes[i], O_CLOEXEC) != 0)
@@ -38,7 +36,8 @@ static bool make_pipes(int pipes[4][2])
     for (int i = 0; i < 3; i++)
         if (fcntl(pipes[i][0], F_SETFL, O_NONBLOCK) != 0)
             return false;
-    int far = fcntl(pipes[3][1], F_DUPFD_CLOEXEC, OUT_OF_THE_WAY);
+    int far =
+        fcntl(pipes[3][1], F_DUPFD_CLOEXEC, events_fd + 1); /* it must outlive dup2 to there */
     if (far < 0)
         return false;
     close(pipes[3][1]);
@@ -88,7 +87,7 @@ bool run_child_start(run_child_t *self, char *const argv[], int events_fd)
     sigprocmask(SIG_BLOCK, &taken, &before);
     signal(SIGCHLD, SIG_DFL); /* whoever started us may have ignored it; then nobody is told */
     self->signals = signalfd(-1, &taken, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (self->signals >= 0 && make_pipes(pipes))
+    if (self->signals >= 0 && make_pipes(pipes, events_fd))
         self->pid = fork();
     if (self->pid < 0) {
         int error = errno;

@@ -20,23 +20,23 @@ static void on_receipt(void *arg, const vd_receipt_t *receipt)
     if (receipt->status == VD_OK || receipt->status == VD_EXISTS)
         return;
     if (!self->over)
-        cli_fail(self->cli, receipt->status, "session %s takes no more events: %s", self->session,
-                 receipt->text);
+        cli_fail(self->cli, receipt->status, "session %s %s: %s", self->session,
+                 self->begun ? "takes no more events" : "cannot be begun", receipt->text);
     self->over = self->incomplete = true;
 }
 
 vd_status_t run_record_open(run_record_t *self, cli_t *cli, int timeout_ms)
 {
     char name[VD_NAME_BYTES_MAX + 1];
-    uint64_t salt = (uint64_t)cli_wall_ms();
+    uint32_t salt = (uint32_t)cli_wall_ms();
     self->cli = cli;
     vd_buffer_init(&self->frame, RUN_FRAME_BYTES_MAX + LARGEST);
     vd_buffer_init(&self->data, VD_EVENT_BYTES_MAX);
     vd_buffer_init(&self->text, 4 * RUN_LINE_BYTES_MAX);
     /* A name of its own: commands that run at the same time must not fence each other. */
     if (getrandom(&salt, sizeof salt, 0) != (ssize_t)sizeof salt)
-        salt ^= (uint64_t)cli_mono_ms() << 20;
-    snprintf(name, sizeof name, "run-%d-%016" PRIx64, (int)getpid(), salt);
+        salt ^= (uint32_t)cli_mono_ms() << 10;
+    snprintf(name, sizeof name, "run-%d-%08" PRIx32, (int)getpid(), salt);
     return vd_producer_open(&self->producer, cli->client, name, on_receipt, self, timeout_ms);
 }
 

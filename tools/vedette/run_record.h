@@ -38,6 +38,7 @@ typedef struct run_record {
     uint64_t lost;      /* lines since the last output_lost */
     uint64_t refused;   /* lines that were no events */
     bool incomplete;    /* something is not in the record */
+    bool begun;         /* session_started is on disk */
     bool over;          /* the runtime refuses the session */
 } run_record_t;
 

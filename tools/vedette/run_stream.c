@@ -158,8 +158,11 @@ void run_stream_note_death(run_stream_t *self)
 
 bool run_stream_give_up(run_stream_t *self)
 {
+    struct pollfd entry = {.fd = self->in, .events = POLLIN};
     if (self->in < 0 || !is_taken(self) || self->read < self->owed)
         return false;
+    if (poll(&entry, 1, 0) > 0 && (entry.revents & (POLLIN | POLLHUP)) == POLLHUP)
+        return false; /* its end is there, and is read next */
     close_in(self);
     return true;
 }

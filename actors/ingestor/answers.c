@@ -22,7 +22,8 @@ static vd_bytes_t rejects_of(vd_sequencer_t *self, const vd_store_producer_t *re
         assert(reject->status != VD_OK);
         vd_reject_record_t row = {.first = reject->first,
                                   .count = reject->count,
-                                  .status = vd_str(vd_status_name(reject->status))};
+                                  .status = vd_str(vd_status_name(reject->status)),
+                                  .seq = reject->seq};
         vd_record_encode(VD_RECORD_reject, &row, &self->rows);
     }
     return vd_buffer_view(&self->rows);
@@ -69,6 +70,7 @@ void vd_seq_send_rejected(vd_sequencer_t *self, const vd_batch_t *batch,
     message.rejected.first = reject->first;
     message.rejected.count = reject->count;
     message.rejected.status = vd_str(vd_status_name(reject->status));
+    message.rejected.seq = reject->seq;
     if (reject->text_size > 0)
         message.rejected.text = vd_bytes(batch->texts.data + reject->text_at, reject->text_size);
     vd_effects_send(effects, VD_SEQ_PORT_EMIT, &reject->producer->peer, &message);

@@ -1,6 +1,8 @@
 /* batch.c: collecting and sealing a batch. */
 #include "batch.h"
 
+#include "core/hash.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
@@ -8,6 +10,7 @@ enum {
     /* An emit touches a producer and a session; a frame counts once. */
     ENTRIES_MAX = VD_COMMIT_FRAMES_MAX,
     TEXTS_BYTES_MAX = 262144,
+    SLOTS = 2 * ENTRIES_MAX, /* of records; a power of two */
 };
 /* Not in the enum: it holds int values only. */
 #define NO_RUN   UINT32_MAX
@@ -41,9 +44,13 @@ bool vd_batch_init(vd_batch_t *self)
     self->session_records = calloc(ENTRIES_MAX, sizeof *self->session_records);
     self->session_list = calloc(ENTRIES_MAX, sizeof *self->session_list);
     self->rejects = calloc(ENTRIES_MAX, sizeof *self->rejects);
+    self->records = calloc(ENTRIES_MAX, sizeof *self->records);
+    self->record_list = calloc(ENTRIES_MAX, sizeof *self->record_list);
+    self->record_slots = calloc(SLOTS, sizeof *self->record_slots);
     bool whole = self->pieces && self->runs && self->commit_runs && self->producers &&
                  self->producer_records && self->producer_list && self->sessions &&
-                 self->session_records && self->session_list && self->rejects;
+                 self->session_records && self->session_list && self->rejects && self->records &&
+                 self->record_list && self->record_slots;
     if (!whole)
         vd_batch_free(self);
     return whole;
@@ -64,6 +71,9 @@ void vd_batch_free(vd_batch_t *self)
     free(self->session_records);
     free(self->session_list);
     free(self->rejects);
+    free(self->records);
+    free(self->record_list);
+    free(self->record_slots);
     *self = (vd_batch_t){0};
 }
 
@@ -78,7 +88,12 @@ void vd_batch_begin(vd_batch_t *self, uint64_t id)
     vd_buffer_clear(&self->texts);
     self->piece_count = self->run_count = 0;
     self->producer_count = self->session_count = self->reject_count = 0;
-    self->leaving = NULL;
+    if (self->record_count > 0)
+        memset(self->record_slots, 0, SLOTS * sizeof *self->record_slots);
+    self->record_count = 0;
+    self->leaving_count = 0;
+    self->alone = NULL;
+    self->notices = false;
     self->rejects_answered = self->producers_answered = 0;
 }
 
@@ -104,6 +119,18 @@ void vd_batch_touch_producer(vd_batch_t *self, vd_producer_t *producer, bool emi
         self->producers[self->producer_count++] = (vd_batch_producer_t){producer, false};
     }
     self->producers[producer->batch_at].emitted |= emitted;
+}
+
+bool vd_batch_leave(vd_batch_t *self, vd_producer_t *producer)
+{
+    assert(self->state == VD_BATCH_COLLECTING && self->frames < VD_COMMIT_FRAMES_MAX);
+    assert(!producer->leaving && producer->batch != self->id);
+    if (self->leaving_count == VD_BATCH_LEAVING_MAX)
+        return false;
+    self->frames++;
+    self->leaving[self->leaving_count++] = producer;
+    producer->leaving = true;
+    return true;
 }
 
 static void put_session(vd_batch_t *self, vd_session_t *session)
@@ -165,9 +192,63 @@ void vd_batch_add(vd_batch_t *self, vd_session_t *session, uint64_t first_seq, v
     self->pieces[self->piece_count++] = (vd_batch_piece_t){at, (uint32_t)run.size, NO_PIECE};
 }
 
-void vd_batch_reject(vd_batch_t *self, vd_producer_t *producer, uint64_t first, uint32_t count,
-                     vd_status_t status, const char *text)
+/* ---- records ---- */
+
+static uint32_t hash_of(const vd_session_t *session, vd_str_t record)
 {
+    return (uint32_t)vd_hash(vd_hash(0, vd_str(session->id)), record);
+}
+
+/* Where the record stands among the slots, or the free slot that it would get. */
+static uint32_t slot_of(const vd_batch_t *self, const vd_session_t *session, vd_str_t record,
+                        uint32_t hash)
+{
+    uint32_t slot = hash & (SLOTS - 1);
+    for (; self->record_slots[slot] != 0; slot = (slot + 1) & (SLOTS - 1)) {
+        const vd_batch_record_t *entry = &self->records[self->record_slots[slot] - 1];
+        if (entry->hash == hash && entry->session == session && vd_str_is(record, entry->record))
+            break;
+    }
+    return slot;
+}
+
+uint64_t vd_batch_find_record(const vd_batch_t *self, const vd_session_t *session, vd_str_t record)
+{
+    if (self->record_count == 0)
+        return 0;
+    uint32_t slot = slot_of(self, session, record, hash_of(session, record));
+    return self->record_slots[slot] != 0 ? self->records[self->record_slots[slot] - 1].seq : 0;
+}
+
+void vd_batch_note_record(vd_batch_t *self, const vd_session_t *session, vd_str_t record,
+                          uint64_t seq)
+{
+    assert(self->state == VD_BATCH_COLLECTING && self->record_count < ENTRIES_MAX && seq > 0);
+    uint32_t hash = hash_of(session, record);
+    uint32_t slot = slot_of(self, session, record, hash);
+    assert(self->record_slots[slot] == 0);
+    vd_batch_record_t *entry = &self->records[self->record_count++];
+    self->record_slots[slot] = self->record_count;
+    *entry = (vd_batch_record_t){.session = session, .seq = seq, .hash = hash};
+    vd_str_copy(entry->record, sizeof entry->record, record);
+}
+
+static void seal_frame_records(vd_batch_t *self)
+{
+    for (uint32_t i = 0; i < self->record_count; i++) {
+        const vd_batch_record_t *entry = &self->records[i];
+        self->record_list[i] = (vd_store_record_t){.session = vd_str(entry->session->id),
+                                                   .record = vd_str(entry->record),
+                                                   .seq = entry->seq};
+    }
+}
+
+/* ---- rejections ---- */
+
+void vd_batch_reject(vd_batch_t *self, vd_producer_t *producer, uint64_t first, uint32_t count,
+                     const vd_verdict_t *verdict)
+{
+    const char *text = verdict->text;
     assert(self->state == VD_BATCH_COLLECTING && self->reject_count < ENTRIES_MAX);
     uint32_t at = (uint32_t)self->texts.size;
     if (!vd_buffer_add(&self->texts, text, strlen(text)))
@@ -177,9 +258,16 @@ void vd_batch_reject(vd_batch_t *self, vd_producer_t *producer, uint64_t first, 
                             .epoch = producer->assigned.epoch,
                             .first = first,
                             .count = count,
-                            .status = status,
+                            .status = verdict->status,
+                            .seq = verdict->seq,
                             .text_at = at,
                             .text_size = (uint32_t)self->texts.size - at};
+}
+
+vd_session_t *vd_batch_session(const vd_batch_t *self, uint32_t run)
+{
+    assert(run < self->run_count);
+    return self->runs[run].session;
 }
 
 static vd_bytes_t run_bytes(vd_batch_t *self, const vd_batch_run_t *run)
@@ -210,7 +298,7 @@ static void seal_runs(vd_batch_t *self)
     assert(at == self->events);
 }
 
-static void seal_records(vd_batch_t *self, uint64_t index, int64_t time_ms)
+static void seal_states(vd_batch_t *self, uint64_t index, int64_t time_ms)
 {
     for (uint32_t i = 0; i < self->producer_count; i++) {
         vd_store_producer_t *record = &self->producers[i].producer->assigned;
@@ -239,8 +327,10 @@ void vd_batch_seal(vd_batch_t *self, uint64_t index, int64_t time_ms, uint64_t e
 {
     assert(self->state == VD_BATCH_COLLECTING && index > 0 && self->frames > 0);
     seal_runs(self);
-    seal_records(self, index, time_ms);
-    self->leaving_name = self->leaving != NULL ? self->leaving->assigned.name : NULL;
+    seal_states(self, index, time_ms);
+    seal_frame_records(self);
+    for (uint32_t i = 0; i < self->leaving_count; i++)
+        self->leaving_names[i] = self->leaving[i]->assigned.name;
     self->store = (vd_store_batch_t){
         .commit = {.index = index,
                    .time_ms = time_ms,
@@ -252,8 +342,10 @@ void vd_batch_seal(vd_batch_t *self, uint64_t index, int64_t time_ms, uint64_t e
         .producer_count = self->producer_count,
         .sessions = self->session_list,
         .session_count = self->session_count,
-        .forgotten = &self->leaving_name,
-        .forgotten_count = self->leaving != NULL ? 1 : 0,
+        .forgotten = self->leaving_names,
+        .forgotten_count = self->leaving_count,
+        .records = self->record_list,
+        .record_count = self->record_count,
     };
     self->store.commit.chain = vd_commit_chain(previous, &self->store.commit);
     self->state = VD_BATCH_SEALED;

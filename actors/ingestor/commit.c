@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -45,24 +46,59 @@ static void seal(vd_sequencer_t *self, vd_now_t now, vd_batch_t *batch)
     self->sealed_ms = time_ms;
 }
 
-vd_batch_t *vd_seq_collect(vd_sequencer_t *self, vd_now_t now, uint32_t count, size_t size)
+static bool is_suspect(const vd_session_t *session)
 {
-    assert(!self->trouble && !self->stopping);
+    return session != NULL && session->open->streak >= VD_SEQ_STREAK_MAX;
+}
+
+/* May events of `session` stand beside those that are in the batch? */
+static bool goes_with(const vd_batch_t *batch, const vd_session_t *session)
+{
+    if (batch->run_count == 0 || (session != NULL && batch->alone == session))
+        return true;
+    return batch->alone == NULL && !is_suspect(session);
+}
+
+vd_batch_t *vd_seq_collect(vd_sequencer_t *self, vd_now_t now, const vd_session_t *session,
+                           uint32_t count, size_t size)
+{
+    assert(!self->trouble && !self->stopping && (session == NULL || session->open != NULL));
     vd_batch_t *batch = batch_in(self, VD_BATCH_COLLECTING);
-    if (batch != NULL && !vd_batch_fits(batch, count, size)) {
+    if (batch != NULL &&
+        ((count > 0 && !goes_with(batch, session)) || !vd_batch_fits(batch, count, size))) {
         if (batch->frames == 0)
             return NULL; /* not even an empty batch has the memory */
         seal(self, now, batch);
         batch = NULL;
     }
-    if (batch != NULL)
-        return batch;
-    if (self->batch_count == VD_BATCHES)
-        return NULL;
-    self->batch_count++;
-    batch = batch_at(self, self->batch_count - 1);
-    vd_batch_begin(batch, ++self->batch_id);
-    return vd_batch_fits(batch, count, size) ? batch : NULL;
+    if (batch == NULL) {
+        if (self->batch_count == VD_BATCHES)
+            return NULL;
+        self->batch_count++;
+        batch = batch_at(self, self->batch_count - 1);
+        vd_batch_begin(batch, ++self->batch_id);
+        if (!vd_batch_fits(batch, count, size))
+            return NULL;
+    }
+    if (count > 0 && is_suspect(session))
+        batch->alone = session;
+    return batch;
+}
+
+uint64_t vd_seq_find_record(vd_sequencer_t *self, const vd_session_t *session, vd_str_t record)
+{
+    uint64_t seq = 0;
+    for (uint32_t i = 0; i < self->batch_count && seq == 0; i++)
+        if (batch_at(self, i)->state != VD_BATCH_DONE)
+            seq = vd_batch_find_record(batch_at(self, i), session, record);
+    return seq;
+}
+
+void vd_seq_seal(vd_sequencer_t *self, vd_now_t now)
+{
+    vd_batch_t *batch = batch_in(self, VD_BATCH_COLLECTING);
+    if (batch != NULL && batch->frames > 0)
+        seal(self, now, batch);
 }
 
 void vd_seq_launch(vd_sequencer_t *self, vd_now_t now, vd_effects_t *effects)
@@ -93,20 +129,19 @@ static void make_durable(vd_sequencer_t *self, vd_batch_t *batch, vd_effects_t *
     self->durable_counter = batch->store.epoch_counter;
     for (uint32_t i = 0; i < batch->producer_count; i++)
         batch->producers[i].producer->durable = batch->producer_records[i];
+    vd_seq_acquit(self, batch);
     for (uint32_t i = 0; i < batch->session_count; i++) {
         vd_session_t *session = batch->sessions[i];
         assert(session->open != NULL);
         session->open->durable = batch->session_records[i];
-        if (!vd_session_is_closed(&session->open->durable))
-            continue;
-        free(session->open);
-        session->open = NULL;
+        if (vd_session_is_closed(&session->open->durable))
+            vd_seq_close_session(self, session);
     }
-    if (batch->leaving != NULL) {
-        vd_names_remove(&self->producers, batch->leaving);
-        vd_producer_destroy(batch->leaving);
-        batch->leaving = NULL;
+    for (uint32_t i = 0; i < batch->leaving_count; i++) {
+        vd_names_remove(&self->producers, batch->leaving[i]);
+        vd_producer_destroy(batch->leaving[i]);
     }
+    batch->leaving_count = 0;
     batch->state = VD_BATCH_DONE;
     self->stats.commits++;
     self->stats.events += batch->events;
@@ -163,19 +198,35 @@ void vd_seq_take_appended(vd_sequencer_t *self, vd_now_t now, const vd_input_t *
     self->out = false;
     if (input->status == VD_OK) {
         make_durable(self, batch, effects);
+        if (self->hurt > 0 && !self->stopping)
+            vd_seq_tell_hurt(self, now);
         vd_seq_launch(self, now, effects);
         vd_seq_answer(self, now, effects);
         return;
     }
+    char what[64];
+    snprintf(what, sizeof what, "could not write commit %" PRIu64, input->token);
+    vd_seq_blame(self, batch);
+    vd_seq_begin_trouble(self, now, input, what, effects);
+}
+
+void vd_seq_begin_trouble(vd_sequencer_t *self, vd_now_t now, const vd_input_t *input,
+                          const char *what, vd_effects_t *effects)
+{
+    assert(!self->trouble && !self->out && input->status != VD_OK);
+    const char *why = input->result != NULL ? input->result : "no further reason";
     self->trouble = true;
     self->trouble_told = input->status;
+    self->trouble_ms = now.wall_ms;
+    snprintf(self->trouble_text, sizeof self->trouble_text, "%s", why);
     self->stats.failures++;
     self->reopen_wait_us = REOPEN_WAIT_MIN_US;
+    for (uint32_t i = 0; i < self->batch_count; i++)
+        if (batch_at(self, i)->state != VD_BATCH_DONE)
+            vd_seq_hurt_all(self, batch_at(self, i));
     vd_effects_log(effects, VD_ERROR,
-                   "the store could not write commit %" PRIu64 " (%s): %s; nothing is acknowledged "
-                   "until it has been reopened",
-                   input->token, vd_status_text(input->status),
-                   input->result != NULL ? (const char *)input->result : "no further reason");
+                   "the store %s (%s): %s; nothing is acknowledged until it has been reopened",
+                   what, vd_status_text(input->status), why);
     vd_seq_reopen(self, effects);
 }
 
@@ -209,19 +260,18 @@ static void roll_back_producer(vd_sequencer_t *self, vd_producer_t *producer)
 
 static void roll_back_session(vd_sequencer_t *self, vd_session_t *session)
 {
+    assert(session->open != NULL);
     session->batch = 0;
-    if (session->open == NULL)
-        return;
     bool was_active = session->open->assigned.state == VD_SESSION_ACTIVE;
     bool is_active = session->open->durable.state == VD_SESSION_ACTIVE;
     self->active -= was_active;
     self->active += is_active;
     if (session->open->durable.state == 0) {
-        vd_names_remove(&self->sessions, session);
-        vd_session_destroy(session);
+        vd_seq_drop_session(self, session);
         return;
     }
     session->open->assigned = session->open->durable;
+    session->open->telling = false;
 }
 
 /* Drops everything that is assigned and not durable. Batches that are done keep their answers. */
@@ -234,8 +284,8 @@ static void drop_assigned(vd_sequencer_t *self)
         kept++;
     for (uint32_t b = kept; b < self->batch_count; b++) {
         vd_batch_t *batch = batch_at(self, b);
-        if (batch->leaving != NULL)
-            batch->leaving->leaving = false;
+        for (uint32_t i = 0; i < batch->leaving_count; i++)
+            batch->leaving[i]->leaving = false;
     }
     self->batch_count = kept;
     /* A removal moves later things up, at most back to where the walk stands: look there again. */
@@ -245,12 +295,9 @@ static void drop_assigned(vd_sequencer_t *self)
         roll_back_producer(self, producer);
         at -= goes;
     }
-    at = 0;
-    while ((thing = vd_names_next(&self->sessions, &at)) != NULL) {
-        vd_session_t *session = thing;
-        bool goes = session->open != NULL && session->open->durable.state == 0;
+    for (vd_session_t *session = self->open, *next; session != NULL; session = next) {
+        next = session->next_open;
         roll_back_session(self, session);
-        at -= goes;
     }
     self->sealed_index = self->durable_index;
     self->sealed_chain = self->durable_chain;
@@ -262,7 +309,8 @@ static void drop_assigned(vd_sequencer_t *self)
 static bool resolve(vd_sequencer_t *self, const vd_store_tail_t *tail, vd_effects_t *effects)
 {
     vd_batch_t *batch = batch_in(self, VD_BATCH_OUT);
-    assert(batch != NULL);
+    if (batch == NULL) /* it was no append that failed */
+        return tail->index == self->durable_index && tail->chain == self->durable_chain;
     const vd_commit_t *commit = &batch->store.commit;
     if (tail->index == commit->index && tail->chain == commit->chain) {
         make_durable(self, batch, effects);
@@ -302,7 +350,10 @@ void vd_seq_take_reopened(vd_sequencer_t *self, vd_now_t now, const vd_input_t *
     }
     drop_assigned(self);
     self->trouble = false;
+    self->prune.more = true; /* what was under way may have been cut short */
     vd_effects_log(effects, VD_INFO, "the store writes again, from commit %" PRIu64 " on",
                    self->durable_index + 1);
+    if (!self->stopping)
+        vd_seq_end_trouble(self, now, effects);
     vd_seq_answer(self, now, effects);
 }

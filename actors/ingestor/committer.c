@@ -78,14 +78,23 @@ static void work(vd_committer_t *self, const vd_job_t *job)
     vd_job_outcome_t *outcome = &self->outcomes[writable(&self->outcomes_ends)];
     outcome->job = *job;
     outcome->text[0] = 0;
-    if (job->kind == VD_JOB_APPEND) {
+    char *text = outcome->text;
+    size_t size = sizeof outcome->text;
+    switch (job->kind) {
+    case VD_JOB_APPEND:
         vd_failpoint("ingestor.before_commit");
-        outcome->status =
-            vd_store_append(self->store, job->batch, outcome->text, sizeof outcome->text);
+        outcome->status = vd_store_append(self->store, job->batch, text, size);
         vd_failpoint("ingestor.after_commit");
-    } else {
-        outcome->status =
-            vd_store_reopen(self->store, &outcome->tail, outcome->text, sizeof outcome->text);
+        break;
+    case VD_JOB_REOPEN:
+        outcome->status = vd_store_reopen(self->store, &outcome->tail, text, size);
+        break;
+    case VD_JOB_PRUNE:
+        outcome->status = vd_store_prune_mark(self->store, job->names, job->name_count, text, size);
+        break;
+    case VD_JOB_FREE:
+        outcome->status = vd_store_prune_step(self->store, &outcome->more, text, size);
+        break;
     }
     if (outcome->status == VD_OK && self->grown_fd >= 0)
         wake(self->grown_fd);

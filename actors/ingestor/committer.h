@@ -1,7 +1,8 @@
 /* committer.h: the thread that writes: batches in, outcomes out, one after the other.
  *
  * 1. Jobs and outcomes go through two bounded one-way queues, each with an eventfd that wakes its
- *    reader. The sequencer has one operation out at a time, so that neither can overflow.
+ *    reader. The sequencer has at most one append, or reopening, and one part of pruning out at a
+ *    time, so that neither can overflow.
  * 2. Whoever follows the store is woken by this thread, right after the sync and not through the
  *    loop.
  */
@@ -10,23 +11,30 @@
 
 #include "store/store.h"
 
+#include <stdbool.h>
+
 typedef struct vd_committer vd_committer_t;
 
 typedef enum vd_job_kind {
     VD_JOB_APPEND = 1,
     VD_JOB_REOPEN,
+    VD_JOB_PRUNE,
+    VD_JOB_FREE,
 } vd_job_kind_t;
 
 typedef struct vd_job {
     vd_job_kind_t kind;
     uint64_t token;
     const vd_store_batch_t *batch; /* APPEND: alive until the outcome was taken */
+    const char *const *names;      /* PRUNE: sessions; likewise */
+    uint32_t name_count;
 } vd_job_t;
 
 typedef struct vd_job_outcome {
     vd_job_t job;
     vd_status_t status;
     vd_store_tail_t tail; /* REOPEN with VD_OK */
+    bool more;            /* FREE with VD_OK: there is more to free */
     char text[VD_TEXT_BYTES_MAX];
 } vd_job_outcome_t;
 

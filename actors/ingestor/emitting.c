@@ -27,7 +27,45 @@ static void take_again(vd_sequencer_t *self, const vd_input_t *input, vd_produce
     }
 }
 
-/* Judges a new frame: its bytes, then its session. */
+/* Is the frame's record stored in its session, or about to be? The verdict says so then, or that
+ * the store cannot tell (STORE_TROUBLE). */
+static void judge_record(vd_sequencer_t *self, const vd_emit_body_t *body,
+                         const vd_session_t *session, vd_verdict_t *verdict)
+{
+    char record[VD_NAME_BYTES_MAX + 1];
+    vd_str_copy(record, sizeof record, body->record);
+    uint64_t seq = vd_seq_find_record(self, session, body->record);
+    vd_status_t status = VD_OK;
+    if (seq == 0)
+        status = self->lookup.record(self->lookup.arg, session->id, record, &seq);
+    if (status == VD_NOT_FOUND)
+        return;
+    verdict->status = status == VD_OK ? VD_EXISTS : VD_STORE_TROUBLE;
+    verdict->seq = seq;
+    snprintf(verdict->text, sizeof verdict->text, "record %s is stored as %s:%" PRIu64, record,
+             session->id, seq);
+}
+
+/* May a session of this id begin, which the sequencer does not know? */
+static void judge_beginning(vd_sequencer_t *self, vd_str_t id, vd_verdict_t *verdict)
+{
+    char name[VD_NAME_BYTES_MAX + 1];
+    vd_str_copy(name, sizeof name, id);
+    vd_status_t status = self->lookup.session(self->lookup.arg, name);
+    if (status == VD_PRUNED) {
+        verdict->status = VD_SESSION_EXISTS;
+        snprintf(verdict->text, sizeof verdict->text, "session %s was pruned: take another id",
+                 name);
+    } else if (status != VD_NOT_FOUND) {
+        verdict->status = VD_STORE_TROUBLE;
+    } else if (self->active >= VD_SESSIONS_OPEN_MAX) {
+        verdict->status = VD_TOO_LARGE;
+        snprintf(verdict->text, sizeof verdict->text,
+                 "%d sessions are active: end one before beginning another", VD_SESSIONS_OPEN_MAX);
+    }
+}
+
+/* Judges a new frame: its bytes, its record, its session. */
 static void judge(vd_sequencer_t *self, const vd_emit_body_t *body, vd_bytes_t run,
                   const vd_session_t *session, vd_verdict_t *verdict)
 {
@@ -36,17 +74,20 @@ static void judge(vd_sequencer_t *self, const vd_emit_body_t *body, vd_bytes_t r
     if (verdict->status != VD_OK) {
         snprintf(verdict->text, sizeof verdict->text, "event %" PRIu64 " of %" PRIu64 ": %s",
                  bad + 1, body->count, vd_status_text(verdict->status));
-    } else if (!vd_name_valid(body->session)) {
+        return;
+    }
+    if (!vd_name_valid(body->session) || (body->record.size > 0 && !vd_name_valid(body->record))) {
         verdict->status = VD_BAD_EVENT;
-        snprintf(verdict->text, sizeof verdict->text, "the session's id is not a valid name");
-    } else {
+        snprintf(verdict->text, sizeof verdict->text, "the %s is not a valid name",
+                 vd_name_valid(body->session) ? "record" : "session's id");
+        return;
+    }
+    if (body->record.size > 0 && session != NULL)
+        judge_record(self, body, session, verdict);
+    if (verdict->status == VD_OK)
         vd_session_judge(session, body->session, run, (uint32_t)body->count, verdict);
-    }
-    if (verdict->status == VD_OK && verdict->begins && self->active >= VD_SESSIONS_OPEN_MAX) {
-        verdict->status = VD_TOO_LARGE;
-        snprintf(verdict->text, sizeof verdict->text,
-                 "%d sessions are active: end one before beginning another", VD_SESSIONS_OPEN_MAX);
-    }
+    if (verdict->status == VD_OK && verdict->begins)
+        judge_beginning(self, body->session, verdict);
 }
 
 static void accept_frame(vd_sequencer_t *self, vd_now_t now, const vd_input_t *input,
@@ -56,9 +97,14 @@ static void accept_frame(vd_sequencer_t *self, vd_now_t now, const vd_input_t *i
     const vd_emit_body_t *body = &input->message->emit;
     vd_store_session_t *record = &session->open->assigned;
     bool was_active = record->state == VD_SESSION_ACTIVE;
+    if (body->record.size > 0)
+        vd_batch_note_record(batch, session, body->record, record->last_seq + 1);
+    if (verdict->tells > 0)
+        record->status_seq = record->last_seq + verdict->tells;
     vd_batch_add(batch, session, record->last_seq + 1, input->message->payload,
                  (uint32_t)body->count);
     record->last_seq += body->count;
+    record->bytes += input->message->payload.size;
     vd_session_apply(session, verdict, &producer->assigned, now);
     self->active -= was_active;
     self->active += record->state == VD_SESSION_ACTIVE;
@@ -69,9 +115,8 @@ static void accept_frame(vd_sequencer_t *self, vd_now_t now, const vd_input_t *i
 static void reject_frame(vd_sequencer_t *self, const vd_emit_body_t *body, vd_producer_t *producer,
                          const vd_verdict_t *verdict, vd_batch_t *batch)
 {
-    vd_producer_reject(producer, body->first, (uint32_t)body->count, verdict->status);
-    vd_batch_reject(batch, producer, body->first, (uint32_t)body->count, verdict->status,
-                    verdict->text);
+    vd_producer_reject(producer, body->first, (uint32_t)body->count, verdict->status, verdict->seq);
+    vd_batch_reject(batch, producer, body->first, (uint32_t)body->count, verdict);
     producer->assigned.session[0] = 0;
     producer->assigned.seq = 0;
     self->stats.rejected += body->count;
@@ -86,18 +131,21 @@ static void take_next(vd_sequencer_t *self, vd_now_t now, const vd_input_t *inpu
     vd_session_t *session = vd_names_get(&self->sessions, body->session);
     vd_verdict_t verdict;
     judge(self, body, run, session, &verdict);
+    if (verdict.status == VD_STORE_TROUBLE) {
+        vd_seq_not_now(self, input, producer->assigned.mark + 1, VD_STORE_TROUBLE,
+                       VD_SEQ_TROUBLE_MS, effects);
+        return;
+    }
     bool accepted = verdict.status == VD_OK;
     vd_batch_t *batch = NULL;
-    if (accepted || vd_producer_can_reject(producer))
-        batch = vd_seq_collect(self, now, accepted ? (uint32_t)body->count : 0,
-                               accepted ? run.size : 0);
+    bool told = !accepted || session == NULL || vd_seq_tell_outage(self, now, session);
+    if (told && (accepted || vd_producer_can_reject(producer)))
+        batch = vd_seq_collect(self, now, accepted ? session : NULL,
+                               accepted ? (uint32_t)body->count : 0, accepted ? run.size : 0);
     if (batch != NULL && accepted && session == NULL) {
         session = vd_session_new(body->session);
-        if (session == NULL || !vd_names_put(&self->sessions, session)) {
-            free(session != NULL ? session->open : NULL);
-            free(session);
+        if (session == NULL || !vd_seq_add_session(self, session))
             batch = NULL;
-        }
     }
     if (batch == NULL) {
         vd_seq_not_now(self, input, producer->assigned.mark + 1, VD_OVERLOADED,
@@ -139,6 +187,17 @@ static bool may_write(vd_sequencer_t *self, const vd_input_t *input, const vd_pr
     return body->epoch == producer->assigned.epoch && !producer->leaving;
 }
 
+/* What the store does not take now is an outage for the session, too. */
+static void wait_for_store(vd_sequencer_t *self, const vd_input_t *input, vd_producer_t *producer,
+                           vd_effects_t *effects)
+{
+    vd_session_t *session = vd_names_get(&self->sessions, input->message->emit.session);
+    if (session != NULL && session->open != NULL)
+        vd_seq_hurt(self, session);
+    vd_seq_not_now(self, input, producer->durable.mark + 1, VD_STORE_TROUBLE, VD_SEQ_TROUBLE_MS,
+                   effects);
+}
+
 void vd_seq_take_emit(vd_sequencer_t *self, vd_now_t now, const vd_input_t *input,
                       vd_effects_t *effects)
 {
@@ -148,14 +207,16 @@ void vd_seq_take_emit(vd_sequencer_t *self, vd_now_t now, const vd_input_t *inpu
         return;
     vd_producer_hear(producer, now, input);
     vd_producer_confirm(producer, body->answered);
-    uint32_t digest = vd_run_digest(vd_crc32c(0, body->session), input->message->payload);
+    uint32_t digest = vd_crc32c(0, body->session);
+    if (body->record.size > 0)
+        digest = vd_crc32c(digest, body->record);
+    digest = vd_run_digest(digest, input->message->payload);
     uint64_t last = body->first + body->count - 1;
     if (last <= producer->durable.mark ||
         (!self->trouble && body->first <= producer->assigned.mark))
         take_again(self, input, producer, digest, effects);
     else if (self->trouble)
-        vd_seq_not_now(self, input, producer->durable.mark + 1, VD_STORE_TROUBLE, VD_SEQ_TROUBLE_MS,
-                       effects);
+        wait_for_store(self, input, producer, effects);
     else if (body->first > producer->assigned.mark + 1)
         vd_seq_not_now(self, input, producer->assigned.mark + 1, VD_OUT_OF_ORDER, 0, effects);
     else

@@ -2,7 +2,7 @@
  * an answer that says why.
  *
  * 1. Without a sequencer OPEN and EMIT are answered with NOT_NOW, store_trouble and the text:
- *    producers wait and ask again, nothing of theirs is consumed.
+ *    producers wait and ask again, nothing of theirs is consumed. Everything else gets an ERROR.
  * 2. A sequencer may come later, once; it gets its START from whoever brings it.
  */
 #ifndef VD_GATE_H

@@ -10,6 +10,8 @@
 #include "publication.h"
 #include "reader.h"
 #include "repair/repair.h"
+#include "settings.h"
+#include "trouble.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -26,6 +28,8 @@ typedef struct ingestor {
     vd_mode_t mode;
     vd_gate_t gate;
     vd_publication_t publication;
+    vd_trouble_t trouble;
+    bool troubled;
     vd_reader_t *reader;
     vd_committer_t *committer;
     int gate_handle;
@@ -51,16 +55,32 @@ static bool restore_session(void *arg, const vd_store_session_t *session)
     return self->restored;
 }
 
+static vd_status_t lookup_record(void *arg, const char *session, const char *record, uint64_t *seq)
+{
+    return vd_store_record(arg, session, record, seq);
+}
+
+static vd_status_t lookup_session(void *arg, const char *session)
+{
+    vd_store_session_t record;
+    return vd_store_session(arg, session, &record);
+}
+
 /* Makes the sequencer from what the store holds. */
 static vd_status_t restore(ingestor_t *self)
 {
     vd_store_tail_t tail;
+    vd_sequencer_lookup_t lookup = {self->mode.store, lookup_record, lookup_session};
+    vd_prune_limits_t limits = vd_ingestor_prune_limits(vd_actor_config(self->actor));
     vd_store_tail(self->mode.store, &tail);
     self->gate.sequencer = vd_sequencer_new(&tail);
     self->restored = self->gate.sequencer != NULL;
     vd_status_t status = self->restored ? VD_OK : VD_NO_MEMORY;
-    if (status == VD_OK)
+    if (status == VD_OK) {
+        vd_sequencer_set_lookup(self->gate.sequencer, &lookup);
+        vd_sequencer_set_policy(self->gate.sequencer, &limits);
         status = vd_store_producers(self->mode.store, restore_producer, self);
+    }
     if (status == VD_OK && self->restored)
         status = vd_store_sessions(self->mode.store, restore_session, self);
     if (status == VD_OK && !self->restored)
@@ -72,7 +92,7 @@ static vd_status_t restore(ingestor_t *self)
 
 static vd_status_t open_store(ingestor_t *self)
 {
-    static const vd_store_options_t options = {0};
+    vd_store_options_t options = vd_ingestor_store_options(vd_actor_config(self->actor));
     bool read_only = self->arguments->read_only;
     vd_status_t status = vd_mode_open(self->dir, &options, read_only, &self->mode);
     if (status == VD_OK && self->mode.store != NULL && strcmp(self->mode.name, "writing") == 0) {
@@ -94,6 +114,16 @@ static vd_status_t open_store(ingestor_t *self)
     return status;
 }
 
+/* Tells whoever asks what the store cannot do; empty: all is well. */
+static void tell_trouble(ingestor_t *self, const char *text)
+{
+    if (text[0] == 0 && !self->troubled)
+        return;
+    self->troubled = text[0] != 0;
+    vd_actor_set_trouble(self->actor, text);
+    vd_trouble_tell(&self->trouble, text);
+}
+
 /* Tells the log, and whoever asks, what the store is good for. */
 static void tell_mode(ingestor_t *self)
 {
@@ -102,7 +132,7 @@ static void tell_mode(ingestor_t *self)
     if (mode->text[0] != 0)
         vd_log(mode->store != NULL && self->arguments->read_only ? VD_INFO : VD_ERROR, "%s",
                mode->text);
-    vd_actor_set_trouble(self->actor, mode->text);
+    tell_trouble(self, mode->text);
     memcpy(self->gate.text, mode->text, sizeof self->gate.text);
     if (mode->store == NULL)
         return;
@@ -127,22 +157,50 @@ static void perform(void *arg, vd_actor_t *actor, const vd_effect_t *effect)
 {
     ingestor_t *self = arg;
     (void)actor;
+    const vd_prune_job_t *prune = effect->object;
     vd_job_t job = {.kind = VD_JOB_REOPEN, .token = effect->token};
     switch (effect->id) {
     case VD_SEQ_APPEND:
         job.kind = VD_JOB_APPEND;
         job.batch = effect->object;
-        vd_committer_submit(self->committer, &job);
         break;
     case VD_SEQ_REOPEN:
-        vd_committer_submit(self->committer, &job);
+        break;
+    case VD_SEQ_PRUNE:
+        job.kind = VD_JOB_PRUNE;
+        job.names = (const char *const *)prune->names;
+        job.name_count = prune->count;
+        break;
+    case VD_SEQ_FREE:
+        job.kind = VD_JOB_FREE;
         break;
     case VD_SEQ_VISIBLE:
         show(self, effect->object);
-        break;
+        return;
     default:
-        assert(!"the sequencer has three operations");
+        assert(!"the sequencer has five operations");
     }
+    vd_committer_submit(self->committer, &job);
+}
+
+/* Hands an outcome to the sequencer. */
+static void complete(ingestor_t *self, const vd_job_outcome_t *outcome)
+{
+    static const uint32_t operations[] = {[VD_JOB_APPEND] = VD_SEQ_APPEND,
+                                          [VD_JOB_REOPEN] = VD_SEQ_REOPEN,
+                                          [VD_JOB_PRUNE] = VD_SEQ_PRUNE,
+                                          [VD_JOB_FREE] = VD_SEQ_FREE};
+    const void *result = outcome->text;
+    if (outcome->status == VD_OK && outcome->job.kind == VD_JOB_REOPEN)
+        result = &outcome->tail;
+    else if (outcome->status == VD_OK)
+        result = &outcome->more;
+    vd_actor_complete(self->actor, self->gate_handle, operations[outcome->job.kind],
+                      outcome->job.token, outcome->status, result);
+    if (!vd_sequencer_in_trouble(self->gate.sequencer))
+        tell_trouble(self, "");
+    else if (outcome->status != VD_OK)
+        tell_trouble(self, outcome->text);
 }
 
 static int on_outcome(zloop_t *loop, zmq_pollitem_t *item, void *arg)
@@ -151,15 +209,8 @@ static int on_outcome(zloop_t *loop, zmq_pollitem_t *item, void *arg)
     vd_job_outcome_t outcome;
     (void)loop;
     (void)item;
-    while (vd_committer_take(self->committer, &outcome)) {
-        vd_actor_set_trouble(self->actor, outcome.status == VD_OK ? "" : outcome.text);
-        bool append = outcome.job.kind == VD_JOB_APPEND;
-        const void *result = outcome.text;
-        if (outcome.status == VD_OK)
-            result = append ? NULL : (const void *)&outcome.tail;
-        vd_actor_complete(self->actor, self->gate_handle, append ? VD_SEQ_APPEND : VD_SEQ_REOPEN,
-                          outcome.job.token, outcome.status, result);
-    }
+    while (vd_committer_take(self->committer, &outcome))
+        complete(self, &outcome);
     return 0;
 }
 
@@ -182,18 +233,20 @@ static void tell_metrics(const void *state, vd_metric_list_t *list)
     vd_metric(list, "frames_refused", stats->refused);
     vd_metric(list, "not_now", gate->not_now + stats->not_now);
     vd_metric(list, "append_failures", stats->failures);
+    vd_metric(list, "sessions_pruned", stats->pruned);
     vd_metric(list, "head", vd_sequencer_head(gate->sequencer));
 }
 
 static bool add_cores(ingestor_t *self)
 {
-    static const vd_port_t emit[] = {{VD_SEQ_PORT_EMIT, VD_PORT_ROUTER, "emit"}};
+    static const vd_port_t ports[] = {{VD_SEQ_PORT_EMIT, VD_PORT_ROUTER, "emit"},
+                                      {VD_SEQ_PORT_CONTROL, VD_PORT_ROUTER, "control"}};
     static const vd_port_t events[] = {{VD_PUBLICATION_PORT, VD_PORT_PUB, "events"}};
     vd_core_spec_t gate = {.name = "sequencer",
                            .step = vd_gate_step,
                            .state = &self->gate,
-                           .ports = emit,
-                           .port_count = 1,
+                           .ports = ports,
+                           .port_count = 2,
                            .perform = perform,
                            .perform_arg = self,
                            .metrics = tell_metrics};
@@ -300,9 +353,14 @@ int main(int argc, char **argv)
     static const vd_actor_spec_t spec = {.kind = "ingestor",
                                          .default_name = "ingestor",
                                          .registers = true,
+                                         .config = &vd_ingestor_table,
+                                         .config_count = 1,
                                          .help = VD_ARGUMENTS_HELP};
     vd_arguments_t arguments;
-    ingestor_t self = {.arguments = &arguments, .gate_handle = -1, .publication_handle = -1};
+    ingestor_t self = {.arguments = &arguments,
+                       .trouble = VD_TROUBLE_NONE,
+                       .gate_handle = -1,
+                       .publication_handle = -1};
     int exit_code = 0;
     if (!vd_arguments_take(&argc, argv, &arguments))
         return vd_status_exit_code(VD_USAGE);

@@ -3,9 +3,6 @@
 
 #include <assert.h>
 
-/* A producer that was silent for so long may be forgotten when there are too many. */
-static const int64_t FORGET_AFTER_US = 3600LL * 1000000;
-
 /* OPEN with an epoch: a sign of life. */
 static void take_beat(vd_sequencer_t *self, vd_now_t now, const vd_input_t *input,
                       vd_producer_t *producer, vd_effects_t *effects)
@@ -33,20 +30,14 @@ static void forget_one(vd_sequencer_t *self, vd_now_t now)
     vd_producer_t *oldest = NULL, *producer;
     uint32_t at = 0;
     while ((producer = vd_names_next(&self->producers, &at)) != NULL) {
-        int64_t silent_since =
-            producer->heard_us > self->start_us ? producer->heard_us : self->start_us;
-        if (producer->leaving || producer->durable.epoch == 0 ||
-            now.mono_us - silent_since < FORGET_AFTER_US)
+        if (!vd_seq_is_silent(self, producer, now))
             continue;
         if (oldest == NULL || producer->durable.used_ms < oldest->durable.used_ms)
             oldest = producer;
     }
-    vd_batch_t *batch = oldest != NULL ? vd_seq_collect(self, now, 0, 0) : NULL;
-    if (batch == NULL || batch->leaving != NULL)
-        return;
-    batch->leaving = oldest;
-    batch->frames++;
-    oldest->leaving = true;
+    vd_batch_t *batch = oldest != NULL ? vd_seq_collect(self, now, NULL, 0, 0) : NULL;
+    if (batch != NULL && batch->leaving_count == 0)
+        vd_batch_leave(batch, oldest);
 }
 
 static vd_producer_t *add_producer(vd_sequencer_t *self, vd_str_t name)
@@ -72,7 +63,7 @@ static void take_name(vd_sequencer_t *self, vd_now_t now, const vd_input_t *inpu
         vd_seq_not_now(self, input, 0, VD_OVERLOADED, VD_SEQ_TROUBLE_MS, effects);
         return;
     }
-    vd_batch_t *batch = vd_seq_collect(self, now, 0, 0);
+    vd_batch_t *batch = vd_seq_collect(self, now, NULL, 0, 0);
     if (batch != NULL && producer == NULL)
         producer = add_producer(self, body->producer);
     if (batch == NULL || producer == NULL || producer->leaving) {

@@ -10,11 +10,9 @@ void vd_seq_look_at_owners(vd_sequencer_t *self, vd_now_t now, vd_effects_t *eff
     bool stood_still = since_us > 5LL * OWNERS_EVERY_US;
     self->owners_us = now.mono_us;
     vd_effects_timer(effects, VD_SEQ_TIMER_OWNERS, now.mono_us + OWNERS_EVERY_US);
-    vd_session_t *session;
-    uint32_t at = 0;
-    while (!self->trouble && (session = vd_names_next(&self->sessions, &at)) != NULL) {
-        if (session->open == NULL || vd_session_is_closed(&session->open->assigned) ||
-            session->open->assigned.owner[0] == 0)
+    for (vd_session_t *session = self->open; session != NULL && !self->trouble;
+         session = session->next_open) {
+        if (vd_session_is_closed(&session->open->assigned) || session->open->assigned.owner[0] == 0)
             continue;
         if (stood_still)
             session->open->alive_us += since_us;
@@ -22,7 +20,7 @@ void vd_seq_look_at_owners(vd_sequencer_t *self, vd_now_t now, vd_effects_t *eff
         vd_producer_t *owner = vd_names_get(&self->producers, vd_str(record->owner));
         vd_session_state_t due = vd_session_state_due(session, owner ? &owner->assigned : NULL,
                                                       owner ? owner->heard_us : INT64_MIN, now);
-        vd_batch_t *batch = due != record->state ? vd_seq_collect(self, now, 0, 0) : NULL;
+        vd_batch_t *batch = due != record->state ? vd_seq_collect(self, now, NULL, 0, 0) : NULL;
         if (batch == NULL)
             continue;
         self->active -= record->state == VD_SESSION_ACTIVE;
@@ -38,11 +36,7 @@ void vd_seq_look_at_owners(vd_sequencer_t *self, vd_now_t now, vd_effects_t *eff
 void vd_seq_start_owners(vd_sequencer_t *self, vd_now_t now, vd_effects_t *effects)
 {
     self->start_us = self->owners_us = now.mono_us;
-    vd_session_t *session;
-    uint32_t at = 0;
-    while ((session = vd_names_next(&self->sessions, &at)) != NULL) {
-        if (session->open == NULL)
-            continue;
+    for (vd_session_t *session = self->open; session != NULL; session = session->next_open) {
         bool interrupted = session->open->assigned.state == VD_SESSION_INTERRUPTED;
         session->open->alive_us = now.mono_us - (interrupted ? VD_OWNER_SILENT_MS * 1000LL : 0);
     }

@@ -124,21 +124,22 @@ bool vd_producer_can_reject(const vd_producer_t *self)
     return self->assigned.reject_count < VD_REJECTS_PER_PRODUCER_MAX;
 }
 
-void vd_producer_reject(vd_producer_t *self, uint64_t first, uint32_t count, vd_status_t status)
+void vd_producer_reject(vd_producer_t *self, uint64_t first, uint32_t count, vd_status_t status,
+                        uint64_t seq)
 {
     vd_store_producer_t *record = &self->assigned;
     assert(vd_producer_can_reject(self) && status != VD_OK);
     if (record->reject_count > 0) {
         vd_store_reject_t *last = &record->rejects[record->reject_count - 1];
         assert(last->first + last->count <= first);
-        if (last->first + last->count == first && last->status == status &&
+        if (last->first + last->count == first && last->status == status && status != VD_EXISTS &&
             last->count <= UINT32_MAX - count) {
             last->count += count;
             return;
         }
     }
     record->rejects[record->reject_count++] =
-        (vd_store_reject_t){.first = first, .count = count, .status = status};
+        (vd_store_reject_t){.first = first, .count = count, .status = status, .seq = seq};
 }
 
 void vd_producer_take(vd_producer_t *self, uint64_t life, uint64_t epoch)

@@ -27,6 +27,7 @@ typedef struct vd_producer {
     uint64_t batch;               /* id of the last batch it is part of */
     uint32_t batch_at;            /* its place there */
     bool leaving;                 /* being forgotten */
+    uint64_t owner_look;          /* the look at marks that found it to own an open session */
     /* The OPEN that waits for its batch. */
     uint64_t open_life; /* 0: none */
     uint64_t open_correlation;
@@ -57,8 +58,9 @@ vd_recall_t vd_producer_recall(const vd_producer_t *self, uint64_t first, uint32
 void vd_producer_confirm(vd_producer_t *self, uint64_t answered);
 /* Is there room for one more rejected range? */
 bool vd_producer_can_reject(const vd_producer_t *self);
-/* Notes numbers as rejected. */
-void vd_producer_reject(vd_producer_t *self, uint64_t first, uint32_t count, vd_status_t status);
+/* Notes numbers as rejected. `seq`: with VD_EXISTS, where the record stands. */
+void vd_producer_reject(vd_producer_t *self, uint64_t first, uint32_t count, vd_status_t status,
+                        uint64_t seq);
 /* Takes a new life, moving the one before to those that are fenced. */
 void vd_producer_take(vd_producer_t *self, uint64_t life, uint64_t epoch);
 /* Is `life` among those that `record` names as fenced? */

@@ -11,6 +11,7 @@
 
 enum {
     ROWS_BYTES_MAX = VD_BODY_BYTES_MAX / 2,
+    OWN_BYTES_MAX = 4096, /* of an event of the ingestor itself */
 };
 
 vd_sequencer_t *vd_sequencer_new(const vd_store_tail_t *tail)
@@ -20,6 +21,9 @@ vd_sequencer_t *vd_sequencer_new(const vd_store_tail_t *tail)
     if (self == NULL)
         return NULL;
     vd_buffer_init(&self->rows, ROWS_BYTES_MAX);
+    vd_buffer_init(&self->data, OWN_BYTES_MAX);
+    vd_buffer_init(&self->event, OWN_BYTES_MAX);
+    vd_buffer_init(&self->run, OWN_BYTES_MAX);
     bool whole = true;
     for (uint32_t i = 0; i < VD_BATCHES && whole; i++)
         whole = vd_batch_init(&self->batches[i]);
@@ -54,8 +58,18 @@ void vd_sequencer_destroy(vd_sequencer_t **sequencer)
     vd_names_free(&self->sessions);
     for (uint32_t i = 0; i < VD_BATCHES; i++)
         vd_batch_free(&self->batches[i]);
+    vd_seq_forget_prune(self);
     vd_buffer_free(&self->rows);
+    vd_buffer_free(&self->data);
+    vd_buffer_free(&self->event);
+    vd_buffer_free(&self->run);
     free(self);
+}
+
+void vd_sequencer_set_lookup(vd_sequencer_t *self, const vd_sequencer_lookup_t *lookup)
+{
+    assert(self != NULL && lookup->record != NULL && lookup->session != NULL);
+    self->lookup = *lookup;
 }
 
 bool vd_sequencer_restore_producer(vd_sequencer_t *self, const vd_store_producer_t *record)
@@ -71,21 +85,64 @@ bool vd_sequencer_restore_producer(vd_sequencer_t *self, const vd_store_producer
     return true;
 }
 
+bool vd_seq_add_session(vd_sequencer_t *self, vd_session_t *session)
+{
+    assert(session->open != NULL && session->next_open == NULL);
+    if (!vd_names_put(&self->sessions, session)) {
+        vd_session_destroy(session);
+        return false;
+    }
+    session->next_open = self->open;
+    if (self->open != NULL)
+        self->open->previous_open = session;
+    self->open = session;
+    return true;
+}
+
+static void take_off_list(vd_sequencer_t *self, vd_session_t *session)
+{
+    assert(session->open != NULL && self->open != NULL);
+    vd_seq_unhurt(self, session);
+    if (session->next_open != NULL)
+        session->next_open->previous_open = session->previous_open;
+    if (session->previous_open != NULL)
+        session->previous_open->next_open = session->next_open;
+    else
+        self->open = session->next_open;
+    session->next_open = session->previous_open = NULL;
+}
+
+void vd_seq_close_session(vd_sequencer_t *self, vd_session_t *session)
+{
+    const vd_store_session_t *record = &session->open->durable;
+    assert(vd_session_is_closed(record));
+    session->ended_ms = record->ended_ms;
+    session->events = record->last_seq;
+    session->bytes = record->bytes;
+    take_off_list(self, session);
+    free(session->open);
+    session->open = NULL;
+}
+
+void vd_seq_drop_session(vd_sequencer_t *self, vd_session_t *session)
+{
+    assert(session->open->durable.state == 0);
+    take_off_list(self, session);
+    vd_names_remove(&self->sessions, session);
+    vd_session_destroy(session);
+}
+
 bool vd_sequencer_restore_session(vd_sequencer_t *self, const vd_store_session_t *record)
 {
     assert(self != NULL && record != NULL && record->state != 0);
     vd_session_t *session = vd_session_new(vd_str(record->session));
-    if (session == NULL || !vd_names_put(&self->sessions, session)) {
-        if (session != NULL)
-            vd_session_destroy(session);
+    if (session == NULL || !vd_seq_add_session(self, session))
         return false;
-    }
+    session->open->assigned = session->open->durable = *record;
     if (vd_session_is_closed(record)) {
-        free(session->open);
-        session->open = NULL;
+        vd_seq_close_session(self, session);
         return true;
     }
-    session->open->assigned = session->open->durable = *record;
     self->active += record->state == VD_SESSION_ACTIVE;
     return true;
 }
@@ -107,6 +164,17 @@ bool vd_sequencer_in_trouble(const vd_sequencer_t *self)
 
 /* ---- the step ---- */
 
+static void take_control(vd_sequencer_t *self, vd_now_t now, const vd_input_t *input,
+                         vd_effects_t *effects)
+{
+    if (self->stopping)
+        vd_effects_reply_error(effects, input, VD_NOT_READY, "the ingestor is stopping");
+    else if (input->message->id == VD_MESSAGE_PRUNE)
+        vd_seq_take_prune(self, now, input, effects);
+    else
+        vd_effects_reply_error(effects, input, VD_UNSUPPORTED, "the port for control takes PRUNE");
+}
+
 static void take_message(vd_sequencer_t *self, vd_now_t now, const vd_input_t *input,
                          vd_effects_t *effects)
 {
@@ -124,9 +192,11 @@ static void take_message(vd_sequencer_t *self, vd_now_t now, const vd_input_t *i
 static void take_timer(vd_sequencer_t *self, vd_now_t now, const vd_input_t *input,
                        vd_effects_t *effects)
 {
-    if (input->id == VD_SEQ_TIMER_OWNERS && !self->stopping)
+    if (input->id == VD_SEQ_TIMER_OWNERS && !self->stopping) {
         vd_seq_look_at_owners(self, now, effects);
-    else if (input->id == VD_SEQ_TIMER_REOPEN && !self->stopping)
+        vd_seq_expire_marks(self, now, effects);
+        vd_seq_prune_by_policy(self, now);
+    } else if (input->id == VD_SEQ_TIMER_REOPEN && !self->stopping)
         vd_seq_reopen(self, effects);
     else if (input->id == VD_SEQ_TIMER_ANSWERS)
         vd_seq_answer(self, now, effects);
@@ -140,11 +210,15 @@ void vd_sequencer_step(void *state, vd_now_t now, const vd_input_t *input, vd_ef
         return;
     switch (input->kind) {
     case VD_INPUT_START:
+        assert(self->lookup.record != NULL);
+        self->prune.more = true; /* of an earlier life */
         vd_seq_start_owners(self, now, effects);
         break;
     case VD_INPUT_MESSAGE:
         if (input->port == VD_SEQ_PORT_EMIT)
             take_message(self, now, input, effects);
+        else
+            take_control(self, now, input, effects);
         break;
     case VD_INPUT_TIMER:
         take_timer(self, now, input, effects);
@@ -154,6 +228,8 @@ void vd_sequencer_step(void *state, vd_now_t now, const vd_input_t *input, vd_ef
             vd_seq_take_appended(self, now, input, effects);
         else if (input->id == VD_SEQ_REOPEN)
             vd_seq_take_reopened(self, now, input, effects);
+        else
+            vd_seq_take_pruned(self, now, input, effects);
         break;
     case VD_INPUT_STOP:
         self->stopping = true;
@@ -162,6 +238,7 @@ void vd_sequencer_step(void *state, vd_now_t now, const vd_input_t *input, vd_ef
     if (self->exited)
         return;
     vd_seq_launch(self, now, effects);
+    vd_seq_launch_prune(self, now, effects);
     if (self->stopping && !self->out && (self->trouble || vd_seq_is_idle(self))) {
         self->exited = true;
         vd_effects_exit(effects, VD_OK, "stopped behind commit %" PRIu64, self->durable_index);

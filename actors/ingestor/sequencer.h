@@ -19,8 +19,21 @@
  *                      text.
  *      VD_SEQ_VISIBLE  object const vd_store_batch_t *, alive until the next step: this commit is
  *                      on disk and may be shown. Never answered with DONE.
- *    The token of all three is the commit's index.
- * 6. EXIT with VD_OK answers STOP, when nothing is out; with VD_WENT_BACK, when a reopened store
+ *      VD_SEQ_PRUNE    object const vd_prune_job_t *, alive until DONE: take these sessions out of
+ *                      view. DONE: as of vd_store_prune_mark; on failure a text.
+ *      VD_SEQ_FREE     no object: free a part of what was pruned. DONE: VD_OK and result const bool
+ *                      *, is there more; or why not and a text.
+ *    The token of the first three is the commit's index. The last two are one at a time, beside the
+ *    others, which come first.
+ * 6. A frame with a record that its session has already is rejected with exists and the sequence of
+ *    the first, whoever wrote that.
+ * 7. An outage is told in every active session that it touched: ingest_interrupted {from, to, text},
+ *    an event of the ingestor itself, before anything else. A session whose events make appends
+ *    fail while others succeed has failed, as a state with its error.
+ * 8. A producer that was not used for MARK_EXPIRES_MS is forgotten, unless it owns an open session.
+ * 9. Completed and failed sessions are pruned, on request (PRUNE) or by the policy that was set;
+ *    never one that an open session continues.
+ * 10. EXIT with VD_OK answers STOP, when nothing is out; with VD_WENT_BACK, when a reopened store
  *    has lost commits: a new process has to load what there is.
  */
 #ifndef VD_SEQUENCER_H
@@ -29,10 +42,22 @@
 #include "core/core.h"
 #include "store/store.h"
 
-enum { VD_SEQ_APPEND = 1, VD_SEQ_REOPEN, VD_SEQ_VISIBLE };
+enum { VD_SEQ_APPEND = 1, VD_SEQ_REOPEN, VD_SEQ_VISIBLE, VD_SEQ_PRUNE, VD_SEQ_FREE };
 /* Ports and timers of this core. */
-enum { VD_SEQ_PORT_EMIT = 1 };
-enum { VD_SEQ_TIMER_OWNERS = 1, VD_SEQ_TIMER_REOPEN, VD_SEQ_TIMER_ANSWERS };
+enum { VD_SEQ_PORT_EMIT = 1, VD_SEQ_PORT_CONTROL };
+enum { VD_SEQ_TIMER_OWNERS = 1, VD_SEQ_TIMER_REOPEN, VD_SEQ_TIMER_ANSWERS, VD_SEQ_TIMER_PRUNE };
+
+/* Sessions to take out of view. */
+typedef struct vd_prune_job {
+    const char **names;
+    uint32_t count;
+} vd_prune_job_t;
+
+/* What may be removed: each limit that is not 0 has to allow it. */
+typedef struct vd_prune_limits {
+    uint64_t older_than_ms; /* since its end */
+    uint64_t keep;          /* but for the newest so many of those that have ended */
+} vd_prune_limits_t;
 
 typedef struct vd_sequencer_stats {
     uint64_t frames;   /* EMIT taken, each once */
@@ -42,16 +67,33 @@ typedef struct vd_sequencer_stats {
     uint64_t refused;  /* EMIT answered with fenced or number_reused */
     uint64_t not_now;
     uint64_t failures; /* of appends */
+    uint64_t pruned;   /* sessions */
 } vd_sequencer_stats_t;
+
+/* What the sequencer asks the store itself, in the middle of a step: cheap, and not while the store
+ * is in trouble. */
+typedef struct vd_sequencer_lookup {
+    void *arg;
+    /* As vd_store_record. */
+    vd_status_t (*record)(void *arg, const char *session, const char *record, uint64_t *seq);
+    /* Of a session that is not known: VD_NOT_FOUND (its id is free), VD_PRUNED, or trouble. */
+    vd_status_t (*session)(void *arg, const char *session);
+} vd_sequencer_lookup_t;
 
 typedef struct vd_sequencer vd_sequencer_t;
 
 /* Makes the core for a store that ends at `tail`. NULL without memory. */
 vd_sequencer_t *vd_sequencer_new(const vd_store_tail_t *tail);
 void vd_sequencer_destroy(vd_sequencer_t **self);
+/* Before the first step: how the store is asked. */
+void vd_sequencer_set_lookup(vd_sequencer_t *self, const vd_sequencer_lookup_t *lookup);
 /* Before the first step: what the store holds. False without memory. */
 bool vd_sequencer_restore_producer(vd_sequencer_t *self, const vd_store_producer_t *record);
 bool vd_sequencer_restore_session(vd_sequencer_t *self, const vd_store_session_t *record);
+/* That an open session which was restored goes on from `continues`, as its session_started says. */
+void vd_sequencer_restore_continues(vd_sequencer_t *self, vd_str_t session, vd_str_t continues);
+/* Before the first step: what is pruned without being asked for; both 0: nothing. */
+void vd_sequencer_set_policy(vd_sequencer_t *self, const vd_prune_limits_t *limits);
 /* The step function (vd_step_fn); `state` is a vd_sequencer_t. */
 void vd_sequencer_step(void *state, vd_now_t now, const vd_input_t *input, vd_effects_t *effects);
 const vd_sequencer_stats_t *vd_sequencer_stats(const vd_sequencer_t *self);

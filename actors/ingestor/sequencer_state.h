@@ -4,6 +4,8 @@
  *   opening.c    OPEN: who holds a producer's name                         dropped
  *   emitting.c   EMIT: which frames get a place                 answers.c  every message that is
  *   owners.c     sessions whose owner is silent                            sent
+ *   marks.c      marks that nobody uses any more                outage.c   what failed appends do to
+ *   prune.c      which sessions are pruned                                 sessions
  */
 #ifndef VD_SEQUENCER_STATE_H
 #define VD_SEQUENCER_STATE_H
@@ -17,14 +19,40 @@ enum { VD_BATCHES = VD_INGEST_QUEUE_BYTES_MAX / VD_COMMIT_BYTES_MAX };
 enum {
     VD_SEQ_OVERLOADED_MS = 20,
     VD_SEQ_TROUBLE_MS = 250,
+    VD_SEQ_STREAK_MAX = 2, /* failures in a row, then the session's events go alone */
+    VD_SEQ_FAILURES_MAX =
+        5, /* failures between which others succeed, then the session has failed */
 };
+
+/* Pruning: one request, or one round of the policy, at a time. */
+typedef struct vd_prune {
+    vd_prune_limits_t policy;
+    int64_t look_us; /* the policy looks again then */
+    bool out;        /* an operation is on its way */
+    bool more;       /* there may be space to free */
+    int64_t free_us; /* not before */
+    int64_t begun_us;
+    /* What is being done. */
+    bool asked; /* by a peer, and not by the policy */
+    vd_peer_t peer;
+    uint64_t correlation;
+    vd_prune_limits_t limits;
+    char session[VD_NAME_BYTES_MAX + 1];
+    vd_session_t **list; /* NULL: nothing is being done */
+    uint32_t count;
+    uint64_t events, bytes;
+    vd_prune_job_t job; /* count 0: there is nothing to carry out */
+} vd_prune_t;
 
 struct vd_sequencer {
     char store[VD_STORE_ID_SIZE];
+    vd_sequencer_lookup_t lookup;
     uint64_t writer; /* epoch of this life of the ingestor */
     vd_names_t producers;
     vd_names_t sessions;
-    uint32_t active; /* sessions that are active as assigned */
+    vd_session_t *open; /* list of the sessions that are open */
+    uint32_t active;    /* sessions that are active as assigned */
+    uint32_t hurt;      /* sessions in which an outage is still to be told */
     /* The newest commit on disk, and the newest that is sealed. */
     uint64_t durable_index, sealed_index;
     uint32_t durable_chain, sealed_chain;
@@ -37,16 +65,31 @@ struct vd_sequencer {
     bool out;                 /* an append or a reopening is on its way */
     bool trouble;             /* the outcome of the batch that is out is unknown */
     vd_status_t trouble_told; /* why, as the log says it already */
+    int64_t trouble_ms;       /* since when */
+    char trouble_text[256];
     bool stopping;
     bool exited;
     int64_t start_us;
     int64_t owners_us; /* when owners were last looked at */
+    int64_t marks_us;  /* when marks are looked at next */
+    uint64_t look;     /* number of that look */
     int64_t reopen_wait_us;
-    vd_buffer_t rows; /* scratch for rejects in answers */
+    vd_prune_t prune;
+    vd_buffer_t rows;             /* scratch for rejects in answers */
+    vd_buffer_t data, event, run; /* scratch for events of the ingestor itself */
     vd_sequencer_stats_t stats;
 };
 
-/* ---- opening.c, emitting.c, owners.c ---- */
+/* ---- sequencer.c ---- */
+
+/* Adds a session that is open. False without memory: then it is destroyed. */
+bool vd_seq_add_session(vd_sequencer_t *self, vd_session_t *session);
+/* Its end is on disk: only the name is kept. */
+void vd_seq_close_session(vd_sequencer_t *self, vd_session_t *session);
+/* It was never on disk. */
+void vd_seq_drop_session(vd_sequencer_t *self, vd_session_t *session);
+
+/* ---- opening.c, emitting.c, owners.c, marks.c ---- */
 
 void vd_seq_take_open(vd_sequencer_t *self, vd_now_t now, const vd_input_t *input,
                       vd_effects_t *effects);
@@ -55,11 +98,21 @@ void vd_seq_take_emit(vd_sequencer_t *self, vd_now_t now, const vd_input_t *inpu
 /* Looks at owners from now on. */
 void vd_seq_start_owners(vd_sequencer_t *self, vd_now_t now, vd_effects_t *effects);
 void vd_seq_look_at_owners(vd_sequencer_t *self, vd_now_t now, vd_effects_t *effects);
+/* May this producer be forgotten to make room for another? */
+bool vd_seq_is_silent(const vd_sequencer_t *self, const vd_producer_t *producer, vd_now_t now);
+/* Has marks forgotten that were not used for MARK_EXPIRES_MS, some at a time. */
+void vd_seq_expire_marks(vd_sequencer_t *self, vd_now_t now, vd_effects_t *effects);
 
 /* ---- commit.c ---- */
 
-/* The batch that collects, with room for a frame; NULL when the queue is full. */
-vd_batch_t *vd_seq_collect(vd_sequencer_t *self, vd_now_t now, uint32_t count, size_t size);
+/* The batch that collects, with room for a frame; NULL when the queue is full. `session`: whose
+ * `count` events are to be added; NULL: those of a new one, or none. */
+vd_batch_t *vd_seq_collect(vd_sequencer_t *self, vd_now_t now, const vd_session_t *session,
+                           uint32_t count, size_t size);
+/* The first sequence of the frame with this record that is assigned and not on disk; 0: none. */
+uint64_t vd_seq_find_record(vd_sequencer_t *self, const vd_session_t *session, vd_str_t record);
+/* What comes from now on is in another commit. */
+void vd_seq_seal(vd_sequencer_t *self, vd_now_t now);
 /* Sends the next batch out, if none is and there is something in it. */
 void vd_seq_launch(vd_sequencer_t *self, vd_now_t now, vd_effects_t *effects);
 void vd_seq_take_appended(vd_sequencer_t *self, vd_now_t now, const vd_input_t *input,
@@ -67,11 +120,44 @@ void vd_seq_take_appended(vd_sequencer_t *self, vd_now_t now, const vd_input_t *
 void vd_seq_take_reopened(vd_sequencer_t *self, vd_now_t now, const vd_input_t *input,
                           vd_effects_t *effects);
 void vd_seq_reopen(vd_sequencer_t *self, vd_effects_t *effects);
+/* The store has failed with what `input` says; `what` it could not do. */
+void vd_seq_begin_trouble(vd_sequencer_t *self, vd_now_t now, const vd_input_t *input,
+                          const char *what, vd_effects_t *effects);
 /* Sends answers of batches on disk as far as they fit, and frees the batches. */
 void vd_seq_answer(vd_sequencer_t *self, vd_now_t now, vd_effects_t *effects);
 
 /* Is everything that was taken in on disk and answered? */
 bool vd_seq_is_idle(vd_sequencer_t *self);
+
+/* ---- outage.c ---- */
+
+/* The append of this batch has failed: whose fault may it be? */
+void vd_seq_blame(vd_sequencer_t *self, const vd_batch_t *batch);
+/* The batch is on disk: nothing is held against its sessions any more. */
+void vd_seq_acquit(vd_sequencer_t *self, const vd_batch_t *batch);
+/* Notes that the outage is to be told in this session; in each that the batch has events of. */
+void vd_seq_hurt(vd_sequencer_t *self, vd_session_t *session);
+void vd_seq_hurt_all(vd_sequencer_t *self, const vd_batch_t *batch);
+void vd_seq_unhurt(vd_sequencer_t *self, vd_session_t *session);
+/* Tells the outage in the sessions that it touched, as far as the queue has room. */
+void vd_seq_tell_hurt(vd_sequencer_t *self, vd_now_t now);
+/* Tells it in this one, if it is to be told there and is not yet. False when the queue is full. */
+bool vd_seq_tell_outage(vd_sequencer_t *self, vd_now_t now, vd_session_t *session);
+/* The store writes again. */
+void vd_seq_end_trouble(vd_sequencer_t *self, vd_now_t now, vd_effects_t *effects);
+
+/* ---- prune.c ---- */
+
+void vd_seq_take_prune(vd_sequencer_t *self, vd_now_t now, const vd_input_t *input,
+                       vd_effects_t *effects);
+/* Looks for what the policy has removed. */
+void vd_seq_prune_by_policy(vd_sequencer_t *self, vd_now_t now);
+/* Begins the next operation, if one is due. */
+void vd_seq_launch_prune(vd_sequencer_t *self, vd_now_t now, vd_effects_t *effects);
+/* Takes DONE of both operations. */
+void vd_seq_take_pruned(vd_sequencer_t *self, vd_now_t now, const vd_input_t *input,
+                        vd_effects_t *effects);
+void vd_seq_forget_prune(vd_sequencer_t *self);
 
 /* ---- answers.c ---- */
 

@@ -10,6 +10,8 @@
 
 static const char STARTED[] = "session_started";
 static const char ENDED[] = "session_ended";
+static const char STATUS[] = "session_status";
+static const char COMMON[] = "session_"; /* what these types begin with */
 
 vd_session_t *vd_session_new(vd_str_t id)
 {
@@ -51,13 +53,17 @@ static void refuse(vd_verdict_t *verdict, vd_status_t status, const char *format
     verdict->status = status;
 }
 
-/* Finds session_started and session_ended. */
+/* Finds session_started, session_status and session_ended. */
 static void find_control(vd_bytes_t run, uint32_t count, vd_verdict_t *verdict)
 {
     vd_entry_t entry;
     for (uint32_t i = 0; vd_run_next(&run, &entry) == VD_OK; i++) {
         vd_event_t event;
         vd_str_t type = vd_event_peek_type(entry.event);
+        if (type.size < sizeof COMMON - 1 || memcmp(type.data, COMMON, sizeof COMMON - 1) != 0)
+            continue;
+        if (vd_str_is(type, STATUS))
+            verdict->tells = i + 1;
         bool begins = vd_str_is(type, STARTED);
         if ((!begins && !vd_str_is(type, ENDED)) || vd_event_read(entry.event, &event) != VD_OK)
             continue;
@@ -115,6 +121,7 @@ static void begin(vd_session_open_t *open, vd_bytes_t data, const vd_store_produ
         record->labels_size = (uint32_t)value.raw.size;
         memcpy(record->labels, value.raw.data, value.raw.size);
     }
+    vd_str_copy(open->continues, sizeof open->continues, vd_value_get_str(&map, "continues"));
     if (vd_value_get(&map, "owner", &value) && value.kind == VD_KIND_BOOL && value.boolean)
         memcpy(record->owner, producer->name, sizeof record->owner);
 }

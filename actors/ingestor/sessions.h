@@ -16,9 +16,17 @@
 #include "store/store.h"
 
 typedef struct vd_session_open {
-    vd_store_session_t assigned; /* when everything taken in is on disk */
-    vd_store_session_t durable;  /* as on disk; state 0: not there */
-    int64_t alive_us;            /* last sign of life of its owner */
+    vd_store_session_t assigned;           /* when everything taken in is on disk */
+    vd_store_session_t durable;            /* as on disk; state 0: not there */
+    int64_t alive_us;                      /* last sign of life of its owner */
+    char continues[VD_NAME_BYTES_MAX + 1]; /* the session that it goes on from; empty: none */
+    /* The store failed with something of it, or would not take anything for it: since when that is
+     * to be told in it; 0: nothing to tell. */
+    int64_t hurt_ms;
+    bool telling;         /* the event that tells it is assigned */
+    uint32_t streak;      /* appends with its events that failed in a row */
+    uint32_t failures;    /* of them, those between which the store wrote something else */
+    uint64_t failed_head; /* newest commit when the last of those failed */
 } vd_session_open_t;
 
 typedef struct vd_session {
@@ -26,6 +34,10 @@ typedef struct vd_session {
     vd_session_open_t *open;        /* NULL: has ended, on disk */
     uint64_t batch;                 /* id of the last batch it is part of */
     uint32_t batch_run;             /* its run there; UINT32_MAX: none */
+    int64_t ended_ms;               /* once it has ended, as the rest of these */
+    uint64_t events, bytes;
+    uint64_t kept_look; /* the look for what to prune that found it to be continued */
+    struct vd_session *next_open, *previous_open; /* in the list of those that are open */
 } vd_session_t;
 
 /* What a frame would do to its session. */
@@ -35,6 +47,8 @@ typedef struct vd_verdict {
     bool ends;
     vd_bytes_t started; /* data of session_started */
     vd_bytes_t ended;   /* data of session_ended */
+    uint32_t tells;     /* place + 1 of its last session_status; 0: none */
+    uint64_t seq;       /* with VD_EXISTS: where the frame's record stands */
     char text[256];
 } vd_verdict_t;
 

@@ -35,7 +35,9 @@ typedef struct vd_config_row {
     const char *fallback; /* as it would stand in the file; NULL: none */
     double min, max;      /* of numbers and durations (ms); both 0: any */
     const char *help;
-    const struct vd_config_row *rows; /* of ROWS: the keys of one row, ended by a NULL key */
+    /* Of ROWS: the keys of one row; of SHOWN: the words that it may be, NULL: any. Ended by a NULL
+     * key. */
+    const struct vd_config_row *rows;
 } vd_config_row_t;
 
 typedef struct vd_config_table {

@@ -124,6 +124,23 @@ const char *vd_config_env(const char *text)
     return is_env(text, name, sizeof name) ? getenv(name) : text;
 }
 
+/* Is `text` one of the words that the row allows? Complains if not. */
+static bool check_word(const vd_config_row_t *row, const char *text, unsigned line,
+                       const char *path, vd_complaints_t *complaints)
+{
+    char all[VD_TEXT_BYTES_MAX / 2] = "";
+    size_t used = 0;
+    for (const vd_config_row_t *word = row->rows; word->key != NULL; word++) {
+        if (strcmp(word->key, text) == 0)
+            return true;
+        used += (size_t)snprintf(all + used, sizeof all - used, "%s\"%s\"", used > 0 ? " or " : "",
+                                 word->key);
+        assert(used < sizeof all);
+    }
+    vd_complain(complaints, line, "%s must be %s, and is \"%.40s\"", path, all, text);
+    return false;
+}
+
 static bool read_text(char **to, const vd_config_row_t *row, const vd_toml_node_t *node,
                       const char *path, bool in_row, vd_complaints_t *complaints)
 {
@@ -151,6 +168,9 @@ static bool read_text(char **to, const vd_config_row_t *row, const vd_toml_node_
             return false;
         }
     }
+    if (row->type == VD_CONFIG_SHOWN && row->rows != NULL &&
+        !check_word(row, text, line, path, complaints))
+        return false;
     *to = strdup(text);
     if (*to == NULL)
         vd_complain(complaints, line, "out of memory");

@@ -84,6 +84,8 @@ static void set_up(model_t *self, uint64_t seed, FILE *trace)
     self->ingestor = (vd_model_ingestor_t){
         .fail = vd_world_chance(world, 500) ? (uint32_t)vd_world_random(world, 30) : 0,
         .append_us_max = 100 + (int64_t)vd_world_random(world, 50000),
+        .prune_keep = vd_world_chance(world, 500) ? 1 + vd_world_random(world, 4) : 0,
+        .prune_older_ms = vd_world_chance(world, 300) ? 1 + vd_world_random(world, 3000) : 0,
         .restarts = true};
     vd_model_ingestor_start(&self->ingestor, world, self->oracle);
     for (uint32_t i = 0; i < PRODUCERS; i++) {
@@ -146,12 +148,14 @@ static bool run_seed(uint64_t seed, FILE *trace, bool quiet, uint64_t *sum)
     if (failure != NULL)
         fprintf(stderr, "seed %" PRIu64 ": %s\n%s", seed, failure, running);
     else if (!quiet)
-        printf(
-            "seed %" PRIu64 ": %" PRIu64 " steps, %" PRIu64 " frames (%" PRIu64 " stored, %" PRIu64
-            " rejected, %" PRIu64 " fenced, %" PRIu64 " unknown), %" PRIu64 " events in %" PRIu64
-            " commits of %" PRIu64 " sessions, %" PRIu64 " failed appends, sum %016" PRIx64 "\n",
-            seed, vd_world_steps(self->world), sums.frames, sums.stored, sums.rejected, sums.fenced,
-            sums.unknown, sums.events, sums.commits, sums.sessions, self->ingestor.failures, *sum);
+        printf("seed %" PRIu64 ": %" PRIu64 " steps, %" PRIu64 " frames (%" PRIu64
+               " stored, %" PRIu64 " rejected, %" PRIu64 " existing, %" PRIu64 " fenced, %" PRIu64
+               " unknown), %" PRIu64 " events in %" PRIu64 " commits of %" PRIu64
+               " sessions (%" PRIu64 " pruned), %" PRIu64 " failed appends told %" PRIu64
+               " times, sum %016" PRIx64 "\n",
+               seed, vd_world_steps(self->world), sums.frames, sums.stored, sums.rejected,
+               sums.existing, sums.fenced, sums.unknown, sums.events, sums.commits, sums.sessions,
+               sums.pruned, self->ingestor.failures, sums.notices, *sum);
     bool good = failure == NULL;
     self->ingestor.restarts = false;
     vd_world_destroy(&self->world);

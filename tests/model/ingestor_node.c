@@ -21,6 +21,19 @@ static bool restore_session(void *arg, const vd_store_session_t *record)
     return restored;
 }
 
+static vd_status_t lookup_record(void *arg, const char *session, const char *record, uint64_t *seq)
+{
+    vd_model_ingestor_t *self = arg;
+    return vd_store_record(self->store, session, record, seq);
+}
+
+static vd_status_t lookup_session(void *arg, const char *session)
+{
+    vd_model_ingestor_t *self = arg;
+    vd_store_session_t record;
+    return vd_store_session(self->store, session, &record);
+}
+
 static void *boot(vd_world_t *world, vd_node_t *node, void *arg)
 {
     (void)world;
@@ -34,6 +47,10 @@ static void *boot(vd_world_t *world, vd_node_t *node, void *arg)
     vd_store_tail(self->store, &tail);
     vd_sequencer_t *sequencer = vd_sequencer_new(&tail);
     assert(sequencer != NULL);
+    vd_sequencer_lookup_t lookup = {self, lookup_record, lookup_session};
+    vd_prune_limits_t limits = {self->prune_older_ms, self->prune_keep};
+    vd_sequencer_set_lookup(sequencer, &lookup);
+    vd_sequencer_set_policy(sequencer, &limits);
     vd_store_producers(self->store, restore_producer, sequencer);
     vd_store_sessions(self->store, restore_session, sequencer);
     return sequencer;
@@ -90,6 +107,7 @@ static void append(vd_world_t *world, void *arg, uint64_t index)
     assert(self->out != NULL && self->out->commit.index == index);
     if (self->fail > 0 && vd_world_chance(world, self->fail)) {
         self->failures++;
+        vd_oracle_outage(self->oracle);
         vd_memory_fail(self->image, vd_world_chance(world, 500) ? VD_IO : VD_NO_SPACE,
                        vd_world_chance(world, 500), (unsigned)vd_world_random(world, 4));
     }
@@ -124,6 +142,30 @@ static void reopen(vd_world_t *world, void *arg, uint64_t index)
     vd_node_input(world, self->node, &input);
 }
 
+/* One part of pruning: taking out of view, or freeing. */
+static void prune(vd_world_t *world, void *arg, uint64_t operation)
+{
+    vd_model_ingestor_t *self = arg;
+    const vd_prune_job_t *job = self->prune_job;
+    bool marking = operation == VD_SEQ_PRUNE, more = false;
+    char error[VD_TEXT_BYTES_MAX] = "";
+    vd_status_t status;
+    if (marking)
+        status = vd_store_prune_mark(self->store, (const char *const *)job->names, job->count,
+                                     error, sizeof error);
+    else
+        status = vd_store_prune_step(self->store, &more, error, sizeof error);
+    vd_world_note(world, "%-12s %s: %s %s", "store", marking ? "pruned" : "freed",
+                  vd_status_name(status), error);
+    for (uint32_t i = 0; marking && status == VD_OK && i < job->count; i++)
+        vd_oracle_pruned(self->oracle, job->names[i]);
+    vd_input_t input = {.kind = VD_INPUT_DONE,
+                        .id = (uint32_t)operation,
+                        .status = status,
+                        .result = status == VD_OK ? (const void *)&more : error};
+    vd_node_input(world, self->node, &input);
+}
+
 static void perform(vd_world_t *world, vd_node_t *node, const vd_effect_t *effect, void *arg)
 {
     vd_model_ingestor_t *self = arg;
@@ -134,6 +176,9 @@ static void perform(vd_world_t *world, vd_node_t *node, const vd_effect_t *effec
         vd_world_later(world, delay_us, node, append, self, effect->token);
     } else if (effect->id == VD_SEQ_REOPEN) {
         vd_world_later(world, delay_us, node, reopen, self, effect->token);
+    } else if (effect->id == VD_SEQ_PRUNE || effect->id == VD_SEQ_FREE) {
+        self->prune_job = effect->object;
+        vd_world_later(world, delay_us, node, prune, self, effect->id);
     } else {
         const vd_store_batch_t *batch = effect->object;
         uint32_t chain = 0;

@@ -7,7 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SESSIONS_MAX = 512, LIVES_MAX = 512, PLACES = 64 /* events of a frame */ };
+enum {
+    SESSIONS_MAX = 512,
+    LIVES_MAX = 512,
+    PLACES = 64, /* events of a frame */
+    RECORDS_MAX = 32,
+};
 
 typedef struct frame {
     uint32_t life;
@@ -19,6 +24,7 @@ typedef struct frame {
     vd_status_t outcome;
     uint32_t stored; /* events found */
     uint64_t index, first_seq;
+    uint32_t record; /* 0: none */
 } frame_t;
 
 typedef struct life {
@@ -32,8 +38,10 @@ typedef struct life {
 typedef struct session {
     char id[VD_NAME_BYTES_MAX + 1];
     uint64_t last_seq;
-    bool ended;
-    uint64_t last_frame[LIVES_MAX]; /* newest frame of each life: they come in order */
+    bool ended, pruned;
+    uint64_t notices;
+    uint64_t record_seq[RECORDS_MAX]; /* 0: not stored */
+    uint64_t last_frame[LIVES_MAX];   /* newest frame of each life: they come in order */
 } session_t;
 
 struct vd_oracle {
@@ -48,6 +56,7 @@ struct vd_oracle {
     uint32_t chain;
     int64_t time_ms;
     uint64_t events;
+    uint64_t outages, notices;
 };
 
 vd_oracle_t *vd_oracle_new(void)
@@ -150,7 +159,57 @@ void vd_oracle_event(vd_buffer_t *run, uint64_t frame, uint32_t place, const cha
     vd_buffer_free(&event);
 }
 
+static session_t *session_of(vd_oracle_t *self, vd_str_t id)
+{
+    for (uint32_t i = 0; i < self->session_count; i++)
+        if (vd_str_is(id, self->sessions[i].id))
+            return &self->sessions[i];
+    assert(self->session_count < SESSIONS_MAX);
+    session_t *session = &self->sessions[self->session_count++];
+    vd_str_copy(session->id, sizeof session->id, id);
+    return session;
+}
+
+void vd_oracle_record(vd_oracle_t *self, uint64_t frame, uint32_t record)
+{
+    assert(frame > 0 && frame <= self->frame_count && record > 0 && record < RECORDS_MAX);
+    self->frames[frame].record = record;
+}
+
+void vd_oracle_outage(vd_oracle_t *self)
+{
+    self->outages++;
+}
+
+void vd_oracle_pruned(vd_oracle_t *self, const char *session)
+{
+    session_t *pruned = session_of(self, vd_str(session));
+    if (!pruned->ended)
+        vd_oracle_fail(self, "session %s is pruned and had not ended", session);
+    pruned->pruned = true;
+}
+
 /* ---- outcomes ---- */
+
+/* The frame was told that its record is stored: so it must be, and there. */
+static void check_exists(vd_oracle_t *self, const frame_t *frame, uint64_t id, uint64_t seq)
+{
+    const session_t *session = session_of(self, vd_str(frame->session));
+    if (frame->record == 0)
+        vd_oracle_fail(self, "frame %" PRIu64 " has no record and is told that it exists", id);
+    else if (session->record_seq[frame->record] != seq)
+        vd_oracle_fail(self,
+                       "record %" PRIu32 " of %s is told to be at %" PRIu64 " and is at %" PRIu64,
+                       frame->record, frame->session, seq, session->record_seq[frame->record]);
+}
+
+/* Its session may have been pruned before it came too late. */
+static bool is_expected(vd_oracle_t *self, const frame_t *frame)
+{
+    return frame->outcome == frame->expected ||
+           (frame->expected == VD_SESSION_CLOSED && frame->outcome == VD_UNKNOWN_SESSION &&
+            session_of(self, vd_str(frame->session))->pruned);
+}
 
 static void check_outcome(vd_oracle_t *self, const frame_t *frame, uint64_t id)
 {
@@ -166,10 +225,11 @@ static void check_outcome(vd_oracle_t *self, const frame_t *frame, uint64_t id)
     }
     if (frame->fate == VD_FATE_NEVER)
         vd_oracle_fail(self, "forged frame %" PRIu64 " has an outcome: %s", id, status);
-    if (frame->fate == VD_FATE_STORED && frame->outcome != VD_OK)
+    bool existed = frame->outcome == VD_EXISTS && frame->record > 0;
+    if (frame->fate == VD_FATE_STORED && frame->outcome != VD_OK && !existed)
         vd_oracle_fail(self, "frame %" PRIu64 " for %s is rejected without a reason: %s", id,
                        frame->session, status);
-    if (frame->fate == VD_FATE_REJECTED && frame->outcome != frame->expected)
+    if (frame->fate == VD_FATE_REJECTED && !is_expected(self, frame))
         vd_oracle_fail(self, "frame %" PRIu64 " for %s should be rejected as %s and is %s", id,
                        frame->session, vd_status_name(frame->expected), status);
     if (frame->outcome != VD_OK && frame->outcome != VD_FENCED && frame->stored > 0)
@@ -193,6 +253,8 @@ void vd_oracle_outcome(vd_oracle_t *self, const vd_outcome_t *outcome, vd_store_
     if (store != NULL)
         vd_oracle_read(self, store);
     check_outcome(self, frame, id);
+    if (outcome->status == VD_EXISTS && store != NULL)
+        check_exists(self, frame, id, outcome->seq);
     if (outcome->status != VD_OK || store == NULL)
         return;
     if (frame->stored != frame->count)
@@ -208,17 +270,6 @@ void vd_oracle_outcome(vd_oracle_t *self, const vd_outcome_t *outcome, vd_store_
 }
 
 /* ---- reading ---- */
-
-static session_t *session_of(vd_oracle_t *self, vd_str_t id)
-{
-    for (uint32_t i = 0; i < self->session_count; i++)
-        if (vd_str_is(id, self->sessions[i].id))
-            return &self->sessions[i];
-    assert(self->session_count < SESSIONS_MAX);
-    session_t *session = &self->sessions[self->session_count++];
-    vd_str_copy(session->id, sizeof session->id, id);
-    return session;
-}
 
 /* No commit behind the opening of a newer life holds a frame of an older one. */
 static void check_epoch(vd_oracle_t *self, const frame_t *frame, uint64_t id, uint64_t index)
@@ -253,6 +304,11 @@ static void read_place(vd_oracle_t *self, session_t *session, uint64_t id, uint3
             vd_oracle_fail(self, "frame %" PRIu64 " stands behind frame %" PRIu64 " in %s", id,
                            session->last_frame[frame->life], session->id);
         session->last_frame[frame->life] = id;
+        if (frame->record > 0 && session->record_seq[frame->record] != 0)
+            vd_oracle_fail(self, "record %" PRIu32 " is stored twice in %s", frame->record,
+                           session->id);
+        if (frame->record > 0)
+            session->record_seq[frame->record] = seq;
         check_epoch(self, frame, id, index);
     } else if (frame->index != index || frame->first_seq + place != seq) {
         vd_oracle_fail(self, "frame %" PRIu64 " is torn over commits or sequences", id);
@@ -268,6 +324,20 @@ static void read_place(vd_oracle_t *self, session_t *session, uint64_t id, uint3
         vd_oracle_fail(self, "frame %" PRIu64 " was rejected and is stored", id);
 }
 
+/* The ingestor itself says that there was an outage. */
+static void read_notice(vd_oracle_t *self, session_t *session, const vd_value_t *data, uint64_t seq)
+{
+    int64_t from_ms, to_ms;
+    session->notices++;
+    self->notices++;
+    if (session->notices > self->outages || session->ended || seq == 1)
+        vd_oracle_fail(self, "%s:%" PRIu64 " tells of an outage that it did not see", session->id,
+                       seq);
+    if (!vd_ts_parse(vd_value_get_str(data, "from"), &from_ms) ||
+        !vd_ts_parse(vd_value_get_str(data, "to"), &to_ms) || from_ms > to_ms)
+        vd_oracle_fail(self, "%s:%" PRIu64 " does not say when the outage was", session->id, seq);
+}
+
 static void read_event(vd_oracle_t *self, session_t *session, vd_bytes_t bytes, uint64_t index,
                        uint64_t seq)
 {
@@ -275,6 +345,10 @@ static void read_event(vd_oracle_t *self, session_t *session, vd_bytes_t bytes, 
     vd_value_t data;
     if (vd_event_read(bytes, &event) != VD_OK || !vd_value_of(event.data, &data)) {
         vd_oracle_fail(self, "%s:%" PRIu64 " holds no event", session->id, seq);
+        return;
+    }
+    if (vd_str_is(event.type, "ingest_interrupted")) {
+        read_notice(self, session, &data, seq);
         return;
     }
     bool started = vd_str_is(event.type, "session_started");
@@ -358,9 +432,53 @@ void vd_oracle_reopened(vd_oracle_t *self, vd_store_t *store)
     vd_oracle_read(self, store);
 }
 
+/* Counts what is there of a session, in a store that may have been pruned. */
+static void audit_run(vd_oracle_t *self, const vd_commit_run_t *run, uint64_t *left)
+{
+    session_t *session = session_of(self, run->session);
+    if (run->absent == VD_OK)
+        left[session - self->sessions] += run->count;
+    else if (!session->pruned || run->absent != VD_PRUNED)
+        vd_oracle_fail(self, "%s:%" PRIu64 " is absent (%s) and was not pruned", session->id,
+                       run->first_seq, vd_status_name(run->absent));
+}
+
+/* Everything of every session is there, and nothing of those that were pruned. */
+static void audit(vd_oracle_t *self, vd_store_t *store)
+{
+    uint64_t *left = calloc(SESSIONS_MAX, sizeof *left);
+    vd_store_cursor_t *cursor;
+    vd_store_session_t record;
+    vd_store_tail_t tail;
+    char error[256];
+    vd_commit_t commit;
+    assert(left != NULL);
+    vd_store_tail(store, &tail);
+    if (vd_store_cursor_new(store, &cursor) != VD_OK ||
+        vd_store_cursor_seek(cursor, tail.first_index, NULL) != VD_OK)
+        vd_oracle_fail(self, "the store cannot be read");
+    while (vd_store_cursor_next(cursor, &commit, error, sizeof error) == VD_OK)
+        for (uint32_t i = 0; i < commit.run_count; i++)
+            audit_run(self, &commit.runs[i], left);
+    for (uint32_t i = 0; i < self->session_count; i++) {
+        const session_t *session = &self->sessions[i];
+        if (left[i] != (session->pruned ? 0 : session->last_seq))
+            vd_oracle_fail(self, "%s has %" PRIu64 " of %" PRIu64 " events%s", session->id, left[i],
+                           session->last_seq, session->pruned ? " and was pruned" : "");
+        if (session->last_seq > 0 &&
+            (vd_store_session(store, session->id, &record) == VD_OK) == session->pruned)
+            vd_oracle_fail(self, "session %s is %s", session->id,
+                           session->pruned ? "in view and was pruned" : "gone");
+    }
+    vd_store_cursor_destroy(&cursor);
+    free(left);
+}
+
 void vd_oracle_finish(vd_oracle_t *self, vd_store_t *store)
 {
     vd_oracle_reopened(self, store);
+    if (self->failure[0] == 0)
+        audit(self, store);
     for (uint64_t id = 1; id <= self->frame_count && self->failure[0] == 0; id++) {
         const frame_t *frame = &self->frames[id];
         const life_t *life = &self->lives[frame->life];
@@ -382,13 +500,18 @@ vd_oracle_sums_t vd_oracle_sums(const vd_oracle_t *self)
     vd_oracle_sums_t sums = {.frames = self->frame_count,
                              .events = self->events,
                              .commits = self->index,
-                             .sessions = self->session_count};
+                             .sessions = self->session_count,
+                             .notices = self->notices};
+    for (uint32_t i = 0; i < self->session_count; i++)
+        sums.pruned += self->sessions[i].pruned;
     for (uint64_t id = 1; id <= self->frame_count; id++) {
         const frame_t *frame = &self->frames[id];
         sums.stored += frame->stored > 0;
         sums.unknown += !frame->ended && frame->fate != VD_FATE_NEVER;
         sums.fenced += frame->ended && frame->outcome == VD_FENCED;
-        sums.rejected += frame->ended && frame->outcome != VD_OK && frame->outcome != VD_FENCED;
+        sums.existing += frame->ended && frame->outcome == VD_EXISTS;
+        sums.rejected += frame->ended && frame->outcome != VD_OK && frame->outcome != VD_FENCED &&
+                         frame->outcome != VD_EXISTS;
     }
     return sums;
 }

@@ -7,7 +7,10 @@
  *    session_ended; commits without gap, in time, chained.
  * 3. Seen once is seen for ever: a later life of the store that lacks it is a failure.
  * 4. Answered as committed is stored, at that moment and at the end.
- * 5. The first failure is kept; the run goes on no further than its end.
+ * 5. A session has each record once; a frame that comes second is told where the first stands.
+ * 6. What is pruned had ended, and everything of every other session is there. An outage is told
+ *    only where there was one.
+ * 7. The first failure is kept; the run goes on no further than its end.
  */
 #ifndef VD_MODEL_ORACLE_H
 #define VD_MODEL_ORACLE_H
@@ -41,6 +44,12 @@ void vd_oracle_life_over(vd_oracle_t *self, uint32_t life);
 /* Number for a new frame. */
 uint64_t vd_oracle_frame(vd_oracle_t *self, uint32_t life, const char *session, uint32_t count,
                          vd_fate_t fate, vd_status_t status);
+/* The frame goes out with this record (above 0). */
+void vd_oracle_record(vd_oracle_t *self, uint64_t frame, uint32_t record);
+/* An append fails. */
+void vd_oracle_outage(vd_oracle_t *self);
+/* The session was taken out of view. */
+void vd_oracle_pruned(vd_oracle_t *self, const char *session);
 /* The frame was not taken by the emit core: it must not turn up. */
 void vd_oracle_withdraw(vd_oracle_t *self, uint64_t frame);
 /* Appends event `place` of a frame: data is a map with its number. */
@@ -56,7 +65,8 @@ void vd_oracle_read(vd_oracle_t *self, vd_store_t *store);
 void vd_oracle_finish(vd_oracle_t *self, vd_store_t *store);
 
 typedef struct vd_oracle_sums {
-    uint64_t frames, stored, rejected, unknown, fenced, events, commits, sessions;
+    uint64_t frames, stored, rejected, existing, unknown, fenced, events, commits, sessions;
+    uint64_t pruned, notices;
 } vd_oracle_sums_t;
 vd_oracle_sums_t vd_oracle_sums(const vd_oracle_t *self);
 

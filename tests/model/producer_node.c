@@ -17,7 +17,8 @@ typedef struct work {
     uint32_t count;
     vd_fate_t fate;
     vd_status_t status;
-    bool broken; /* one byte of an event is changed behind its checksum */
+    uint32_t record; /* 0: none */
+    bool broken;     /* one byte of an event is changed behind its checksum */
 } work_t;
 
 static void on_outcome(void *arg, vd_now_t now, const vd_outcome_t *outcome, vd_effects_t *effects)
@@ -51,8 +52,14 @@ static bool offer(vd_model_producer_t *self, vd_now_t now, const work_t *work,
     }
     if (work->broken)
         run.data[run.size - 1] ^= 1;
-    vd_status_t status = vd_emit_offer(self->emit, now, vd_str(work->session), vd_buffer_view(&run),
-                                       work->count, frame, effects);
+    char record[16] = "";
+    if (work->record > 0) {
+        vd_oracle_record(self->oracle, frame, work->record);
+        snprintf(record, sizeof record, "r#%" PRIu32, work->record);
+    }
+    vd_status_t status =
+        vd_emit_offer_record(self->emit, now, vd_str(work->session), vd_str(record),
+                             vd_buffer_view(&run), work->count, frame, effects);
     vd_buffer_free(&run);
     if (status == VD_OK) {
         vd_world_note(self->world, "%-12s offers frame %" PRIu64 ", %" PRIu32 " events for %s",
@@ -72,6 +79,14 @@ static bool offer(vd_model_producer_t *self, vd_now_t now, const work_t *work,
 static uint32_t some(vd_model_producer_t *self)
 {
     return 1 + (uint32_t)vd_world_random(self->world, self->events_max);
+}
+
+/* Some frames have a record, and few records are taken often. */
+static uint32_t some_record(vd_model_producer_t *self)
+{
+    if (!vd_world_chance(self->world, 300))
+        return 0;
+    return 1 + (uint32_t)vd_world_random(self->world, vd_world_chance(self->world, 500) ? 4 : 30);
 }
 
 static void begin_session(vd_model_producer_t *self, vd_now_t now, vd_effects_t *effects)
@@ -122,6 +137,7 @@ static void work_shared(vd_model_producer_t *self, vd_now_t now, vd_effects_t *e
     if (!self->shared_known && self->shared_frame != 0)
         return;
     if (self->shared_known) {
+        work.record = some_record(self);
         offer(self, now, &work, effects);
         return;
     }
@@ -161,7 +177,10 @@ static void work_once(vd_model_producer_t *self, vd_now_t now, vd_effects_t *eff
     } else if (die < 34) {
         work_end(self, now, effects);
     } else {
-        work_t work = {.session = self->session, .count = some(self), .fate = VD_FATE_STORED};
+        work_t work = {.session = self->session,
+                       .count = some(self),
+                       .fate = VD_FATE_STORED,
+                       .record = some_record(self)};
         offer(self, now, &work, effects);
     }
 }

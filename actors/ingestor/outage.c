@@ -1,0 +1,156 @@
+/* outage.c: what failed appends do to the sessions whose events were in them. */
+#include "sequencer_state.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+static const char TYPE[] = "ingest_interrupted";
+
+void vd_seq_hurt(vd_sequencer_t *self, vd_session_t *session)
+{
+    assert(self->trouble && session->open != NULL);
+    if (session->open->hurt_ms != 0)
+        return;
+    session->open->hurt_ms = self->trouble_ms > 0 ? self->trouble_ms : 1;
+    self->hurt++;
+}
+
+void vd_seq_unhurt(vd_sequencer_t *self, vd_session_t *session)
+{
+    if (session->open->hurt_ms == 0)
+        return;
+    assert(self->hurt > 0);
+    session->open->hurt_ms = 0;
+    session->open->telling = false;
+    self->hurt--;
+}
+
+void vd_seq_hurt_all(vd_sequencer_t *self, const vd_batch_t *batch)
+{
+    /* Where even the event that tells it, alone in its commit, cannot be written, it is not tried
+     * again. */
+    bool hopeless = batch->state == VD_BATCH_OUT && batch->notices && batch->alone != NULL;
+    for (uint32_t i = 0; i < batch->run_count; i++) {
+        vd_session_t *session = vd_batch_session(batch, i);
+        assert(session->open != NULL);
+        if (hopeless)
+            vd_seq_unhurt(self, session);
+        else
+            vd_seq_hurt(self, session);
+    }
+}
+
+void vd_seq_blame(vd_sequencer_t *self, const vd_batch_t *batch)
+{
+    assert(batch->state == VD_BATCH_OUT);
+    for (uint32_t i = 0; i < batch->run_count; i++) {
+        vd_session_open_t *open = vd_batch_session(batch, i)->open;
+        assert(open != NULL);
+        open->streak++;
+        if (open->failures > 0 && self->durable_index == open->failed_head)
+            continue; /* nothing else was written since: it may be the store's fault */
+        open->failures++;
+        open->failed_head = self->durable_index;
+    }
+}
+
+void vd_seq_acquit(vd_sequencer_t *self, const vd_batch_t *batch)
+{
+    for (uint32_t i = 0; i < batch->run_count; i++) {
+        vd_session_t *session = vd_batch_session(batch, i);
+        assert(session->open != NULL);
+        if (batch->notices && session->open->telling)
+            vd_seq_unhurt(self, session);
+        else if (!batch->notices)
+            session->open->streak = session->open->failures = 0;
+    }
+}
+
+static vd_bytes_t make_notice(vd_sequencer_t *self, vd_now_t now, int64_t from_ms)
+{
+    char from[VD_TS_SIZE], to[VD_TS_SIZE];
+    vd_ts_format(from_ms, from);
+    vd_ts_format(now.wall_ms > from_ms ? now.wall_ms : from_ms, to);
+    vd_buffer_clear(&self->data);
+    vd_buffer_clear(&self->event);
+    vd_buffer_clear(&self->run);
+    vd_write_map(&self->data, 3);
+    vd_write_pair_text(&self->data, "from", from);
+    vd_write_pair_text(&self->data, "to", to);
+    vd_write_pair_text(&self->data, "text", self->trouble_text);
+    vd_event_write(&self->event, now.wall_ms, vd_str(TYPE), vd_buffer_view(&self->data),
+                   vd_bytes(NULL, 0));
+    bool whole = !self->data.full && !self->event.full &&
+                 vd_run_add(&self->run, vd_buffer_view(&self->event));
+    return whole ? vd_buffer_view(&self->run) : vd_bytes(NULL, 0);
+}
+
+bool vd_seq_tell_outage(vd_sequencer_t *self, vd_now_t now, vd_session_t *session)
+{
+    assert(!self->trouble && session->open != NULL);
+    if (session->open->hurt_ms == 0 || session->open->telling)
+        return true;
+    vd_store_session_t *record = &session->open->assigned;
+    vd_bytes_t run = vd_bytes(NULL, 0);
+    if (record->state == VD_SESSION_ACTIVE)
+        run = make_notice(self, now, session->open->hurt_ms);
+    if (run.size == 0) {
+        vd_seq_unhurt(self, session);
+        return true;
+    }
+    vd_batch_t *batch = vd_seq_collect(self, now, session, 1, run.size);
+    if (batch == NULL)
+        return false;
+    vd_batch_touch_session(batch, session);
+    vd_batch_add(batch, session, record->last_seq + 1, run, 1);
+    batch->notices = true;
+    session->open->telling = true;
+    record->last_seq++;
+    record->bytes += run.size;
+    return true;
+}
+
+void vd_seq_tell_hurt(vd_sequencer_t *self, vd_now_t now)
+{
+    /* Telling may be given up in the walk, which leaves the list as it is. */
+    for (vd_session_t *session = self->open; session != NULL; session = session->next_open)
+        if (!vd_seq_tell_outage(self, now, session))
+            return;
+}
+
+static void fail_session(vd_sequencer_t *self, vd_session_t *session, vd_effects_t *effects)
+{
+    vd_store_session_t *record = &session->open->assigned;
+    self->active -= record->state == VD_SESSION_ACTIVE;
+    record->state = VD_SESSION_FAILED;
+    snprintf(record->error, sizeof record->error,
+             "its events could not be written %" PRIu32 " times while others could: %.150s",
+             session->open->failures, self->trouble_text);
+    vd_seq_unhurt(self, session);
+    vd_effects_log(effects, VD_ERROR, "session %s has failed: %s", session->id, record->error);
+}
+
+/* Writes a commit without events for the sessions that are under suspicion, which tells whether the
+ * store can write at all, and marks those as failed that have been tried often enough. */
+static void judge_suspects(vd_sequencer_t *self, vd_now_t now, vd_effects_t *effects)
+{
+    for (vd_session_t *session = self->open; session != NULL; session = session->next_open) {
+        if (session->open->streak < VD_SEQ_STREAK_MAX)
+            continue;
+        vd_batch_t *batch = vd_seq_collect(self, now, NULL, 0, 0);
+        if (batch == NULL)
+            return;
+        if (session->open->failures >= VD_SEQ_FAILURES_MAX)
+            fail_session(self, session, effects);
+        vd_batch_touch_session(batch, session);
+    }
+    vd_seq_seal(self, now);
+}
+
+void vd_seq_end_trouble(vd_sequencer_t *self, vd_now_t now, vd_effects_t *effects)
+{
+    assert(!self->trouble && !self->stopping);
+    judge_suspects(self, now, effects);
+    vd_seq_tell_hurt(self, now);
+}

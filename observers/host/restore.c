@@ -113,7 +113,23 @@ static void take_stop(void *arg, vd_now_t now, vd_status_t status, const char *t
     tell_replay(self, now, self->links.ids[self->links.at], status, text, effects);
 }
 
-static const vd_subscriber_handler_t handler = {take_event, take_progress, take_stop};
+/* The state is then what the other events say; the next turns find from the sources what is
+ * missing in it. */
+static void take_absent(void *arg, vd_now_t now, vd_str_t session, uint64_t first, uint32_t count,
+                        vd_status_t status, const vd_position_t *position, vd_effects_t *effects)
+{
+    vd_host_t *self = arg;
+    (void)now;
+    self->position = *position;
+    vd_effects_log(
+        effects, VD_WARN,
+        "session %.*s: events %llu to %llu cannot be replayed: %s; going on without them",
+        (int)session.size, (const char *)session.data, (unsigned long long)first,
+        (unsigned long long)(first + count - 1), vd_status_text(status));
+}
+
+static const vd_subscriber_handler_t handler = {
+    .event = take_event, .absent = take_absent, .progress = take_progress, .stopped = take_stop};
 
 /* Back to a fresh state: what was replayed so far may be of another store. */
 static bool fresh_state(vd_host_t *self, vd_effects_t *effects)

@@ -35,13 +35,16 @@ typedef struct span {
     uint32_t at, size;
 } span_t;
 
-/* What stands before each event in the queue. */
+/* What stands before each event in the queue, or stands for events that are not there. */
 typedef struct queued {
     vd_position_t position;
     uint64_t seq;
     uint32_t raw_size;
     /* Where its parts stand in its bytes: they are taken apart once. */
     span_t ts, type, data, cause;
+    /* VD_OK: an event follows; else `missing` events from `seq` on are not there. */
+    vd_status_t absent;
+    uint64_t missing;
     char session[VD_NAME_BYTES_MAX + 1];
 } queued_t;
 
@@ -54,6 +57,7 @@ struct vd_follow {
     bool has_target;
     bool reached; /* the target */
     bool closed;  /* the session has ended */
+    bool pruned;  /* the session is gone */
     bool dry;     /* no memory for an event: go on from the last one kept */
     uint64_t target;
     vd_status_t stopped; /* VD_OK while the stream goes on */
@@ -61,6 +65,8 @@ struct vd_follow {
     vd_position_t position; /* behind everything that was queued */
     vd_buffer_t queue;
     size_t queue_at;
+    size_t absent_at; /* where the last thing in the queue stands when it is an absent range */
+    bool absent_last;
     uint64_t taken_events, taken_bytes;
     queued_t current; /* what the caller has */
     bool has_current;
@@ -126,6 +132,46 @@ static void on_event(void *arg, vd_now_t now, const vd_event_t *event, const vd_
     }
     self->position = *position;
     self->closed = ended;
+    self->absent_last = false;
+}
+
+/* Ranges that follow on each other are told as one. */
+static bool extend_absent(vd_follow_t *self, const queued_t *next)
+{
+    queued_t last;
+    if (!self->absent_last || next->missing == 0)
+        return false;
+    memcpy(&last, self->queue.data + self->absent_at, sizeof last);
+    if (last.absent != next->absent || strcmp(last.session, next->session) != 0 ||
+        last.seq + last.missing != next->seq)
+        return false;
+    last.missing += next->missing;
+    last.position = next->position;
+    memcpy(self->queue.data + self->absent_at, &last, sizeof last);
+    return true;
+}
+
+static void on_absent(void *arg, vd_now_t now, vd_str_t session, uint64_t first, uint32_t count,
+                      vd_status_t status, const vd_position_t *position, vd_effects_t *effects)
+{
+    vd_follow_t *self = arg;
+    (void)now, (void)effects;
+    if (self->dry || self->closed || self->reached)
+        return;
+    uint64_t index = position->index + (position->offset > 0 ? 1 : 0);
+    if (self->has_target && index > self->target) {
+        self->reached = true;
+        return;
+    }
+    queued_t head = {.position = *position, .seq = first, .absent = status, .missing = count};
+    vd_str_copy(head.session, sizeof head.session, session);
+    if (!extend_absent(self, &head)) {
+        self->absent_at = self->queue.size;
+        self->absent_last = vd_buffer_add(&self->queue, &head, sizeof head);
+        self->dry = !self->absent_last;
+    }
+    if (!self->dry)
+        self->position = *position;
 }
 
 static void on_progress(void *arg, vd_now_t now, const vd_position_t *position, uint64_t head,
@@ -153,7 +199,8 @@ static void on_stopped(void *arg, vd_now_t now, vd_status_t status, const char *
     vd_str_copy(self->stopped_text, sizeof self->stopped_text, vd_str(text));
 }
 
-static const vd_subscriber_handler_t handler = {on_event, on_progress, on_stopped};
+static const vd_subscriber_handler_t handler = {
+    .event = on_event, .absent = on_absent, .progress = on_progress, .stopped = on_stopped};
 
 static void ask_session(vd_follow_t *self, vd_effects_t *effects)
 {
@@ -379,19 +426,41 @@ static void settle(vd_follow_t *self)
     self->taken_events = self->taken_bytes = 0;
     self->queue_at = 0;
     self->has_current = false;
+    self->absent_last = false;
     vd_buffer_clear(&self->queue);
 }
 
-static void take(vd_follow_t *self, vd_follow_event_t *event)
+/* Tells a range of events that are not there. */
+static vd_status_t tell_absent(vd_follow_t *self, vd_follow_event_t *event)
+{
+    const queued_t *range = &self->current;
+    const char *why = range->absent == VD_PRUNED ? "pruned" : "damaged or lost";
+    assert(range->absent != VD_OK && range->raw_size == 0);
+    self->queue_at += sizeof *range;
+    if (range->missing == 0)
+        return vd_client_fail(self->client, range->absent,
+                              "commit %" PRIu64 " cannot be read: the events in it are %s",
+                              range->position.index, why);
+    *event = (vd_follow_event_t){
+        .session = range->session, .seq = range->seq, .missing = range->missing};
+    return vd_client_fail(self->client, range->absent,
+                          "session %s: events %" PRIu64 " to %" PRIu64 " are %s", range->session,
+                          range->seq, range->seq + range->missing - 1, why);
+}
+
+/* Hands out what stands first in the queue. */
+static vd_status_t take(vd_follow_t *self, vd_follow_event_t *event)
 {
     assert(self->queue.size - self->queue_at >= sizeof self->current);
     memcpy(&self->current, self->queue.data + self->queue_at, sizeof self->current);
+    self->has_current = true;
+    if (self->current.absent != VD_OK)
+        return tell_absent(self, event);
     vd_bytes_t raw =
         vd_bytes(self->queue.data + self->queue_at + sizeof self->current, self->current.raw_size);
     self->queue_at += sizeof self->current + raw.size;
     self->taken_events++;
     self->taken_bytes += raw.size;
-    self->has_current = true;
     self->event = (vd_event_t){.ts = part_of(raw, self->current.ts),
                                .session = vd_str(self->current.session),
                                .seq = self->current.seq,
@@ -407,6 +476,7 @@ static void take(vd_follow_t *self, vd_follow_event_t *event)
                                  .type = self->type,
                                  .data = {self->event.data.data, self->event.data.size},
                                  .raw = {raw.data, raw.size}};
+    return VD_OK;
 }
 
 /* Tells once why the stream has stopped and begins it again where the store can. */
@@ -424,6 +494,11 @@ static vd_status_t tell_stop(vd_follow_t *self, int64_t deadline_us)
                               self->wanted.session);
     }
     bool skip = status == VD_CORRUPT;
+    bool whole = is_single(self) && self->wanted.position.store[0] == 0;
+    if (status == VD_PRUNED && whole) {
+        self->closed = self->pruned = true;
+        return vd_client_fail(self->client, status, "session %s was pruned", self->wanted.session);
+    }
     self->wanted.position = self->position = (vd_position_t){0};
     self->wanted.seq = 0;
     self->wanted.head = skip;
@@ -457,20 +532,16 @@ vd_status_t vd_follow_next(vd_follow_t *self, int timeout_ms, vd_follow_event_t 
 {
     assert(event != NULL);
     *event = (vd_follow_event_t){0};
-    if (self->queue_at < self->queue.size) { /* mostly, and without a look at the clock */
-        take(self, event);
-        return VD_OK;
-    }
+    if (self->queue_at < self->queue.size) /* mostly, and without a look at the clock */
+        return take(self, event);
     int64_t deadline_us = vd_client_deadline_us(timeout_ms);
     for (;;) {
-        if (self->queue_at < self->queue.size) {
-            take(self, event);
-            return VD_OK;
-        }
+        if (self->queue_at < self->queue.size)
+            return take(self, event);
         settle(self);
         if (self->closed)
-            return vd_client_fail(self->client, VD_SESSION_CLOSED, "session %s has ended",
-                                  self->wanted.session);
+            return vd_client_fail(self->client, VD_SESSION_CLOSED, "session %s %s",
+                                  self->wanted.session, self->pruned ? "was pruned" : "has ended");
         if (self->reached)
             return vd_client_fail(self->client, VD_NOT_FOUND, "nothing more up to commit %" PRIu64,
                                   self->target);
@@ -492,7 +563,7 @@ vd_status_t vd_follow_next(vd_follow_t *self, int timeout_ms, vd_follow_event_t 
 
 const char *vd_follow_json(vd_follow_t *self)
 {
-    if (!self->has_current)
+    if (!self->has_current || self->current.absent != VD_OK)
         return NULL;
     vd_buffer_clear(&self->json);
     vd_event_json(&self->json, &self->event);

@@ -18,8 +18,9 @@
  *    accepts NULL.
  * 6. A follow gives every committed event that it was asked for exactly once, in the order of
  *    commits, in each session without a gap. What it shows is on disk. Where that cannot be kept
- *    (the position was pruned, or the store went back in time) it says so once, with VD_PRUNED or
- *    VD_WENT_BACK, and goes on from where the store can: never a silent gap.
+ *    (events or the position were pruned, events are damaged, the store went back in time) it says so
+ *    once for each range, with VD_PRUNED, VD_CORRUPT or VD_WENT_BACK, and goes on from where the
+ *    store can: never a silent gap.
  * 7. A follow, a watch, a wait and a producer survive the death and the restart of every process of
  *    the runtime, and reconnect by themselves. A follow needs the ingestor alone: it goes on while
  *    all others are down.
@@ -208,6 +209,9 @@ typedef struct vd_follow_event {
     const char *type;
     vd_blob_t data;
     vd_blob_t raw; /* the whole event as it is stored: a map with further fields, such as cause */
+    uint64_t
+        missing; /* with VD_PRUNED and VD_CORRUPT, where it is known: so many events of `session`
+                         from `seq` on are not there; else 0 */
 } vd_follow_event_t;
 
 #define VD_POSITION_TEXT_MAX 96 /* bytes of a position as text, its zero byte included */
@@ -221,12 +225,16 @@ VD_API void vd_follow_destroy(vd_follow_t **self);
 /* The next event.
  *   VD_OK              here it is
  *   VD_TIMED_OUT       none within the time; call again
- *   VD_SESSION_CLOSED  the session has ended: nothing will ever follow; said again by every further
- * call VD_NOT_FOUND       `until_head`: everything up to the newest commit of the beginning was
- * given; likewise VD_PRUNED, VD_WENT_BACK, VD_CORRUPT  events are missing here (see
- * vd_client_error); the next call goes on VD_UNKNOWN_SESSION there is no such session; call again
- * to wait for it VD_UNREACHABLE     there is no runtime any more; call again and it goes on when
- * there is one VD_CANCELLED       a signal */
+ *   VD_SESSION_CLOSED  the session has ended, or was pruned: nothing will ever follow; said again
+ *                      by every further call
+ *   VD_NOT_FOUND       `until_head`: everything up to the newest commit of the beginning was given;
+ *                      said again by every further call
+ *   VD_PRUNED, VD_CORRUPT, VD_WENT_BACK
+ *                      events are missing here (which: event->session, seq and missing, or
+ *                      vd_client_error); the next call goes on
+ *   VD_UNKNOWN_SESSION there is no such session; call again to wait for it
+ *   VD_UNREACHABLE     there is no runtime any more; call again and it goes on when there is one
+ *   VD_CANCELLED       a signal */
 VD_API vd_status_t vd_follow_next(vd_follow_t *self, int timeout_ms, vd_follow_event_t *event);
 /* The event of the last VD_OK as one line of JSON; NULL without memory. */
 VD_API const char *vd_follow_json(vd_follow_t *self);

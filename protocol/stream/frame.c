@@ -50,11 +50,11 @@ static bool fits(const vd_frame_t *self, const vd_frame_want_t *want, const cut_
                  size_t entry_size)
 {
     uint64_t events = self->events + cut->events;
+    if (!cut->open && cut->count == VD_COMMIT_PIECES_MAX)
+        return false;
     if (events == 0)
         return true;
     if (events >= want->items_max || self->bytes + cut->event_bytes >= want->bytes_max)
-        return false;
-    if (!cut->open && cut->count == VD_COMMIT_PIECES_MAX)
         return false;
     size_t size = self->payload.size + cut->bytes + entry_size + (cut->open ? 0 : PIECE_OVERHEAD);
     return size <= VD_ITEMS_BYTES_MAX;
@@ -94,6 +94,33 @@ static bool type_matches(const vd_frame_want_t *want, vd_bytes_t bytes)
            (want->session[0] != 0 && vd_str_is(event.type, "session_ended"));
 }
 
+/* Names a run that is absent, or what of it lies behind `from`. */
+static void cut_absent(vd_frame_t *self, cut_t *cut, const vd_commit_run_t *run, uint64_t from)
+{
+    size_t size = self->payload.size + cut->bytes + PIECE_OVERHEAD;
+    assert(run->absent != VD_OK && run->run.size == 0);
+    cut->open = false;
+    if (run->at + run->count <= from)
+        return;
+    cut->next = run->at < from ? from : run->at;
+    if (cut->count == VD_COMMIT_PIECES_MAX ||
+        (size > VD_ITEMS_BYTES_MAX && self->payload.size + cut->count > 0)) {
+        cut->full = true;
+        return;
+    }
+    uint32_t known = (uint32_t)(cut->next - run->at);
+    vd_commit_run_t *piece = &self->pieces[cut->count++];
+    *piece = *run;
+    if (known > 0) {
+        piece->at += known;
+        piece->first_seq += known;
+        piece->count -= known;
+        piece->digest = 0; /* it is that of the whole run */
+    }
+    cut->bytes += PIECE_OVERHEAD;
+    cut->next = run->at + run->count;
+}
+
 /* Goes through one run. False when the run is not what its commit says. */
 static bool cut_run(vd_frame_t *self, const vd_frame_want_t *want, cut_t *cut,
                     const vd_commit_run_t *run, uint64_t from)
@@ -128,7 +155,9 @@ static vd_status_t cut_commit(vd_frame_t *self, const vd_frame_want_t *want,
     *cut = (cut_t){.next = from, .bytes = COMMIT_OVERHEAD};
     for (uint32_t r = 0; r < commit->run_count && !cut->full; r++) {
         const vd_commit_run_t *run = &commit->runs[r];
-        if (!cut_run(self, want, cut, run, from)) {
+        if (run->absent != VD_OK) {
+            cut_absent(self, cut, run, from);
+        } else if (!cut_run(self, want, cut, run, from)) {
             snprintf(self->error, sizeof self->error,
                      "commit %llu: the run of session %.*s does not hold the %u events that the "
                      "commit lists",
@@ -139,7 +168,7 @@ static vd_status_t cut_commit(vd_frame_t *self, const vd_frame_want_t *want,
     }
     /* A commit that holds no event counts for nothing, and is there for who checks the chain. */
     bool bare = commit->run_count == 0 && want->session[0] == 0 && want->type[0] == 0;
-    if (cut->events == 0 && !bare)
+    if (cut->count == 0 && !bare)
         return VD_OK;
     vd_commit_t piece = *commit;
     piece.runs = self->pieces;
@@ -183,6 +212,19 @@ static size_t commit_bytes(const vd_commit_t *commit)
     return bytes;
 }
 
+/* Tells that nothing can be read of the commit behind `place`, and goes on behind it. */
+static vd_status_t tell_lost(vd_frame_t *self, vd_place_t *place, uint64_t index)
+{
+    const vd_commit_run_t lost = {.absent = VD_CORRUPT};
+    const vd_commit_t commit = {.index = index, .run_count = 1, .runs = &lost};
+    assert(index == place->index + 1);
+    if (self->payload.size + COMMIT_OVERHEAD + PIECE_OVERHEAD > VD_ITEMS_BYTES_MAX)
+        return VD_NOT_FOUND;
+    vd_commit_write(&self->payload, &commit);
+    *place = (vd_place_t){.index = index};
+    return VD_OK;
+}
+
 /* Takes the next commit into the frame. VD_OK: there may be more; VD_NOT_FOUND: the frame is
  * done. */
 static vd_status_t fill_next(vd_frame_t *self, const vd_stream_source_t *source, void *arg,
@@ -197,6 +239,8 @@ static vd_status_t fill_next(vd_frame_t *self, const vd_stream_source_t *source,
         status = reach_tail(self, tail, want, place);
         return status == VD_OK ? VD_NOT_FOUND : status;
     }
+    if (status == VD_CORRUPT && want->session[0] == 0 && commit.index == place->index + 1)
+        return tell_lost(self, place, commit.index);
     if (status != VD_OK)
         return status;
     if (!is_next(want, place, &commit)) {
@@ -235,5 +279,5 @@ vd_status_t vd_frame_fill(vd_frame_t *self, const vd_stream_source_t *source, vo
          reads++)
         status = fill_next(self, source, arg, tail, want, place, &scanned);
     /* What came before a trouble goes out first; the trouble is met again. */
-    return status == VD_NOT_FOUND || self->events > 0 ? VD_OK : status;
+    return status == VD_NOT_FOUND || self->payload.size > 0 ? VD_OK : status;
 }

@@ -2,7 +2,8 @@
  *
  * 1. A place is a position without its store. Filling moves the place behind what was looked at,
  *    whether it matched or not.
- * 2. The first event of a frame always fits; every further one only within all limits.
+ * 2. The first event of a frame always fits; every further one only within all limits. Absent runs
+ *    cost no credit, only room, and pass every filter of types.
  * 3. Without a filter every commit is given, those without events too (they are free): the chain
  *    can be checked from one to the next.
  */
@@ -40,8 +41,8 @@ void vd_frame_free(vd_frame_t *self);
 /* Makes the frame empty. */
 void vd_frame_clear(vd_frame_t *self);
 /* Fills the frame from `source` and moves `place`. VD_OK (also with no event in it); VD_CORRUPT or
- * VD_PRUNED, with text in `error`, when the first thing behind `place` cannot be served; any other
- * status: not now. */
+ * VD_PRUNED, with text in `error`, when the stream cannot go on behind `place`; any other status:
+ * not now. A commit of which nothing can be read is told as such (wire/commit.h law 4). */
 vd_status_t vd_frame_fill(vd_frame_t *self, const vd_stream_source_t *source, void *arg,
                           const vd_stream_tail_t *tail, const vd_frame_want_t *want,
                           vd_place_t *place);

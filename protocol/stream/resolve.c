@@ -32,15 +32,26 @@ static vd_status_t behind(const resolve_t *self, uint64_t index, vd_place_t *pla
         chain = self->tail->chain;
     else if (index > 0)
         status = self->source->chain(self->arg, index, &chain);
-    /* Right before what is held: nothing is missing behind it, only its chain is no longer
-     * known. */
-    if (status == VD_PRUNED && index + 1 == self->tail->first)
+    /* The chain of a commit that cannot be read is 0. Right before what is held nothing is missing
+     * behind it, even where its chain is no longer known. */
+    if (status == VD_CORRUPT || (status == VD_PRUNED && index + 1 == self->tail->first))
         status = VD_OK;
     if (status != VD_OK)
         return say(self, status, "commit %llu: %s", (unsigned long long)index,
                    vd_status_text(status));
     *place = (vd_place_t){.index = index, .chain = chain};
     return VD_OK;
+}
+
+/* Is a position that touches commit `touched` below what is held? Right before it is not, if its
+ * chain is still known. */
+static bool is_pruned(const resolve_t *self, const vd_request_t *request, uint64_t touched)
+{
+    uint32_t chain;
+    if (touched == 0 || touched >= self->tail->first)
+        return touched > 0 && self->tail->first == 0;
+    return request->offset > 0 || touched + 1 < self->tail->first ||
+           self->source->chain(self->arg, touched, &chain) == VD_PRUNED;
 }
 
 static vd_status_t at_position(const resolve_t *self, const vd_request_t *request,
@@ -54,7 +65,7 @@ static vd_status_t at_position(const resolve_t *self, const vd_request_t *reques
         return say(self, VD_WENT_BACK, "the position is at commit %llu, the store ends at %llu",
                    (unsigned long long)request->index, (unsigned long long)tail->head);
     uint64_t touched = request->index + (request->offset > 0 ? 1 : 0);
-    if (touched > 0 && (tail->first == 0 || touched < tail->first))
+    if (is_pruned(self, request, touched))
         return say(self, VD_PRUNED,
                    "the position is at commit %llu, commits before %llu are pruned",
                    (unsigned long long)request->index, (unsigned long long)tail->first);
@@ -116,10 +127,13 @@ vd_status_t vd_resolve(const vd_stream_source_t *source, void *arg, vd_stream_ta
     vd_status_t status = check_names(&self, request);
     if (status != VD_OK)
         return status;
+    vd_str_copy(session, sizeof session, request->session);
+    vd_status_t known = session[0] != 0 ? source->session(arg, session, &last_seq) : VD_OK;
+    if (known == VD_PRUNED)
+        return say(&self, VD_PRUNED, "session %s was pruned", session);
     if (request->store.size > 0)
         return at_position(&self, request, place);
-    vd_str_copy(session, sizeof session, request->session);
-    if (session[0] != 0 && source->session(arg, session, &last_seq) == VD_NOT_FOUND)
+    if (known == VD_NOT_FOUND)
         return say(&self, VD_UNKNOWN_SESSION,
                    "session %s does not exist in store %s; list the sessions to see which do",
                    session, tail->store);

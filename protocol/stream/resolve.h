@@ -1,7 +1,9 @@
 /* resolve.h: where a START or a FETCH begins: checks its position against what the source holds.
  *
  * 1. A position of another store, ahead of the store, or with another chain is VD_WENT_BACK; one
- *    below what is held is VD_PRUNED. Neither is ever served with what happens to be there.
+ *    below what is held, or of a session that was pruned, is VD_PRUNED. None is ever served with
+ *    what happens to be there.
+ * 2. A position right before what is held is good: nothing is missing behind it.
  */
 #ifndef VD_STREAM_RESOLVE_H
 #define VD_STREAM_RESOLVE_H

@@ -5,7 +5,7 @@
  *    it, in both directions, carries the correlation of its START; what carries another one is of
  *    an older stream.
  * 2. Credit is cumulative since START, in events and in bytes of events (the wire bytes of each,
- *    without CRC). One event may overdraw. COMMITS without events, HEAD, DROP and STREAM_RESET are
+ *    without CRC). One event may overdraw. Absent runs, COMMITS without events, HEAD, DROP and STREAM_RESET are
  *    free of credit.
  * 3. A COMMITS frame leads from the position (after, after_offset) to (index, offset), so that a
  *    frame that was lost shows at the next one, and a commit may be cut anywhere: by credit, by
@@ -37,17 +37,19 @@ typedef struct vd_stream_tail {
  * step. */
 typedef struct vd_stream_source {
     void (*tail)(void *arg, vd_stream_tail_t *tail);
-    /* The chain of commit `index`. VD_OK, VD_NOT_FOUND (never was), VD_PRUNED, or another
-     * status. */
+    /* The chain of commit `index`. VD_OK, VD_NOT_FOUND (never was), VD_PRUNED, VD_CORRUPT (the
+     * commit cannot be read), or another status. */
     vd_status_t (*chain)(void *arg, uint64_t index, uint32_t *chain);
-    /* Highest sequence of a session. VD_OK or VD_NOT_FOUND. */
+    /* Highest sequence of a session. VD_OK, VD_NOT_FOUND or VD_PRUNED. */
     vd_status_t (*session)(void *arg, const char *session, uint64_t *last_seq);
-    /* The commit with session:seq and the event's place in it. VD_OK, VD_NOT_FOUND or VD_PRUNED. */
+    /* The commit with session:seq and the event's place in it. VD_OK, VD_NOT_FOUND, VD_PRUNED or
+     * VD_CORRUPT. */
     vd_status_t (*find)(void *arg, const char *session, uint64_t seq, uint64_t *index,
                         uint64_t *at);
     /* The first commit from `index` on; with `session` not empty, the first that has a run of it,
      * with this run alone. Bytes live until the next call. VD_OK; VD_NOT_FOUND: none up to the
-     * tail; VD_CORRUPT with `error` and commit->index set; any other status: not now. */
+     * tail; VD_CORRUPT with `error` and commit->index set: nothing of it can be read; VD_PRUNED with
+     * `error`: the session is; any other status: not now. */
     vd_status_t (*read)(void *arg, uint64_t index, const char *session, vd_commit_t *commit,
                         char *error, size_t error_size);
 } vd_stream_source_t;
@@ -92,12 +94,17 @@ typedef struct vd_subscriber_handler {
      * it. */
     void (*event)(void *arg, vd_now_t now, const vd_event_t *event, const vd_commit_t *commit,
                   const vd_position_t *position, vd_effects_t *effects);
+    /* `count` events of `session` from `first` on are not there: VD_PRUNED, or VD_CORRUPT (damaged
+     * or lost). With count 0 what is missing is a whole commit, whose events are not known.
+     * `position` is behind them. May be NULL. */
+    void (*absent)(void *arg, vd_now_t now, vd_str_t session, uint64_t first, uint32_t count,
+                   vd_status_t status, const vd_position_t *position, vd_effects_t *effects);
     /* The stream began, went on, or gave a sign of life: what was handed on reaches up to
      * `position`; the newest commit is `head`. May be NULL. */
     void (*progress)(void *arg, vd_now_t now, const vd_position_t *position, uint64_t head,
                      vd_effects_t *effects);
-    /* The stream cannot go on from its position and has stopped: VD_WENT_BACK, VD_PRUNED or
-     * VD_CORRUPT (commits first..head are held), or VD_UNKNOWN_SESSION, or why the publisher
+    /* The stream cannot go on from its position and has stopped: VD_WENT_BACK, VD_PRUNED (the
+     * position, or the session) or VD_CORRUPT (commits first..head are held), or VD_UNKNOWN_SESSION, or why the publisher
      * refuses it. vd_subscriber_start begins it again, elsewhere. */
     void (*stopped)(void *arg, vd_now_t now, vd_status_t status, const char *text, uint64_t first,
                     uint64_t head, vd_effects_t *effects);

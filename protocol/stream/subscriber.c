@@ -321,6 +321,29 @@ static vd_status_t take_run(vd_subscriber_t *self, vd_now_t now, const vd_commit
     return rest.size == 0 ? VD_OK : VD_MALFORMED;
 }
 
+/* Hands on that a run is absent. VD_CANCELLED: the handler ended this stream. */
+static vd_status_t take_absent(vd_subscriber_t *self, vd_now_t now, const vd_commit_t *commit,
+                               const vd_commit_run_t *run, vd_effects_t *effects)
+{
+    uint64_t correlation = self->correlation;
+    uint64_t end = run->at + run->count, known = 0;
+    if (!is_new(self, commit->index, run->count > 0 ? end - 1 : 0))
+        return VD_OK;
+    if (commit->index == self->position.index + 1 && self->position.offset > run->at)
+        known = self->position.offset - run->at;
+    self->position.index = run->count > 0 ? commit->index - 1 : commit->index;
+    self->position.offset = end;
+    self->position.chain = commit->chain;
+    if (self->handler->absent == NULL)
+        return VD_OK;
+    vd_position_t position = self->position;
+    assert(known < run->count || run->count == 0);
+    self->handler->absent(self->arg, now, run->session, run->first_seq + known,
+                          run->count - (uint32_t)known, run->absent, &position, effects);
+    bool same = self->state == VD_SUBSCRIBER_RUNNING && self->correlation == correlation;
+    return same ? VD_OK : VD_CANCELLED;
+}
+
 static vd_status_t take_commits(vd_subscriber_t *self, vd_now_t now, vd_bytes_t payload,
                                 vd_effects_t *effects)
 {
@@ -332,7 +355,9 @@ static vd_status_t take_commits(vd_subscriber_t *self, vd_now_t now, vd_bytes_t 
         if (status != VD_OK || commit.index == 0)
             return VD_MALFORMED;
         for (uint32_t r = 0; r < commit.run_count; r++) {
-            status = take_run(self, now, &commit, &commit.runs[r], effects);
+            const vd_commit_run_t *run = &commit.runs[r];
+            status = run->absent == VD_OK ? take_run(self, now, &commit, run, effects)
+                                          : take_absent(self, now, &commit, run, effects);
             if (status != VD_OK)
                 return status;
         }

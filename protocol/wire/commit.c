@@ -83,13 +83,15 @@ static bool read_absent(vd_bytes_t rest, vd_commit_run_t *run)
 {
     vd_value_t count, digest, status;
     if (!take(&rest, VD_KIND_U64, &count) || !take(&rest, VD_KIND_U64, &digest) ||
-        !take(&rest, VD_KIND_STR, &status) || count.u64 == 0 || count.u64 > UINT32_MAX ||
-        digest.u64 > UINT32_MAX)
+        !take(&rest, VD_KIND_STR, &status) || count.u64 > UINT32_MAX || digest.u64 > UINT32_MAX)
         return false;
     run->count = (uint32_t)count.u64;
     run->digest = (uint32_t)digest.u64;
     run->absent = vd_status_of_name(status.bytes);
-    return run->absent == VD_PRUNED || run->absent == VD_CORRUPT;
+    /* Without a session: nothing is known of the commit. */
+    if (run->session.size == 0)
+        return run->absent == VD_CORRUPT && run->count == 0;
+    return run->count > 0 && (run->absent == VD_PRUNED || run->absent == VD_CORRUPT);
 }
 
 static bool read_run(const vd_value_t *item, vd_commit_run_t *run)

@@ -12,7 +12,9 @@
  * 4. On the wire a commit is the array [index, time_ms, epoch, chain, [[at, session, first_seq,
  *    run], ...]] with `run` a bin, `at` the place of the run's first event in the commit (from 0).
  *    Under a filter, runs are cut into pieces and left out; `at` stays true. An absent run is
- *    [at, session, first_seq, nil, count, digest, "pruned" or "corrupt"].
+ *    [at, session, first_seq, nil, count, digest, "pruned" or "corrupt"]. A commit of which nothing
+ *    can be read has time_ms, epoch and chain 0 and the one run [0, "", 0, nil, 0, 0, "corrupt"];
+ *    the chain of a position right behind it is 0.
  * 5. The one position of everything read from the store is (store, index, offset, chain): every
  *    commit up to `index` is known, and `offset` events of the next one; `chain` is the chain of
  *    the newest commit of which something is known: `index`, or `index` + 1 when `offset` is above

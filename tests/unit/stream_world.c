@@ -31,8 +31,10 @@ static vd_status_t source_chain(void *arg, uint64_t index, uint32_t *chain)
     world_t *w = arg;
     if (index == 0 || index > w->commit_count)
         return VD_NOT_FOUND;
-    if (index < w->first)
+    if (index + w->anchored < w->first)
         return VD_PRUNED;
+    if (index == w->corrupt)
+        return VD_CORRUPT;
     *chain = w->commits[index - 1]->commit.chain;
     return VD_OK;
 }
@@ -40,6 +42,8 @@ static vd_status_t source_chain(void *arg, uint64_t index, uint32_t *chain)
 static vd_status_t source_session(void *arg, const char *session, uint64_t *last_seq)
 {
     world_t *w = arg;
+    if (strcmp(session, w->pruned) == 0)
+        return VD_PRUNED;
     for (unsigned s = 0; s < 3; s++)
         if (strcmp(session, world_sessions[s]) == 0 && w->seqs[s] > 0) {
             *last_seq = w->seqs[s];
@@ -77,6 +81,8 @@ static vd_status_t source_read(void *arg, uint64_t index, const char *session, v
                                char *error, size_t error_size)
 {
     world_t *w = arg;
+    if (session[0] != 0 && strcmp(session, w->pruned) == 0)
+        return VD_PRUNED;
     for (uint64_t c = index < w->first ? w->first - 1 : index - 1; c < w->commit_count; c++) {
         if (c + 1 == w->corrupt) {
             commit->index = c + 1;
@@ -143,11 +149,21 @@ void world_commit(world_t *w, unsigned events_max, size_t size)
     w->commits[w->commit_count++] = made;
 }
 
+void world_lose(world_t *w, uint64_t index, uint32_t r, vd_status_t why)
+{
+    vd_commit_run_t *run = &w->commits[index - 1]->runs[r];
+    assert_true(r < w->commits[index - 1]->commit.run_count && run->absent == VD_OK);
+    run->absent = why;
+    run->digest = why == VD_PRUNED ? vd_run_digest(0, run->run) : 0;
+    run->run = vd_bytes(NULL, 0);
+}
+
 /* ---- what is expected ---- */
 
-/* The event with number `place` (from 0) in the list of all, if it exists. */
+/* The event with number `place` (from 0) in the list of all, if it exists, and whether it is
+ * absent. */
 static bool event_at(const world_t *w, uint64_t place, vd_event_t *event, uint64_t *index,
-                     uint64_t *at)
+                     uint64_t *at, vd_status_t *absent)
 {
     for (uint64_t c = 0; c < w->commit_count; c++)
         for (uint32_t r = 0; r < w->commits[c]->commit.run_count; r++) {
@@ -156,7 +172,7 @@ static bool event_at(const world_t *w, uint64_t place, vd_event_t *event, uint64
                 place -= run->count;
                 continue;
             }
-            vd_bytes_t rest = run->run;
+            vd_bytes_t rest = vd_buffer_view(&w->commits[c]->bytes[r]);
             vd_entry_t entry;
             for (uint64_t i = 0; i <= place; i++)
                 vd_run_next(&rest, &entry);
@@ -165,18 +181,22 @@ static bool event_at(const world_t *w, uint64_t place, vd_event_t *event, uint64
             event->seq = run->first_seq + place;
             *index = c + 1;
             *at = run->at + place;
+            *absent = run->absent;
             return true;
         }
     return false;
 }
 
-/* Moves w->expected to the next event that the subscription wants. */
-static bool next_expected(world_t *w, vd_event_t *event, uint64_t *index, uint64_t *at)
+/* Moves w->expected to the next event that the subscription wants, or that must be told to be
+ * absent. */
+static bool next_expected(world_t *w, vd_event_t *event, uint64_t *index, uint64_t *at,
+                          vd_status_t *absent)
 {
-    for (; event_at(w, w->expected, event, index, at); w->expected++) {
+    for (; event_at(w, w->expected, event, index, at, absent); w->expected++) {
         const vd_subscription_t *wanted = &w->wanted;
         if ((wanted->session[0] == 0 || vd_str_is(event->session, wanted->session)) &&
-            (wanted->type[0] == 0 || vd_glob_match(vd_str(wanted->type), event->type)) &&
+            (wanted->type[0] == 0 || *absent != VD_OK ||
+             vd_glob_match(vd_str(wanted->type), event->type)) &&
             (wanted->seq == 0 || event->seq >= wanted->seq))
             return true;
     }
@@ -189,7 +209,9 @@ static void on_event(void *arg, vd_now_t now, const vd_event_t *event, const vd_
     world_t *w = arg;
     vd_event_t wanted = {0};
     uint64_t index = 0, at = 0;
-    assert_true(next_expected(w, &wanted, &index, &at));
+    vd_status_t absent = VD_OK;
+    assert_true(next_expected(w, &wanted, &index, &at, &absent));
+    assert_int_equal(absent, VD_OK);
     assert_true(vd_bytes_equal(event->session, wanted.session));
     assert_int_equal(event->seq, wanted.seq);
     assert_true(vd_bytes_equal(event->raw, wanted.raw));
@@ -203,6 +225,43 @@ static void on_event(void *arg, vd_now_t now, const vd_event_t *event, const vd_
     w->position = *position;
     if (w->consume)
         vd_subscriber_consumed(w->subscriber, now, 1, event->raw.size, effects);
+}
+
+/* Nothing can be read of a commit: what it held is not expected any more. */
+static void on_lost(world_t *w, const vd_position_t *position)
+{
+    vd_event_t event;
+    uint64_t index, at;
+    vd_status_t absent;
+    assert_int_equal(position->index, w->corrupt);
+    assert_int_equal(position->offset, 0);
+    assert_int_equal(position->chain, 0);
+    while (next_expected(w, &event, &index, &at, &absent) && index == w->corrupt)
+        w->expected++;
+    w->lost++;
+}
+
+static void on_absent(void *arg, vd_now_t now, vd_str_t session, uint64_t first, uint32_t count,
+                      vd_status_t status, const vd_position_t *position, vd_effects_t *effects)
+{
+    world_t *w = arg;
+    (void)now;
+    (void)effects;
+    if (count == 0)
+        on_lost(w, position);
+    for (uint32_t i = 0; i < count; i++, w->expected++, w->missing++) {
+        vd_event_t wanted = {0};
+        uint64_t index = 0, at = 0;
+        vd_status_t absent = VD_OK;
+        assert_true(next_expected(w, &wanted, &index, &at, &absent));
+        assert_int_equal(absent, status);
+        assert_true(vd_bytes_equal(session, wanted.session));
+        assert_int_equal(first + i, wanted.seq);
+        assert_int_equal(position->index, index - 1);
+        assert_true(position->offset >= at + 1);
+        assert_int_equal(position->chain, w->commits[index - 1]->commit.chain);
+    }
+    w->position = *position;
 }
 
 static void on_progress(void *arg, vd_now_t now, const vd_position_t *position, uint64_t head,
@@ -396,7 +455,8 @@ void world_settle(world_t *w, int64_t us)
     int64_t end_us = w->now.mono_us + us;
     vd_event_t event;
     uint64_t index, at;
-    while (next_expected(w, &event, &index, &at) || w->position.index < w->commit_count) {
+    vd_status_t absent;
+    while (next_expected(w, &event, &index, &at, &absent) || w->position.index < w->commit_count) {
         if (w->now.mono_us > end_us)
             fail_msg("handed on %llu events, then nothing; position %llu of %llu",
                      (unsigned long long)w->handed, (unsigned long long)w->position.index,
@@ -418,7 +478,8 @@ void world_restart_publisher(world_t *w)
 
 void world_subscribe(world_t *w, const vd_subscription_t *subscription)
 {
-    static const vd_subscriber_handler_t handler = {on_event, on_progress, on_stopped};
+    static const vd_subscriber_handler_t handler = {
+        .event = on_event, .absent = on_absent, .progress = on_progress, .stopped = on_stopped};
     vd_peer_t peer = vd_peer_named("ingestor");
     vd_subscriber_destroy(&w->subscriber);
     w->subscriber = vd_subscriber_new(PORT_CLIENT, &peer, 3, &handler, w);

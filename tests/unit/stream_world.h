@@ -45,7 +45,9 @@ typedef struct world {
     vd_now_t now;
     char store[VD_STORE_ID_SIZE];
     uint64_t first;   /* lowest commit held */
+    bool anchored;    /* the chain of the commit before is known */
     uint64_t corrupt; /* a commit that cannot be read; 0: none */
+    char pruned[16];  /* a session that is; empty: none */
     world_commit_t *commits[WORLD_COMMITS_MAX];
     uint64_t commit_count;
     uint64_t
@@ -65,6 +67,8 @@ typedef struct world {
     vd_subscription_t wanted;
     uint64_t expected; /* place of the next event in the list of all */
     uint64_t handed;
+    uint64_t missing;       /* events that it told to be absent */
+    uint64_t lost;          /* commits that it told to be lost */
     vd_position_t position; /* behind the last event or progress */
     unsigned stops;
     vd_status_t stop_status;
@@ -77,6 +81,8 @@ world_t *world_new(uint64_t seed);
 void world_free(world_t *w);
 /* Adds a commit with up to three runs; `events_max` events in each, of about `size` bytes. */
 void world_commit(world_t *w, unsigned events_max, size_t size);
+/* Run `r` of commit `index` is no longer there. */
+void world_lose(world_t *w, uint64_t index, uint32_t r, vd_status_t why);
 /* The publisher dies and another one takes its place. */
 void world_restart_publisher(world_t *w);
 /* The subscriber dies; another one begins with `subscription`. */

@@ -187,21 +187,30 @@ static void test_positions_that_cannot_be_gone_on_from_are_told(void **state)
         const char *session;
         uint64_t seq;
         vd_status_t status; /* VD_OK: it goes on */
+        bool anchored;
     } rows[] = {
-        {"0123456789abcdef", 10, 0, 0, 1, "", 0, VD_OK},
-        {"0123456789abcdef", 30, 0, 0, 1, "", 0, VD_OK},
-        {"0123456789abcdef", 31, 0, 0, 1, "", 0, VD_WENT_BACK},
-        {"0123456789abcdef", 30, 1, 0, 1, "", 0, VD_WENT_BACK},
-        {"0123456789abcdef", 10, 0, 1, 1, "", 0, VD_WENT_BACK},
-        {"0123456789abcdef", UINT64_MAX, UINT64_MAX, 0, 1, "", 0, VD_WENT_BACK},
-        {"fedcba9876543210", 10, 0, 0, 1, "", 0, VD_WENT_BACK},
-        {"x", 0, 0, 0, 1, "", 0, VD_WENT_BACK},
-        {"0123456789abcdef", 10, 0, 0, 11, "", 0, VD_PRUNED},
-        {"0123456789abcdef", 11, 0, 0, 11, "", 0, VD_OK},
-        {"", 0, 0, 0, 1, "red", UINT64_MAX, VD_WENT_BACK},
-        {"", 0, 0, 0, 1, "pink", 0, VD_UNKNOWN_SESSION},
-        {"", 0, 0, 0, 1, "pink", 1, VD_UNKNOWN_SESSION},
-        {"", 0, 0, 0, 25, "red", 1, VD_PRUNED},
+        {"0123456789abcdef", 10, 0, 0, 1, "", 0, VD_OK, false},
+        {"0123456789abcdef", 30, 0, 0, 1, "", 0, VD_OK, false},
+        {"0123456789abcdef", 31, 0, 0, 1, "", 0, VD_WENT_BACK, false},
+        {"0123456789abcdef", 30, 1, 0, 1, "", 0, VD_WENT_BACK, false},
+        {"0123456789abcdef", 10, 0, 1, 1, "", 0, VD_WENT_BACK, false},
+        {"0123456789abcdef", UINT64_MAX, UINT64_MAX, 0, 1, "", 0, VD_WENT_BACK, false},
+        {"fedcba9876543210", 10, 0, 0, 1, "", 0, VD_WENT_BACK, false},
+        {"x", 0, 0, 0, 1, "", 0, VD_WENT_BACK, false},
+        {"0123456789abcdef", 10, 0, 0, 11, "", 0, VD_PRUNED, false},
+        {"0123456789abcdef", 11, 0, 0, 11, "", 0, VD_OK, false},
+        /* The last commit that was removed is known by its chain alone. */
+        {"0123456789abcdef", 10, 0, 0, 11, "", 0, VD_OK, true},
+        {"0123456789abcdef", 10, 0, 1, 11, "", 0, VD_WENT_BACK, true},
+        {"0123456789abcdef", 9, 0, 0, 11, "", 0, VD_PRUNED, true},
+        {"0123456789abcdef", 9, 1, 0, 11, "", 0, VD_PRUNED, true},
+        {"0123456789abcdef", 20, 0, 0, 1, "blue", 0, VD_PRUNED, false},
+        {"", 0, 0, 0, 1, "blue", 0, VD_PRUNED, false},
+        {"", 0, 0, 0, 1, "blue", 1, VD_PRUNED, false},
+        {"", 0, 0, 0, 1, "red", UINT64_MAX, VD_WENT_BACK, false},
+        {"", 0, 0, 0, 1, "pink", 0, VD_UNKNOWN_SESSION, false},
+        {"", 0, 0, 0, 1, "pink", 1, VD_UNKNOWN_SESSION, false},
+        {"", 0, 0, 0, 25, "red", 1, VD_PRUNED, false},
     };
     for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
         world_t *w = world_new(70);
@@ -209,6 +218,8 @@ static void test_positions_that_cannot_be_gone_on_from_are_told(void **state)
         for (unsigned c = 0; c < 30; c++)
             world_commit(w, 3, 10);
         w->first = rows[i].first;
+        w->anchored = rows[i].anchored;
+        strcpy(w->pruned, "blue");
         strcpy(from.position.store, rows[i].store);
         strcpy(from.session, rows[i].session);
         from.seq = rows[i].seq;
@@ -233,7 +244,7 @@ static void test_positions_that_cannot_be_gone_on_from_are_told(void **state)
     }
 }
 
-static void test_a_damaged_commit_ends_the_stream_behind_what_is_good(void **state)
+static void test_a_commit_that_cannot_be_read_is_told_and_passed(void **state)
 {
     (void)state;
     world_t *w = world_new(80);
@@ -242,10 +253,96 @@ static void test_a_damaged_commit_ends_the_stream_behind_what_is_good(void **sta
         world_commit(w, 3, 10);
     w->corrupt = 25;
     world_subscribe(w, &all);
+    world_settle(w, 5 * S);
+    assert_int_equal(w->stops, 0);
+    assert_int_equal(w->lost, 1);
+    /* Right behind it a stream can begin. */
+    strcpy(all.position.store, w->store);
+    all.position.index = 25;
+    w->expected = 0;
+    for (uint64_t c = 0; c < 25; c++)
+        for (uint32_t r = 0; r < w->commits[c]->commit.run_count; r++)
+            w->expected += w->commits[c]->runs[r].count;
+    world_subscribe(w, &all);
+    world_settle(w, 5 * S);
+    assert_int_equal(w->stops, 0);
+    assert_int_equal(w->lost, 1);
+    world_free(w);
+}
+
+/* Runs are lost here and there, in one go at the beginning, and of commits with many others. */
+static void lose_some(world_t *w, unsigned turn)
+{
+    for (uint64_t c = 1; c <= w->commit_count; c++)
+        for (uint32_t r = 0; r < w->commits[c - 1]->commit.run_count; r++)
+            if (c < 20 || (c * 7 + r + turn) % 5 == 0)
+                world_lose(w, c, r, (c + turn) % 2 == 0 ? VD_PRUNED : VD_CORRUPT);
+}
+
+static void test_absent_runs_are_told_once_and_in_their_place(void **state)
+{
+    (void)state;
+    static const char *const globs[] = {"", "*even", "nothing"};
+    for (unsigned turn = 0; turn < 24; turn++) {
+        world_t *w = world_new(800 + turn);
+        vd_subscription_t some = everything();
+        for (unsigned i = 0; i < 200; i++)
+            world_commit(w, 8, 3000);
+        lose_some(w, turn);
+        strcpy(some.session, turn % 4 < 3 ? world_sessions[turn % 4] : "");
+        strcpy(some.type, globs[turn % 3]);
+        w->loss_percent = turn % 2 == 0 ? 0 : 3;
+        w->delay_us_max = turn % 2 == 0 ? 0 : 2000;
+        world_subscribe(w, &some);
+        world_settle(w, 600 * S);
+        assert_true(w->missing > 0);
+        assert_int_equal(w->stops, 0);
+        world_free(w);
+    }
+}
+
+/* Who stands in the middle of a run that is lost since is told of the rest of it. */
+static void test_the_rest_of_a_run_is_told_to_who_knows_its_beginning(void **state)
+{
+    (void)state;
+    world_t *w = world_new(85);
+    vd_subscription_t all = everything();
+    while (w->commit_count == 0 || w->commits[w->commit_count - 1]->commit.run_count == 0 ||
+           w->commits[w->commit_count - 1]->runs[0].count < 5)
+        world_commit(w, 10, 10);
+    const world_commit_t *last = w->commits[w->commit_count - 1];
+    strcpy(all.position.store, w->store);
+    all.position.index = w->commit_count - 1;
+    all.position.offset = 3;
+    all.position.chain = last->commit.chain;
+    for (uint64_t c = 0; c + 1 < w->commit_count; c++)
+        for (uint32_t r = 0; r < w->commits[c]->commit.run_count; r++)
+            w->expected += w->commits[c]->runs[r].count;
+    w->expected += 3;
+    world_lose(w, w->commit_count, 0, VD_PRUNED);
+    uint64_t count = last->runs[0].count;
+    world_subscribe(w, &all);
+    world_settle(w, 5 * S);
+    assert_int_equal(w->missing, count - 3);
+    world_free(w);
+}
+
+static void test_absent_runs_cost_no_credit(void **state)
+{
+    (void)state;
+    world_t *w = world_new(86);
+    vd_subscription_t small = everything();
+    for (unsigned i = 0; i < 60; i++)
+        world_commit(w, 4, 40);
+    for (uint64_t c = 1; c <= 50; c++)
+        for (uint32_t r = 0; r < w->commits[c - 1]->commit.run_count; r++)
+            world_lose(w, c, r, VD_PRUNED);
+    w->consume = false;
+    small.credit_items = 2;
+    world_subscribe(w, &small);
     world_run(w, 5 * S);
-    assert_int_equal(w->stops, 1);
-    assert_int_equal(w->stop_status, VD_CORRUPT);
-    assert_int_equal(w->position.index, 24);
+    assert_int_equal(w->handed, 2);
+    assert_true(w->missing > 2);
     world_free(w);
 }
 
@@ -349,7 +446,10 @@ int main(void)
         cmocka_unit_test(test_a_stream_begins_at_a_sequence),
         cmocka_unit_test(test_a_stream_goes_on_from_every_position),
         cmocka_unit_test(test_positions_that_cannot_be_gone_on_from_are_told),
-        cmocka_unit_test(test_a_damaged_commit_ends_the_stream_behind_what_is_good),
+        cmocka_unit_test(test_a_commit_that_cannot_be_read_is_told_and_passed),
+        cmocka_unit_test(test_absent_runs_are_told_once_and_in_their_place),
+        cmocka_unit_test(test_the_rest_of_a_run_is_told_to_who_knows_its_beginning),
+        cmocka_unit_test(test_absent_runs_cost_no_credit),
         cmocka_unit_test(test_a_silent_subscriber_is_dropped),
         cmocka_unit_test(test_the_table_is_bounded),
         cmocka_unit_test(test_a_lossy_network_loses_and_doubles_nothing),

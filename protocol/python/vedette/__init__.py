@@ -10,7 +10,7 @@
         session, seq = producer.emit("job_done", {"took_s": 3}, session="my-session")
 """
 
-from .client import Client, Follower, Position, Producer, Reset, default_run_dir
+from .client import Client, Follower, Missing, Position, Producer, Reset, default_run_dir
 from .errors import Error, TimedOut, Unreachable
 from .events import BadEvent
 from .expression import Expression, ExpressionError
@@ -18,4 +18,4 @@ from .feed import Feed
 from .wire import Event, Malformed, new_session_id
 
 __all__ = ["BadEvent", "Client", "Error", "Event", "Expression", "ExpressionError", "Feed", "Follower", "Malformed",
-           "Position", "Producer", "Reset", "TimedOut", "Unreachable", "default_run_dir", "new_session_id"]
+           "Missing", "Position", "Producer", "Reset", "TimedOut", "Unreachable", "default_run_dir", "new_session_id"]

@@ -19,6 +19,16 @@ class Reset(Error):
     """The position of a follower is not held (pruned) or the store went back in time."""
 
 
+class Missing(Error):
+    """Events that are not there: status "pruned" or "corrupt", `session`, `first` sequence, `count`. Without a session
+    what is missing is commit `index`, whose events are not known."""
+
+    def __init__(self, status, session, first, count, index):
+        self.session, self.first, self.count, self.index = session, first, count, index
+        what = f"events {first} to {first + count - 1} of session {session}" if session else f"commit {index}"
+        super().__init__(status, f"{what} {'were pruned' if status == 'pruned' else 'cannot be read: damaged or lost'}")
+
+
 class Position:
     """Where a reader stands: (store, index, offset, chain). Persist it with `tuple(position)`."""
 
@@ -259,13 +269,18 @@ class Follower:
             self._again()
             return
         for commit in wire.unpack_commits(message.payload):
+            found = []
             for place, event in commit.events():
                 self.items += 1
                 self.bytes += len(event.raw)
-                position = Position(message["store"], commit.index - 1, place + 1, commit.chain)
                 if self.type and not self.matches(event.type):
                     continue  # session_ended passes the filter of a session
-                self.queue.append((event, position))
+                found.append((place + 1, event))
+            found += [(place + count, Missing(status, session, first, count, commit.index))
+                      for place, session, first, count, _, status in commit.absent]
+            for end, item in sorted(found, key=lambda row: row[0]):
+                index = commit.index - 1 if end else commit.index  # nothing is known of a commit that cannot be read
+                self.queue.append((item, Position(message["store"], index, end, commit.chain)))
         self.position = Position(message["store"], message["index"], message.get("offset", 0), message["chain"])
         self.head = message["head"]
 
@@ -293,7 +308,8 @@ class Follower:
             self._take_commits(message)
 
     def next(self, timeout_s=None):
-        """The next Event, or None when none came within `timeout_s` (None: for ever; 0: what is at hand)."""
+        """The next Event, or None when none came within `timeout_s` (None: for ever; 0: what is at hand). Raises Missing
+        once for each range of events that is not there, and goes on behind it when called again."""
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         while not self.queue:
             now = time.monotonic()
@@ -306,7 +322,10 @@ class Follower:
                 self._again()
             elif deadline is not None and time.monotonic() >= deadline:
                 return None
-        return self.queue.pop(0)[0]
+        taken = self.queue.pop(0)[0]
+        if isinstance(taken, Missing):
+            raise taken
+        return taken
 
     def caught_up(self):
         """Was everything up to the newest commit handed on?"""

@@ -264,28 +264,39 @@ def unpack_run(run, check=True):
 
 class Commit:
     """One commit: index, time_ms, epoch, chain and runs [(at, session, first_seq, run bytes)]. A run that is absent is
-    (at, session, first_seq, None, count, digest, "pruned" or "corrupt")."""
+    (at, session, first_seq, None, count, digest, "pruned" or "corrupt"); one without a session: nothing of the commit
+    can be read."""
 
     def __init__(self, value):
         try:
             self.index, self.time_ms, self.epoch, self.chain, runs = value[:5]
             self.runs = [tuple(run[:7] if run[3] is None else run[:4]) for run in runs]
-        except (TypeError, ValueError) as problem:
+        except (TypeError, ValueError, IndexError) as problem:
             raise Malformed("malformed", f"a commit value is not as specified: {problem}") from problem
 
     def events(self):
-        """(place in the commit, Event) in delivery order, of the runs that are there; checksums are verified."""
+        """(place in the commit, Event) in delivery order; checksums are verified. Absent runs are passed over."""
         for at, session, first, run, *_ in self.runs:
             for offset, raw in enumerate(unpack_run(run or b"")):
                 yield at + offset, Event(session, first + offset, raw)
 
+    @property
+    def absent(self):
+        """[(at, session, first_seq, count, digest, status)]"""
+        return [run[:3] + run[4:] for run in self.runs if run[3] is None]
+
     def chain_after(self, previous):
-        """The chain that this commit must have after `previous`; holds for whole commits only."""
+        """The chain that this commit must have after `previous`; holds for whole commits only. Where the digest of an
+        absent run is not known, that cannot be told: its own chain."""
         crc = crc32c(struct.pack(">IQQQ", previous, self.index, self.time_ms, self.epoch))
-        for _, session, first, run, *absent in self.runs:
-            crcs = [crc32c(event) for event in unpack_run(run or b"")]
-            digest = crc32c(b"".join(struct.pack(">I", one) for one in crcs))
-            count, digest = absent[:2] if run is None else (len(crcs), digest)
+        for _, session, first, run, *rest in self.runs:
+            if run is None:
+                count, digest, status = rest[:3]
+                if status == "corrupt" and not digest:
+                    return self.chain
+            else:
+                crcs = [crc32c(event) for event in unpack_run(run)]
+                count, digest = len(crcs), crc32c(b"".join(struct.pack(">I", one) for one in crcs))
             crc = crc32c(session.encode() + b"\0", crc)
             crc = crc32c(struct.pack(">QII", first, count, digest), crc)
         return crc

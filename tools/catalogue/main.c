@@ -153,13 +153,24 @@ static void make_run(vd_buffer_t *run, uint64_t first, uint32_t count)
     }
 }
 
+/* The fourth commit has a run that was pruned; the fifth one that is lost. The chain is that of whole
+ * commits. */
+static void lose_first_run(vd_commit_run_t *run, uint64_t index)
+{
+    if (index < 4)
+        return;
+    run->absent = index == 4 ? VD_PRUNED : VD_CORRUPT;
+    run->digest = index == 4 ? vd_run_digest(0, run->run) : 0;
+    run->run = vd_bytes(NULL, 0);
+}
+
 static void print_commit_vectors(void)
 {
     vd_buffer_t runs[2], out;
     uint32_t chain = 0;
     vd_buffer_init(&out, 65536);
     printf("[\n");
-    for (uint64_t index = 1; index <= 3; index++) {
+    for (uint64_t index = 1; index <= 5; index++) {
         vd_commit_run_t list[2];
         for (int r = 0; r < 2; r++) {
             vd_buffer_init(&runs[r], 65536);
@@ -177,10 +188,11 @@ static void print_commit_vectors(void)
                               .runs = list};
         uint32_t previous = chain;
         commit.chain = chain = vd_commit_chain(previous, &commit);
+        lose_first_run(&list[0], index);
         vd_buffer_clear(&out);
         vd_commit_write(&out, &commit);
         printf("  {\"index\":%" PRIu64 ",\"previous\":%u,\"chain\":%u,", index, previous, chain);
-        print_hex("commit", vd_buffer_view(&out), index < 3 ? "},\n" : "}\n");
+        print_hex("commit", vd_buffer_view(&out), index < 5 ? "},\n" : "}\n");
         vd_buffer_free(&runs[0]);
         vd_buffer_free(&runs[1]);
     }

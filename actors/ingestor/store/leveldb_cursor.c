@@ -420,12 +420,20 @@ static vd_status_t read_commit(vd_leveldb_cursor_t *self, uint64_t index, vd_com
 static void tell_lost_run(vd_leveldb_cursor_t *self, const vd_session_place_t *place,
                           vd_commit_t *commit)
 {
+    uint32_t chain = 0;
+    size_t at;
+    vd_commit_head_t head;
+    char error[VD_TEXT_BYTES_MAX];
+    vd_buffer_clear(&self->bytes);
+    if (read_head(self, place->index, &at, &head, (text_t){error, sizeof error}) == VD_OK)
+        chain = head.chain;
     self->runs[0] = (vd_commit_run_t){.session = vd_str(self->session),
                                       .at = place->at,
                                       .first_seq = place->first_seq,
                                       .count = place->count,
                                       .absent = VD_CORRUPT};
-    *commit = (vd_commit_t){.index = place->index, .run_count = 1, .runs = self->runs};
+    *commit =
+        (vd_commit_t){.index = place->index, .chain = chain, .run_count = 1, .runs = self->runs};
 }
 
 /* Commits at the beginning may have been removed since the cursor was placed. */
@@ -460,8 +468,12 @@ static vd_status_t next_of_session(vd_leveldb_cursor_t *self, vd_commit_t *commi
     vd_status_t status = vd_leveldb_next_of_session(self, &place, text.bytes, text.size);
     if (status != VD_OK)
         return status;
-    status = read_commit(self, place.index, commit, text);
-    if (status == VD_CORRUPT && make_room(self, 1)) {
+    if (!place.lost)
+        status = read_commit(self, place.index, commit, text);
+    if ((place.lost || status == VD_CORRUPT) && make_room(self, 1)) {
+        snprintf(text.bytes, text.size,
+                 "store %s, session %s: events from %" PRIu64 " on are damaged or lost",
+                 self->store->dir, self->session, place.first_seq);
         tell_lost_run(self, &place, commit);
         status = VD_OK;
     }

@@ -243,13 +243,31 @@ vd_status_t vd_leveldb_seek_run(leveldb_iterator_t *events, vd_str_t session, ui
     }
 }
 
+/* Where the run that holds `seq` stands, by its key. VD_CORRUPT: the keys do not lead there; `place`
+ * is then that of the run before, if there is one. */
+static vd_status_t find_run(vd_leveldb_t *self, const char *session, uint64_t seq,
+                            vd_session_place_t *place)
+{
+    vd_run_record_t record;
+    leveldb_iterator_t *events = leveldb_create_iterator(self->db, self->read);
+    vd_status_t status = vd_leveldb_seek_run(events, vd_str(session), seq, &place->first_seq);
+    if (status == VD_OK)
+        status = vd_record_run_read(iterator_value(events), &record);
+    if (status == VD_OK) {
+        place->index = record.index;
+        place->at = record.at;
+        place->count = record.count;
+    }
+    leveldb_iter_destroy(events);
+    return status == VD_OK && seq - place->first_seq < record.count ? VD_OK : VD_CORRUPT;
+}
+
 vd_status_t vd_leveldb_find(vd_store_t *store, const char *session, uint64_t seq, uint64_t *index,
                             uint64_t *at)
 {
     vd_leveldb_t *self = (vd_leveldb_t *)store;
     vd_store_session_t *known = calloc(1, sizeof *known);
-    vd_run_record_t record;
-    uint64_t first = 0;
+    vd_session_place_t place = {0};
     if (known == NULL)
         return VD_NO_MEMORY;
     pthread_rwlock_rdlock(&self->lock);
@@ -257,21 +275,16 @@ vd_status_t vd_leveldb_find(vd_store_t *store, const char *session, uint64_t seq
     if (status == VD_OK && (seq == 0 || seq > known->last_seq))
         status = VD_NOT_FOUND;
     if (status == VD_OK) {
-        leveldb_iterator_t *events = leveldb_create_iterator(self->db, self->read);
-        status = vd_leveldb_seek_run(events, vd_str(session), seq, &first);
+        status = find_run(self, session, seq, &place);
+        if (status == VD_CORRUPT)
+            status =
+                vd_leveldb_scan_commits(self, session, place.index, known->last_index, seq, &place);
         if (status == VD_NOT_FOUND)
-            status = VD_PRUNED;
-        if (status == VD_OK)
-            status = vd_record_run_read(iterator_value(events), &record);
-        if (status == VD_OK && seq - first >= record.count)
             status = VD_CORRUPT;
-        if (status == VD_OK) {
-            *index = record.index;
-            *at = record.at + (seq - first);
-        }
-        leveldb_iter_destroy(events);
     }
     pthread_rwlock_unlock(&self->lock);
+    *index = place.index;
+    *at = place.at + (seq > place.first_seq ? seq - place.first_seq : 0);
     free(known);
     return status;
 }

@@ -15,14 +15,15 @@ static vd_status_t run_here(const vd_leveldb_cursor_t *self, vd_run_record_t *re
 }
 
 /* Finds the session's first run in commit self->index or later: sequences grow with commits. VD_OK
- * with self->seq; VD_NOT_FOUND; VD_CORRUPT when the way is not whole. */
+ * with self->seq; VD_NOT_FOUND; VD_CORRUPT when the way is not whole, with self->seq behind the last
+ * sequence that is known to be earlier. */
 static vd_status_t locate(vd_leveldb_cursor_t *self, const vd_store_session_t *known)
 {
     uint64_t low = 1, high = known->last_seq;
     uint64_t before = 0; /* the last sequence that is known to be earlier */
+    uint64_t found = 0;
     vd_str_t session = vd_str(self->session);
     assert(self->events != NULL);
-    self->seq = 0;
     while (low <= high) {
         uint64_t first;
         vd_run_record_t record;
@@ -30,54 +31,62 @@ static vd_status_t locate(vd_leveldb_cursor_t *self, const vd_store_session_t *k
         vd_status_t status = vd_leveldb_seek_run(self->events, session, middle, &first);
         if (status == VD_OK)
             status = run_here(self, &record);
+        self->seq = before + 1;
         if (status != VD_OK)
             return VD_CORRUPT;
         if (record.index >= self->index) {
-            self->seq = first;
+            found = first;
             high = first - 1;
             continue;
         }
         before = first + record.count - 1;
+        self->seq = before + 1;
         if (before < middle)
             return VD_CORRUPT;
         low = before + 1;
     }
-    if (self->seq == 0)
+    if (found == 0)
         return before == known->last_seq ? VD_NOT_FOUND : VD_CORRUPT;
-    return self->seq == before + 1 ? VD_OK : VD_CORRUPT;
+    return found == before + 1 ? VD_OK : VD_CORRUPT;
 }
 
-/* Finds the session's next run by what the commits say: runs of it are lost, so that its keys lead
- * nowhere. */
-static vd_status_t scan(const vd_leveldb_cursor_t *self, vd_session_place_t *place)
+/* Finds the run of the session in a commit, at or behind `seq`. */
+static bool find_item(vd_bytes_t record, const char *session, uint64_t seq,
+                      vd_session_place_t *place)
+{
+    vd_commit_head_t head;
+    vd_commit_item_t item;
+    if (vd_record_commit_read(record, &head) != VD_OK)
+        return false;
+    for (place->at = 0; vd_record_commit_item(&head.items, &item); place->at += item.count) {
+        if (!vd_str_is(item.session, session) || seq >= item.first_seq + item.count)
+            continue;
+        place->first_seq = item.first_seq;
+        place->count = item.count;
+        return true;
+    }
+    return false;
+}
+
+vd_status_t vd_leveldb_scan_commits(vd_leveldb_t *store, const char *session, uint64_t from,
+                                    uint64_t end, uint64_t seq, vd_session_place_t *place)
 {
     vd_key_t key;
-    vd_status_t status = VD_NOT_FOUND;
-    leveldb_iterator_t *commits = leveldb_create_iterator(self->store->db, self->store->read);
-    vd_key_number(&key, VD_KEY_COMMITS, self->index);
+    bool found = false;
+    leveldb_iterator_t *commits = leveldb_create_iterator(store->db, store->read);
+    vd_key_number(&key, VD_KEY_COMMITS, from);
     leveldb_iter_seek(commits, key.bytes, key.size);
-    for (; status != VD_OK && leveldb_iter_valid(commits); leveldb_iter_next(commits)) {
+    for (; !found && leveldb_iter_valid(commits); leveldb_iter_next(commits)) {
         size_t key_size = 0, value_size = 0;
-        vd_commit_head_t head;
-        vd_commit_item_t item;
         const char *name = leveldb_iter_key(commits, &key_size);
         if (!vd_key_number_of(vd_bytes(name, key_size), VD_KEY_COMMITS, &place->index) ||
-            place->index > self->end)
+            place->index > end)
             break;
         const char *value = leveldb_iter_value(commits, &value_size);
-        if (vd_record_commit_read(vd_bytes(value, value_size), &head) != VD_OK)
-            continue;
-        for (place->at = 0; vd_record_commit_item(&head.items, &item); place->at += item.count) {
-            if (!vd_str_is(item.session, self->session))
-                continue;
-            place->first_seq = item.first_seq;
-            place->count = item.count;
-            status = VD_OK;
-            break;
-        }
+        found = find_item(vd_bytes(value, value_size), session, seq, place);
     }
     leveldb_iter_destroy(commits);
-    return status;
+    return found ? VD_OK : VD_NOT_FOUND;
 }
 
 /* Finds the session's next run by its keys. VD_CORRUPT: they lead nowhere. */
@@ -104,6 +113,32 @@ static vd_status_t follow_keys(vd_leveldb_cursor_t *self, const vd_store_session
     return record.index > self->end ? VD_NOT_FOUND : VD_OK;
 }
 
+/* The session's next run by what the commits say; or the range before it of which nothing is left,
+ * neither a run nor the commit that named it. */
+static vd_status_t follow_commits(vd_leveldb_cursor_t *self, const vd_store_session_t *known,
+                                  vd_session_place_t *place)
+{
+    uint64_t expected = self->seq, end = known->last_seq + 1;
+    /* The session's record may also be newer than the iterator. */
+    vd_leveldb_cursor_rest(self);
+    self->seq = 0;
+    vd_status_t status =
+        vd_leveldb_scan_commits(self->store, self->session, self->index, self->end, 0, place);
+    if (status == VD_OK)
+        end = place->first_seq;
+    else if (known->last_index > self->end)
+        return status;
+    if (expected == 0 || end <= expected || (status == VD_OK && place->index == self->index))
+        return status;
+    /* What was lost was committed before the commit that was found. */
+    place->index = status == VD_OK ? place->index - 1 : self->end;
+    place->at = 0;
+    place->first_seq = expected;
+    place->count = (uint32_t)(end - expected);
+    place->lost = true;
+    return VD_OK;
+}
+
 vd_status_t vd_leveldb_next_of_session(vd_leveldb_cursor_t *self, vd_session_place_t *place,
                                        char *error, size_t error_size)
 {
@@ -120,10 +155,5 @@ vd_status_t vd_leveldb_next_of_session(vd_leveldb_cursor_t *self, vd_session_pla
     if (known.last_index < self->index || self->seq > known.last_seq)
         return VD_NOT_FOUND;
     status = follow_keys(self, &known, place);
-    if (status != VD_CORRUPT)
-        return status;
-    /* The session's record may also be newer than the iterator. */
-    vd_leveldb_cursor_rest(self);
-    self->seq = 0;
-    return scan(self, place);
+    return status == VD_CORRUPT ? follow_commits(self, &known, place) : status;
 }

@@ -115,8 +115,15 @@ vd_status_t vd_leveldb_seek_run(leveldb_iterator_t *events, vd_str_t session, ui
 typedef struct vd_session_place {
     uint64_t index, at, first_seq;
     uint32_t count;
+    bool lost; /* nothing says where these events were; `index` is a commit behind which they cannot
+                  be */
 } vd_session_place_t;
 
+/* The first run of the session at or behind sequence `seq` in commits from..end, by what the commits
+ * say: where runs are lost, their keys lead nowhere. It looks through all of them. VD_OK or
+ * VD_NOT_FOUND. The caller holds the read lock. */
+vd_status_t vd_leveldb_scan_commits(vd_leveldb_t *store, const char *session, uint64_t from,
+                                    uint64_t end, uint64_t seq, vd_session_place_t *place);
 /* The session's next run for a cursor that reads one session. VD_OK; VD_NOT_FOUND: none up to the
  * cursor's end; VD_PRUNED, VD_CORRUPT or VD_IO with text. The caller holds the read lock. */
 vd_status_t vd_leveldb_next_of_session(vd_leveldb_cursor_t *cursor, vd_session_place_t *place,

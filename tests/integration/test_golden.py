@@ -80,7 +80,10 @@ def check(place):
     ingestor, client = Ingestor(os.path.join(BIN, "vedette-ingestor"), directory), vedette.Client(directory)
     try:
         ingestor.start()
-        assert client.sessions() == expected["sessions"], client.sessions()
+        told = client.sessions()
+    assert len(told) == len(expected["sessions"]), told
+    for row, wanted in zip(told, expected["sessions"]):
+        assert {key: row.get(key) for key in wanted} == wanted, row  # later builds tell more
         check_events(client, place, expected["sessions"])
         assert check_commits(client, expected) == []
         check_position(client, expected)

@@ -81,9 +81,9 @@ def check(place):
     try:
         ingestor.start()
         told = client.sessions()
-    assert len(told) == len(expected["sessions"]), told
-    for row, wanted in zip(told, expected["sessions"]):
-        assert {key: row.get(key) for key in wanted} == wanted, row  # later builds tell more
+        assert len(told) == len(expected["sessions"]), told
+        for row, wanted in zip(told, expected["sessions"]):
+            assert {key: row.get(key) for key in wanted} == wanted, row  # later builds tell more
         check_events(client, place, expected["sessions"])
         assert check_commits(client, expected) == []
         check_position(client, expected)

@@ -336,6 +336,7 @@ static int run(ingestor_t *self)
         status = start_threads(self);
     if (status != VD_OK)
         return vd_status_exit_code(status);
+    vd_actor_set_trouble(self->actor, self->mode.text); /* the reader's port tells it too */
     return vd_actor_run(self->actor);
 }
 

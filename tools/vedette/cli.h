@@ -216,6 +216,8 @@ bool cli_sibling(const cli_t *cli, const char *name, char *out, size_t size);
 /* With --offline: starts an ingestor that only reads, in a private directory that goes with it,
  * and with this process, however that ends. False with the error told and *exit_code set. */
 bool cli_offline_begin(cli_t *cli, int *exit_code);
+/* The directory (4096 bytes) of the store that is meant, without asking anybody. */
+bool cli_offline_store(const cli_t *cli, char *out, int *exit_code);
 void cli_offline_end(cli_t *cli);
 
 /* ---- commands ---- */
@@ -249,6 +251,9 @@ int cli_session_prune(cli_t *cli);
 int cmd_store(cli_t *cli);
 /* `store verify` (store_verify.c). */
 int cli_store_verify(cli_t *cli);
+/* `store repair` and `store checkpoint` (store_copy.c). */
+int cli_store_repair(cli_t *cli);
+bool cli_store_repairs(const cli_t *cli);
 int cmd_config(cli_t *cli);
 int cmd_version(cli_t *cli);
 

@@ -18,6 +18,7 @@ static int stats(cli_t *cli);
 static const store_verb_t verbs[] = {
     {"stats", "", 0, stats},
     {"verify", "", 0, cli_store_verify},
+    {"repair", "--copy DIR", 0, cli_store_repair},
 };
 
 static void add_size(char *out, size_t size, uint64_t bytes)

@@ -71,6 +71,7 @@ static const cli_option_t session_options[] = {
 };
 
 static const cli_option_t store_options[] = {
+    {"copy", 0, "DIR", "repair: where the new store goes; not there yet"},
     CLI_OFFLINE_ROW,
     {0},
 };
@@ -193,10 +194,14 @@ const cli_command_t cli_commands[] = {
      "prune [SESSION]        remove sessions that are completed or failed: this one, or\n"
      "                       those that --older-than and --keep allow to remove",
      session_options, 1, 3, cmd_session},
-    {"store", "stats|verify", "Show how the store is, or check all that it holds.",
+    {"store", "stats|verify|repair --copy DIR",
+     "Show how the store is, or check all that it holds.",
      "stats   mode, trouble, sizes, and how long writes take\n"
      "verify  reads every event and checks its checksum and the chain of commits;\n"
-     "        lists what is damaged and ends with clean, or with exit code 1",
+     "        lists what is damaged and ends with clean, or with exit code 1\n"
+     "repair  makes a new store in DIR of what can be read of a damaged one, which stays as it "
+     "is;\n"
+     "        says what is lost. The runtime has to be down",
      store_options, 1, 2, cmd_store},
     {"config", "check FILE|init", "Check a configuration, or print one with every default.", NULL,
      NULL, 1, 2, cmd_config},

@@ -17,6 +17,8 @@ enum { READY_MS = 60000, LOG_BYTES = 8192 };
 
 static const char *asked(const cli_t *cli)
 {
+    if (cli_store_repairs(cli)) /* which reads it by itself */
+        return NULL;
     for (int i = 0; i < cli->given_count; i++)
         if (strcmp(cli->given[i].option->name, CLI_OFFLINE) == 0)
             return cli->given[i].value != NULL ? cli->given[i].value : "";
@@ -132,6 +134,11 @@ static int tell_failure(const cli_t *cli, const char *store)
     if (strstr(line, "is in use by process") != NULL)
         return cli_fail(cli, VD_BUSY, "%s. Leave --offline out to ask whoever has it", line);
     return cli_fail(cli, VD_FAILED, "%s", line);
+}
+
+bool cli_offline_store(const cli_t *cli, char *out, int *exit_code)
+{
+    return find_store(cli, cli_value(cli, CLI_OFFLINE, ""), out, exit_code);
 }
 
 bool cli_offline_begin(cli_t *cli, int *exit_code)

@@ -37,6 +37,7 @@ typedef struct vd_store_ops {
     vd_status_t (*cursor_seek)(vd_store_cursor_t *cursor, uint64_t index, const char *session);
     vd_status_t (*cursor_next)(vd_store_cursor_t *cursor, vd_commit_t *commit, char *error,
                                size_t error_size);
+    vd_status_t (*checkpoint)(vd_store_t *self, const char *dir, char *error, size_t error_size);
     vd_status_t (*prune_mark)(vd_store_t *self, const char *const *sessions, uint32_t count,
                               char *error, size_t error_size);
     vd_status_t (*prune_step)(vd_store_t *self, bool *more, char *error, size_t error_size);

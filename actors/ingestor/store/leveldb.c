@@ -48,6 +48,7 @@ static void destroy(vd_leveldb_t *self)
         leveldb_filterpolicy_destroy(self->filter);
     vd_buffer_free(&self->value);
     pthread_mutex_destroy(&self->tail_lock);
+    pthread_mutex_destroy(&self->write_lock);
     pthread_rwlock_destroy(&self->lock);
     free(self);
 }
@@ -110,7 +111,9 @@ static vd_status_t open_db(vd_leveldb_t *self, char *error, size_t error_size)
 vd_status_t vd_leveldb_write(vd_leveldb_t *self, char *error, size_t error_size)
 {
     char *trouble = NULL;
+    pthread_mutex_lock(&self->write_lock);
     leveldb_write(self->db, self->write, self->batch, &trouble);
+    pthread_mutex_unlock(&self->write_lock);
     if (trouble == NULL)
         return VD_OK;
     self->failed = true;
@@ -315,6 +318,7 @@ static vd_status_t leveldb_store_open(const char *dir, const vd_store_options_t 
     memcpy(self->dir, dir, strlen(dir) + 1);
     pthread_rwlock_init(&self->lock, NULL);
     pthread_mutex_init(&self->tail_lock, NULL);
+    pthread_mutex_init(&self->write_lock, NULL);
     vd_buffer_init(&self->value, VALUE_BYTES_CAP);
     self->mode = options->mode;
     bool made = make_options(self);
@@ -509,6 +513,7 @@ const vd_store_ops_t vd_store_leveldb_ops = {
     .cursor_destroy = vd_leveldb_cursor_destroy,
     .cursor_seek = vd_leveldb_cursor_seek,
     .cursor_next = vd_leveldb_cursor_next,
+    .checkpoint = vd_leveldb_checkpoint,
     .prune_mark = vd_leveldb_prune_mark,
     .prune_step = vd_leveldb_prune_step,
 };

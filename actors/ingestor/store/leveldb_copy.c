@@ -43,7 +43,7 @@ static int copy_open(int from, int into)
     for (;;) {
         ssize_t moved = copy_file_range(from, NULL, into, NULL, CHUNK, 0);
         if (moved == 0)
-            return fdatasync(into) == 0 ? 0 : errno;
+            return 0;
         if (moved > 0 || errno == EINTR)
             continue;
         if (errno != EXDEV && errno != EINVAL && errno != EOPNOTSUPP && errno != ENOSYS)
@@ -55,7 +55,7 @@ static int copy_open(int from, int into)
         if (size > 0 && write(into, bytes, (size_t)size) != size)
             return errno != 0 ? errno : EIO;
         if (size == 0)
-            return fdatasync(into) == 0 ? 0 : errno;
+            return 0;
     }
 }
 
@@ -82,15 +82,6 @@ static int put_file(const char *from, const char *into, const char *name)
     return is_table(name) && errno == ENOENT ? ENOENT : copy_file(source, target);
 }
 
-static int sync_dir(const char *dir)
-{
-    int file = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int number = file < 0 || fsync(file) != 0 ? errno : 0;
-    if (file >= 0)
-        close(file);
-    return number;
-}
-
 vd_status_t vd_leveldb_copy_files(const char *from, const char *into, char *error,
                                   size_t error_size)
 {
@@ -111,10 +102,33 @@ vd_status_t vd_leveldb_copy_files(const char *from, const char *into, char *erro
         if (number == ENOENT) /* a damaged store may have none */
             number = 0;
     }
-    if (number == 0)
-        number = sync_dir(into);
     if (number != 0 && !told)
         snprintf(error, error_size, "%s cannot be copied to %s: %s", from, into, strerror(number));
+    return vd_status_of_errno(number);
+}
+
+static int sync_one(int dir, const char *name, int flags)
+{
+    int file = openat(dir, name, O_RDONLY | O_CLOEXEC | flags);
+    int number = file < 0 || fsync(file) != 0 ? errno : 0;
+    if (file >= 0)
+        close(file);
+    return number;
+}
+
+vd_status_t vd_leveldb_copy_sync(const char *dir, char *error, size_t error_size)
+{
+    DIR *listing = opendir(dir);
+    int number = listing == NULL ? errno : 0;
+    for (struct dirent *entry; number == 0 && (entry = readdir(listing)) != NULL;)
+        if (entry->d_name[0] != '.')
+            number = sync_one(dirfd(listing), entry->d_name, 0);
+    if (number == 0)
+        number = sync_one(dirfd(listing), ".", O_DIRECTORY);
+    if (listing != NULL)
+        closedir(listing);
+    if (number != 0)
+        snprintf(error, error_size, "%s cannot be synced: %s", dir, strerror(number));
     return vd_status_of_errno(number);
 }
 

@@ -2,7 +2,7 @@
  *
  * 1. A table is never changed once it is written: it is linked where both directories are on one
  *    file system, else copied. Every other file is copied, CURRENT as the last one.
- * 2. What is copied is synced, and the directory with it.
+ * 2. Nothing is synced by copying: that is a second step, which may take longer.
  */
 #ifndef VD_STORE_LEVELDB_COPY_H
 #define VD_STORE_LEVELDB_COPY_H
@@ -15,6 +15,8 @@
  * meanwhile; VD_NO_SPACE, VD_IO, VD_DENIED; with text in `error`. */
 vd_status_t vd_leveldb_copy_files(const char *from, const char *into, char *error,
                                   size_t error_size);
+/* Syncs the files of a directory, and the directory. VD_OK, or as above. */
+vd_status_t vd_leveldb_copy_sync(const char *dir, char *error, size_t error_size);
 /* Removes a directory and the files in it, and the directories in it with their files. */
 void vd_leveldb_copy_remove(const char *dir);
 

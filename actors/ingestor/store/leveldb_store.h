@@ -33,7 +33,8 @@ typedef struct vd_leveldb {
     vd_store_mode_t mode;
     vd_leveldb_env_t *env;
     pthread_rwlock_t lock;
-    leveldb_t *db; /* NULL when a reopening closed it and could not open it */
+    pthread_mutex_t write_lock; /* held while a batch is written, and while files are copied */
+    leveldb_t *db;              /* NULL when a reopening closed it and could not open it */
     leveldb_options_t *options;
     leveldb_cache_t *cache;
     leveldb_filterpolicy_t *filter;
@@ -133,6 +134,11 @@ void vd_leveldb_cursor_destroy(vd_store_cursor_t *cursor);
 vd_status_t vd_leveldb_cursor_seek(vd_store_cursor_t *cursor, uint64_t index, const char *session);
 vd_status_t vd_leveldb_cursor_next(vd_store_cursor_t *cursor, vd_commit_t *commit, char *error,
                                    size_t error_size);
+
+/* ---- leveldb_checkpoint.c ---- */
+
+vd_status_t vd_leveldb_checkpoint(vd_store_t *store, const char *dir, char *error,
+                                  size_t error_size);
 
 /* ---- leveldb_prune.c ---- */
 

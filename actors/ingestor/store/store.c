@@ -165,6 +165,16 @@ vd_status_t vd_store_cursor_next(vd_store_cursor_t *cursor, vd_commit_t *commit,
     return cursor->ops->cursor_next(cursor, commit, error, error_size);
 }
 
+vd_status_t vd_store_checkpoint(vd_store_t *self, const char *dir, char *error, size_t error_size)
+{
+    assert(self != NULL && dir != NULL && error != NULL && error_size > 0);
+    error[0] = 0;
+    if (self->ops->checkpoint != NULL)
+        return self->ops->checkpoint(self, dir, error, error_size);
+    snprintf(error, error_size, "this store is not in a directory");
+    return VD_UNSUPPORTED;
+}
+
 vd_status_t vd_store_prune_mark(vd_store_t *self, const char *const *sessions, uint32_t count,
                                 char *error, size_t error_size)
 {

@@ -203,6 +203,13 @@ vd_status_t vd_store_cursor_next(vd_store_cursor_t *cursor, vd_commit_t *commit,
  * was), VD_PRUNED or VD_CORRUPT. */
 vd_status_t vd_store_chain(vd_store_t *self, uint64_t index, uint32_t *chain);
 
+/* Makes a copy of the store as it is now in the directory `dir`, which does not exist yet: a store
+ * of the same id. From any thread; appends wait no longer than files are linked (copied, where
+ * `dir` is on another file system). The copy was opened and compared when this returns VD_OK;
+ * VD_EXISTS, VD_NO_SPACE, VD_DENIED, VD_IO, VD_CORRUPT, VD_USAGE, VD_UNSUPPORTED (by the backend)
+ * with text. */
+vd_status_t vd_store_checkpoint(vd_store_t *self, const char *dir, char *error, size_t error_size);
+
 /* ---- pruning: by the appending thread, between appends ---- */
 
 /* Takes completed or failed sessions out of view, durably, all or none; those that are tombstones

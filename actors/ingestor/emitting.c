@@ -101,6 +101,8 @@ static void accept_frame(vd_sequencer_t *self, vd_now_t now, const vd_input_t *i
         vd_batch_note_record(batch, session, body->record, record->last_seq + 1);
     if (verdict->tells > 0)
         record->status_seq = record->last_seq + verdict->tells;
+    if (verdict->shows > 0)
+        record->snapshot_seq = record->last_seq + verdict->shows;
     vd_batch_add(batch, session, record->last_seq + 1, input->message->payload,
                  (uint32_t)body->count);
     record->last_seq += body->count;

@@ -1,4 +1,4 @@
-/* facts.c: three events of a session, taken apart. */
+/* facts.c: the events of a session that tell of it, taken apart. */
 #include "facts.h"
 
 #include "wire/value.h"
@@ -78,12 +78,13 @@ void vd_facts_read(vd_facts_t *self, vd_store_t *store, vd_store_cursor_t *curso
         take_text(self->command, sizeof self->command, &data, "command");
         take_session(self->continues, &data, "continues");
     }
+    if (session->snapshot_seq > 0 &&
+        read_data(store, cursor, id, session->snapshot_seq, "session_status", &data) &&
+        vd_value_get(&data, "snapshot", &snapshot) && snapshot.raw.size <= VD_SPEC_BYTES_MAX)
+        vd_buffer_add(&self->status, snapshot.raw.data, snapshot.raw.size);
     if (session->status_seq > 0 &&
-        read_data(store, cursor, id, session->status_seq, "session_status", &data)) {
+        read_data(store, cursor, id, session->status_seq, "session_status", &data))
         take_text(self->text, sizeof self->text, &data, "text");
-        if (vd_value_get(&data, "snapshot", &snapshot) && snapshot.raw.size <= VD_SPEC_BYTES_MAX)
-            vd_buffer_add(&self->status, snapshot.raw.data, snapshot.raw.size);
-    }
     if (closed && read_data(store, cursor, id, session->last_seq, "session_ended", &data)) {
         take_text(self->text, sizeof self->text, &data, "text");
         take_text(self->error, sizeof self->error, &data, "error");

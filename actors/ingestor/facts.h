@@ -1,8 +1,9 @@
 /* facts.h: what a session says of itself in its own events: the part of its row that no record
  * holds.
  *
- * 1. Read when a row is made, from at most three events: session_started (seq 1), the newest
- *    session_status, and session_ended (the last event of a session that is closed).
+ * 1. Read when a row is made, from at most four events: session_started (seq 1), the newest
+ *    session_status and the newest with a snapshot, and session_ended (the last event of a session
+ *    that is closed).
  * 2. What cannot be read (pruned, damaged, of another shape) is left empty: a row is told in any
  *    case.
  */

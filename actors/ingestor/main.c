@@ -10,6 +10,7 @@
 #include "publication.h"
 #include "reader.h"
 #include "repair/repair.h"
+#include "restore.h"
 #include "settings.h"
 #include "trouble.h"
 
@@ -34,61 +35,9 @@ typedef struct ingestor {
     vd_committer_t *committer;
     int gate_handle;
     int publication_handle;
-    bool restored; /* false: memory ran out while what the store holds was taken over */
 } ingestor_t;
 
 /* ---- the store ---- */
-
-static bool restore_producer(void *arg, const vd_store_producer_t *producer)
-{
-    ingestor_t *self = arg;
-    vd_failpoint("ingestor.open");
-    self->restored = vd_sequencer_restore_producer(self->gate.sequencer, producer);
-    return self->restored;
-}
-
-static bool restore_session(void *arg, const vd_store_session_t *session)
-{
-    ingestor_t *self = arg;
-    vd_failpoint("ingestor.open");
-    self->restored = vd_sequencer_restore_session(self->gate.sequencer, session);
-    return self->restored;
-}
-
-static vd_status_t lookup_record(void *arg, const char *session, const char *record, uint64_t *seq)
-{
-    return vd_store_record(arg, session, record, seq);
-}
-
-static vd_status_t lookup_session(void *arg, const char *session)
-{
-    vd_store_session_t record;
-    return vd_store_session(arg, session, &record);
-}
-
-/* Makes the sequencer from what the store holds. */
-static vd_status_t restore(ingestor_t *self)
-{
-    vd_store_tail_t tail;
-    vd_sequencer_lookup_t lookup = {self->mode.store, lookup_record, lookup_session};
-    vd_prune_limits_t limits = vd_ingestor_prune_limits(vd_actor_config(self->actor));
-    vd_store_tail(self->mode.store, &tail);
-    self->gate.sequencer = vd_sequencer_new(&tail);
-    self->restored = self->gate.sequencer != NULL;
-    vd_status_t status = self->restored ? VD_OK : VD_NO_MEMORY;
-    if (status == VD_OK) {
-        vd_sequencer_set_lookup(self->gate.sequencer, &lookup);
-        vd_sequencer_set_policy(self->gate.sequencer, &limits);
-        status = vd_store_producers(self->mode.store, restore_producer, self);
-    }
-    if (status == VD_OK && self->restored)
-        status = vd_store_sessions(self->mode.store, restore_session, self);
-    if (status == VD_OK && !self->restored)
-        status = VD_NO_MEMORY;
-    if (status != VD_OK)
-        vd_sequencer_destroy(&self->gate.sequencer);
-    return status;
-}
 
 static vd_status_t open_store(ingestor_t *self)
 {
@@ -96,7 +45,8 @@ static vd_status_t open_store(ingestor_t *self)
     bool read_only = self->arguments->read_only;
     vd_status_t status = vd_mode_open(self->dir, &options, read_only, &self->mode);
     if (status == VD_OK && self->mode.store != NULL && strcmp(self->mode.name, "writing") == 0) {
-        status = restore(self);
+        vd_prune_limits_t limits = vd_ingestor_prune_limits(vd_actor_config(self->actor));
+        status = vd_restore(self->mode.store, &limits, &self->gate.sequencer);
         if (status == VD_CORRUPT) {
             char why[VD_TEXT_BYTES_MAX];
             snprintf(why, sizeof why,
@@ -307,7 +257,7 @@ static int on_wait(zloop_t *loop, int timer, void *arg)
 static vd_status_t start_threads(ingestor_t *self)
 {
     vd_status_t status = VD_OK;
-    self->reader = vd_reader_new(self->actor, self->dir, &self->mode, &status);
+    self->reader = vd_reader_new(self->actor, self->dir, &self->mode, &self->trouble, &status);
     if (self->reader == NULL)
         return status;
     status = start_committer(self);

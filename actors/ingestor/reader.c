@@ -19,6 +19,7 @@ struct vd_reader {
     _Atomic(vd_reading_t *) coming; /* made elsewhere, for this thread to take */
     char dir[512];
     char text[VD_TEXT_BYTES_MAX]; /* why the store is closed */
+    vd_trouble_t *trouble;
     zloop_t *loop;
     vd_shell_t *shell;
     int handle;
@@ -99,12 +100,20 @@ static void tell_metrics(const void *state, vd_metric_list_t *list)
               self->reading != NULL ? vd_reading_subscribers(self->reading) : 0);
 }
 
+static vd_reading_t *make_reading(vd_reader_t *self, vd_store_t *store)
+{
+    vd_reading_t *reading = vd_reading_new(store);
+    if (reading != NULL)
+        vd_reading_set_trouble(reading, self->trouble);
+    return reading;
+}
+
 static vd_status_t make(vd_reader_t *self, vd_actor_t *actor, const vd_mode_t *mode)
 {
     static const vd_port_t ports[] = {{VD_READING_PORT, VD_PORT_ROUTER, "read"}};
     snprintf(self->text, sizeof self->text, "%s", mode->text);
     if (mode->store != NULL)
-        self->reading = vd_reading_new(mode->store);
+        self->reading = make_reading(self, mode->store);
     self->loop = zloop_new();
     self->grown_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if ((self->reading == NULL && mode->store != NULL) || self->loop == NULL || self->grown_fd < 0)
@@ -133,14 +142,15 @@ static vd_status_t make(vd_reader_t *self, vd_actor_t *actor, const vd_mode_t *m
 }
 
 vd_reader_t *vd_reader_new(vd_actor_t *actor, const char *dir, const vd_mode_t *mode,
-                           vd_status_t *status)
+                           vd_trouble_t *trouble, vd_status_t *status)
 {
-    assert(actor != NULL && dir != NULL && mode != NULL && status != NULL);
+    assert(actor != NULL && dir != NULL && mode != NULL && trouble != NULL && status != NULL);
     vd_reader_t *self = calloc(1, sizeof *self);
     *status = VD_NO_MEMORY;
     if (self == NULL)
         return NULL;
     self->grown_fd = -1;
+    self->trouble = trouble;
     vd_str_copy(self->dir, sizeof self->dir, vd_str(dir));
     *status = make(self, actor, mode);
     if (*status == VD_NO_MEMORY)
@@ -153,7 +163,7 @@ vd_reader_t *vd_reader_new(vd_actor_t *actor, const char *dir, const vd_mode_t *
 bool vd_reader_open(vd_reader_t *self, vd_store_t *store)
 {
     assert(self->started && store != NULL);
-    vd_reading_t *reading = vd_reading_new(store);
+    vd_reading_t *reading = make_reading(self, store);
     if (reading == NULL)
         return false;
     assert(atomic_load(&self->coming) == NULL);

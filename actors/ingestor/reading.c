@@ -14,6 +14,7 @@ struct vd_reading {
     vd_store_t *store;
     vd_store_source_t *source;
     vd_publisher_t *publisher;
+    vd_trouble_t *trouble;     /* NULL: none is known of */
     vd_store_cursor_t *cursor; /* for facts; NULL: not made yet */
     vd_facts_t facts;
     vd_buffer_t rows;
@@ -56,6 +57,12 @@ void vd_reading_destroy(vd_reading_t **self)
     *self = NULL;
 }
 
+void vd_reading_set_trouble(vd_reading_t *self, vd_trouble_t *trouble)
+{
+    assert(self != NULL && trouble != NULL);
+    self->trouble = trouble;
+}
+
 uint32_t vd_reading_subscribers(const vd_reading_t *self)
 {
     return vd_publisher_subscribers(self->publisher);
@@ -83,6 +90,10 @@ static const char *state_name(vd_session_state_t state)
 static void write_row(vd_reading_t *self, const vd_store_session_t *session)
 {
     const vd_facts_t *facts = &self->facts;
+    bool open = session->state == VD_SESSION_ACTIVE || session->state == VD_SESSION_INTERRUPTED;
+    char trouble[VD_TEXT_BYTES_MAX] = "";
+    if (open && self->trouble != NULL)
+        vd_trouble_read(self->trouble, trouble);
     vd_facts_read(&self->facts, self->store, self->cursor, session);
     vd_session_record_t row = {
         .session = vd_str(session->session),
@@ -102,6 +113,7 @@ static void write_row(vd_reading_t *self, const vd_store_session_t *session)
         .error = vd_str(facts->error),
         .status = vd_buffer_view(&facts->status),
         .bytes = session->bytes,
+        .trouble = vd_str(trouble),
     };
     vd_status_t status = vd_record_encode(VD_RECORD_session, &row, &self->rows);
     assert(status == VD_OK);

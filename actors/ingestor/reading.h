@@ -10,6 +10,7 @@
 
 #include "core/core.h"
 #include "store/store.h"
+#include "trouble.h"
 
 enum { VD_READING_PORT = 1 };
 
@@ -18,6 +19,8 @@ typedef struct vd_reading vd_reading_t;
 /* NULL without memory. The store stays the caller's. */
 vd_reading_t *vd_reading_new(vd_store_t *store);
 void vd_reading_destroy(vd_reading_t **self);
+/* Before the first step: what the rows of sessions that have not ended tell as their trouble. */
+void vd_reading_set_trouble(vd_reading_t *self, vd_trouble_t *trouble);
 /* Readers that have a stream now. */
 uint32_t vd_reading_subscribers(const vd_reading_t *self);
 /* The step function (vd_step_fn); `state` is a vd_reading_t. */

@@ -53,6 +53,16 @@ static void refuse(vd_verdict_t *verdict, vd_status_t status, const char *format
     verdict->status = status;
 }
 
+static void note_status(vd_bytes_t bytes, uint32_t place, vd_verdict_t *verdict)
+{
+    vd_event_t event;
+    vd_value_t data, snapshot;
+    verdict->tells = place + 1;
+    if (vd_event_read(bytes, &event) == VD_OK && vd_value_of(event.data, &data) &&
+        vd_value_get(&data, "snapshot", &snapshot))
+        verdict->shows = place + 1;
+}
+
 /* Finds session_started, session_status and session_ended. */
 static void find_control(vd_bytes_t run, uint32_t count, vd_verdict_t *verdict)
 {
@@ -63,7 +73,7 @@ static void find_control(vd_bytes_t run, uint32_t count, vd_verdict_t *verdict)
         if (type.size < sizeof COMMON - 1 || memcmp(type.data, COMMON, sizeof COMMON - 1) != 0)
             continue;
         if (vd_str_is(type, STATUS))
-            verdict->tells = i + 1;
+            note_status(entry.event, i, verdict);
         bool begins = vd_str_is(type, STARTED);
         if ((!begins && !vd_str_is(type, ENDED)) || vd_event_read(entry.event, &event) != VD_OK)
             continue;

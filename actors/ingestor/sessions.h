@@ -48,6 +48,7 @@ typedef struct vd_verdict {
     vd_bytes_t started; /* data of session_started */
     vd_bytes_t ended;   /* data of session_ended */
     uint32_t tells;     /* place + 1 of its last session_status; 0: none */
+    uint32_t shows;     /* likewise of the last that has a snapshot */
     uint64_t seq;       /* with VD_EXISTS: where the frame's record stands */
     char text[256];
 } vd_verdict_t;

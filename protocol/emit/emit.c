@@ -556,12 +556,6 @@ void vd_emit_open(vd_emit_t *self, vd_now_t now, const char *endpoint, vd_effect
     arm(self, now, effects);
 }
 
-vd_status_t vd_emit_offer(vd_emit_t *self, vd_now_t now, vd_str_t session, vd_bytes_t run,
-                          uint32_t count, uint64_t token, vd_effects_t *effects)
-{
-    return vd_emit_offer_record(self, now, session, vd_bytes(NULL, 0), run, count, token, effects);
-}
-
 vd_status_t vd_emit_offer_record(vd_emit_t *self, vd_now_t now, vd_str_t session, vd_str_t record,
                                  vd_bytes_t run, uint32_t count, uint64_t token,
                                  vd_effects_t *effects)

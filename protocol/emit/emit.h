@@ -68,15 +68,19 @@ void vd_emit_destroy(vd_emit_t **self);
 /* Connects to the ingestor and sends OPEN. Again with another endpoint: moves there and sends again
  * what is out. */
 void vd_emit_open(vd_emit_t *self, vd_now_t now, const char *endpoint, vd_effects_t *effects);
-/* Takes a frame of `count` events (a run, see wire/run.h) for `session`; sends it when the window
- * allows. VD_OK; VD_OVERLOADED (nothing taken, offer again after an outcome); VD_FENCED;
- * VD_TOO_LARGE. Before OPENED frames are taken and wait. */
-vd_status_t vd_emit_offer(vd_emit_t *self, vd_now_t now, vd_str_t session, vd_bytes_t run,
-                          uint32_t count, uint64_t token, vd_effects_t *effects);
-/* The same for a frame with a record, a valid name; empty: none. */
+/* Takes a frame of `count` events (a run, see wire/run.h) for `session`, with a record (a valid
+ * name; empty: none); sends it when the window allows. VD_OK; VD_OVERLOADED (nothing taken, offer
+ * again after an outcome); VD_FENCED; VD_TOO_LARGE. Before OPENED frames are taken and wait. */
 vd_status_t vd_emit_offer_record(vd_emit_t *self, vd_now_t now, vd_str_t session, vd_str_t record,
                                  vd_bytes_t run, uint32_t count, uint64_t token,
                                  vd_effects_t *effects);
+/* The same for a frame without a record. */
+static inline vd_status_t vd_emit_offer(vd_emit_t *self, vd_now_t now, vd_str_t session,
+                                        vd_bytes_t run, uint32_t count, uint64_t token,
+                                        vd_effects_t *effects)
+{
+    return vd_emit_offer_record(self, now, session, vd_bytes(NULL, 0), run, count, token, effects);
+}
 /* Takes an input. Returns whether it was for this core. */
 bool vd_emit_step(vd_emit_t *self, vd_now_t now, const vd_input_t *input, vd_effects_t *effects);
 vd_emit_state_t vd_emit_state(const vd_emit_t *self);

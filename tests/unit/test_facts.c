@@ -81,7 +81,7 @@ static void test_a_row_tells_what_the_events_of_its_session_say(void **unused)
     add(&run, "x", "1");
     add(&run, "session_status", "{\"text\":\"half way\",\"snapshot\":{\"done\":5}}");
     add(&run, "x", "2");
-    record.status_seq = 4;
+    record.status_seq = record.snapshot_seq = 4;
     append(&record, &run, 3);
     vd_facts_read(&facts, f->store, cursor, &record);
     assert_string_equal(facts.text, "half way");
@@ -89,11 +89,20 @@ static void test_a_row_tells_what_the_events_of_its_session_say(void **unused)
     assert_true(vd_value_of(vd_buffer_view(&facts.status), &status));
     assert_int_equal(vd_value_get_u64(&status, "done", 0), 5);
 
+    /* A later one without a snapshot has another text, and leaves the snapshot. */
+    add(&run, "session_status", "{\"text\":\"two thirds\"}");
+    record.status_seq = 6;
+    append(&record, &run, 1);
+    vd_facts_read(&facts, f->store, cursor, &record);
+    assert_string_equal(facts.text, "two thirds");
+    assert_true(vd_value_of(vd_buffer_view(&facts.status), &status));
+    assert_int_equal(vd_value_get_u64(&status, "done", 0), 5);
+
     add(&run, "session_ended", "{\"status\":\"failed\",\"error\":\"no\",\"continued_by\":\"s3\"}");
     record.state = VD_SESSION_FAILED;
     append(&record, &run, 1);
     vd_facts_read(&facts, f->store, cursor, &record);
-    assert_string_equal(facts.text, "half way"); /* the end says nothing else */
+    assert_string_equal(facts.text, "two thirds"); /* the end says nothing else */
     assert_string_equal(facts.error, "no");
     assert_string_equal(facts.continued_by, "s3");
     strcpy(record.error, "given up");

@@ -141,6 +141,7 @@ static void test_what_is_kept_of_a_session(void **state)
     bench_emit(b, "p", p, 2, "s", "a session_status b session_status c");
     vd_store_session_t after = bench_session(b, "s");
     assert_int_equal(after.status_seq, 5);
+    assert_int_equal(after.snapshot_seq, 0);
     assert_int_equal(after.last_seq, 6);
     uint64_t bytes = before.bytes;
     vd_store_cursor_t *cursor;
@@ -155,6 +156,15 @@ static void test_what_is_kept_of_a_session(void **state)
     /* A session_status that was rejected is none. */
     bench_emit(b, "p", p, 7, "s", "session_status !");
     assert_int_equal(bench_session(b, "s").status_seq, 5);
+    b->count = 0;
+    static const uint8_t snapshot[] = {0x81, 0xa8, 's', 'n', 'a', 'p', 's', 'h', 'o', 't', 0x80};
+    bench_emit_full(b, "p", p, 8, "s", "x session_status session_status y",
+                    vd_bytes(snapshot, sizeof snapshot), 7);
+    assert_int_equal(bench_session(b, "s").snapshot_seq, 9);
+    b->count = 0;
+    bench_emit(b, "p", p, 12, "s", "session_status");
+    assert_int_equal(bench_session(b, "s").snapshot_seq, 9);
+    assert_int_equal(bench_session(b, "s").status_seq, 11);
     b->count = 0;
 }
 

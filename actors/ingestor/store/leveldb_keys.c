@@ -281,7 +281,7 @@ void vd_record_session_index_write(vd_buffer_t *out, const vd_store_session_t *s
 void vd_record_session_write(vd_buffer_t *out, const vd_store_session_t *session)
 {
     assert(session->labels_size <= sizeof session->labels);
-    record_begin(out, 1, 13);
+    record_begin(out, 1, 14);
     vd_write_text(out, session->name);
     vd_write_text(out, session->owner);
     vd_write_u64(out, session->owner_epoch);
@@ -295,6 +295,7 @@ void vd_record_session_write(vd_buffer_t *out, const vd_store_session_t *session
     vd_write_u64(out, session->status_seq);
     vd_write_u64(out, session->bytes);
     vd_write_text(out, session->error);
+    vd_write_u64(out, session->snapshot_seq);
 }
 
 /* What was added to the record since format 1 began. */
@@ -303,7 +304,8 @@ static bool take_added(vd_bytes_t *fields, vd_store_session_t *session)
     vd_str_t error;
     return fields->size == 0 ||
            (take_u64(fields, &session->status_seq) && take_u64(fields, &session->bytes) &&
-            take_str(fields, &error) && vd_str_copy(session->error, sizeof session->error, error));
+            take_str(fields, &error) && vd_str_copy(session->error, sizeof session->error, error) &&
+            (fields->size == 0 || take_u64(fields, &session->snapshot_seq)));
 }
 
 vd_status_t vd_record_session_read(vd_bytes_t bytes, vd_str_t name, vd_store_session_t *session)

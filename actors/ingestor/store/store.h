@@ -80,6 +80,7 @@ typedef struct vd_store_session {
     uint32_t labels_size;
     uint8_t labels[1024];              /* one MessagePack map; cut to an empty map beyond */
     uint64_t status_seq;               /* of the newest session_status; 0: none */
+    uint64_t snapshot_seq;             /* of the newest session_status with a snapshot; 0: none */
     uint64_t bytes;                    /* of its events, as they stand in the runs */
     char error[VD_SESSION_ERROR_SIZE]; /* why it failed, when its writer did not say so itself */
 } vd_store_session_t;

@@ -4,6 +4,9 @@
  * while it is empty, so that credit bounds it; what was taken is credited when it is empty again.
  * 2. A session's end shows as its last event. It also shows in the list of sessions, which is asked
  * when nothing came for a while: the event may be behind the beginning or hidden by the filter.
+ * 3. A follow that was given no session goes on in the session that continues its own, from that
+ * one's beginning: the end names it, in the event and in the list. Its positions name the session
+ * that they are in, since sessions overlap in the order of commits.
  */
 #include "client/client_impl.h"
 #include "stream/stream.h"
@@ -55,10 +58,12 @@ struct vd_follow {
     vd_subscription_t wanted;
     bool until_head;
     bool has_target;
-    bool reached; /* the target */
-    bool closed;  /* the session has ended */
-    bool pruned;  /* the session is gone */
-    bool dry;     /* no memory for an event: go on from the last one kept */
+    bool reached;                     /* the target */
+    bool closed;                      /* the session has ended */
+    bool rolls;                       /* it goes on in the next session */
+    char next[VD_NAME_BYTES_MAX + 1]; /* with closed: that one; empty: there is none */
+    bool pruned;                      /* the session is gone */
+    bool dry;                         /* no memory for an event: go on from the last one kept */
     uint64_t target;
     vd_status_t stopped; /* VD_OK while the stream goes on */
     char stopped_text[VD_TEXT_BYTES_MAX + 1];
@@ -96,6 +101,17 @@ static vd_bytes_t part_of(vd_bytes_t raw, span_t span)
     return span.size > 0 ? vd_bytes(raw.data + span.at, span.size) : vd_bytes(NULL, 0);
 }
 
+/* Which session goes on from the one that ends so? */
+static void note_end(vd_follow_t *self, vd_bytes_t data)
+{
+    vd_value_t map;
+    bool is_map = vd_value_of(data, &map) && map.kind == VD_KIND_MAP;
+    vd_str_t next = is_map ? vd_value_get_str(&map, "continued_by") : vd_str("");
+    self->next[0] = 0;
+    if (self->rolls && vd_name_valid(next))
+        vd_str_copy(self->next, sizeof self->next, next);
+}
+
 static void on_event(void *arg, vd_now_t now, const vd_event_t *event, const vd_commit_t *commit,
                      const vd_position_t *position, vd_effects_t *effects)
 {
@@ -108,6 +124,8 @@ static void on_event(void *arg, vd_now_t now, const vd_event_t *event, const vd_
         return;
     }
     bool ended = is_single(self) && vd_str_is(event->type, "session_ended");
+    if (ended)
+        note_end(self, event->data);
     if (ended && self->wanted.type[0] != 0 &&
         !vd_glob_match(vd_str(self->wanted.type), event->type)) {
         /* It came to tell the end alone. */
@@ -223,8 +241,13 @@ static void on_session_rows(vd_follow_t *self, const vd_message_t *message)
         vd_record_decode(row.raw, VD_RECORD_session, &session) != VD_OK)
         return;
     bool ended = vd_str_is(session.state, "completed") || vd_str_is(session.state, "failed");
-    if (ended && self->position.store[0] != 0 && self->position.index >= session.last_index)
-        self->closed = true;
+    if (!ended || self->closed || !vd_str_is(session.session, self->wanted.session) ||
+        self->position.store[0] == 0 || self->position.index < session.last_index)
+        return;
+    self->closed = true;
+    self->next[0] = 0;
+    if (self->rolls && vd_name_valid(session.continued_by))
+        vd_str_copy(self->next, sizeof self->next, session.continued_by);
 }
 
 static bool step(void *arg, vd_now_t now, const vd_input_t *input, vd_effects_t *effects)
@@ -243,6 +266,22 @@ static bool step(void *arg, vd_now_t now, const vd_input_t *input, vd_effects_t 
         return true;
     }
     return vd_subscriber_step(self->subscriber, now, input, effects);
+}
+
+/* The session has ended, and all of it was taken: goes on in the one that continues it. */
+static void go_over(vd_follow_t *self)
+{
+    assert(self->closed && self->next[0] != 0 && self->queue.size == 0);
+    strcpy(self->wanted.session, self->next);
+    self->next[0] = 0;
+    self->closed = self->reached = false;
+    self->wanted.position = self->position = (vd_position_t){0};
+    self->wanted.head = false;
+    self->wanted.seq = 1;
+    self->stopped = VD_OK;
+    vd_subscriber_start(self->subscriber, vd_client_now(), &self->wanted,
+                        vd_engine_effects(&self->engine));
+    vd_engine_carry_out(&self->engine);
 }
 
 /* Begins the stream anew: from the position behind what is queued, or as `wanted` says. */
@@ -267,18 +306,27 @@ vd_status_t vd_follow_position(const vd_follow_t *self, char text[VD_POSITION_TE
     text[0] = 0;
     if (position->store[0] == 0)
         return vd_client_fail(self->client, VD_NOT_READY, "the follow has no position yet");
-    snprintf(text, VD_POSITION_TEXT_MAX, "%s:%" PRIu64 ":%" PRIu64 ":%08" PRIx32, position->store,
-             position->index, position->offset, position->chain);
+    const char *session = self->has_current ? self->current.session : self->wanted.session;
+    snprintf(text, VD_POSITION_TEXT_MAX, "%s:%" PRIu64 ":%" PRIu64 ":%08" PRIx32 "%s%s",
+             position->store, position->index, position->offset, position->chain,
+             self->rolls ? ":" : "", self->rolls ? session : "");
     return VD_OK;
 }
 
-static bool parse_position(const char *text, vd_position_t *position)
+/* `session` gets the name behind the position, if there is one. */
+static bool parse_position(const char *text, vd_position_t *position, char *session)
 {
     int end = -1;
     int fields =
         sscanf(text, "%16[0-9a-f]:%20" SCNu64 ":%20" SCNu64 ":%8" SCNx32 "%n", position->store,
                &position->index, &position->offset, &position->chain, &end);
-    return fields == 4 && end >= 0 && text[end] == 0 && strlen(position->store) == 16;
+    if (fields != 4 || end < 0 || strlen(position->store) != 16)
+        return false;
+    session[0] = 0;
+    if (text[end] != ':')
+        return text[end] == 0;
+    return vd_name_valid(vd_str(text + end + 1)) &&
+           vd_str_copy(session, VD_NAME_BYTES_MAX + 1, vd_str(text + end + 1));
 }
 
 /* Fills in the session where it takes asking: the newest active one, or where its tail begins. */
@@ -339,10 +387,17 @@ static vd_status_t prepare(vd_follow_t *self, const vd_follow_options_t *options
     self->wanted.seed = (uint64_t)vd_client_now().mono_us ^ (uint64_t)(uintptr_t)self;
     snprintf(self->wanted.name, sizeof self->wanted.name, "client");
     vd_str_copy(self->wanted.type, sizeof self->wanted.type, vd_str(options->type));
+    char in[VD_NAME_BYTES_MAX + 1] = "";
     if (options->from == VD_FROM_POSITION &&
-        (options->position == NULL || !parse_position(options->position, &self->wanted.position)))
+        (options->position == NULL ||
+         !parse_position(options->position, &self->wanted.position, in)))
         return vd_client_fail(self->client, VD_USAGE, "'%s' is not a position",
                               options->position != NULL ? options->position : "");
+    self->rolls = options->session == NULL;
+    if (self->rolls && in[0] != 0) {
+        strcpy(self->wanted.session, in);
+        return VD_OK;
+    }
     if (!all && (options->session == NULL || options->from == VD_FROM_TAIL))
         return resolve(self, options, timeout_ms);
     if (!all)
@@ -539,6 +594,10 @@ vd_status_t vd_follow_next(vd_follow_t *self, int timeout_ms, vd_follow_event_t 
         if (self->queue_at < self->queue.size)
             return take(self, event);
         settle(self);
+        if (self->closed && self->next[0] != 0) {
+            go_over(self);
+            continue;
+        }
         if (self->closed)
             return vd_client_fail(self->client, VD_SESSION_CLOSED, "session %s %s",
                                   self->wanted.session, self->pruned ? "was pruned" : "has ended");

@@ -193,7 +193,8 @@ typedef enum vd_from {
 } vd_from_t;
 
 typedef struct vd_follow_options {
-    const char *session; /* NULL: the newest active one; "*": every session */
+    const char *session; /* NULL: the newest active one, and those that go on from it; "*": every
+                            session */
     vd_from_t from;
     uint64_t seq;
     const char *position; /* a text of vd_follow_position */
@@ -214,7 +215,7 @@ typedef struct vd_follow_event {
                          from `seq` on are not there; else 0 */
 } vd_follow_event_t;
 
-#define VD_POSITION_TEXT_MAX 96 /* bytes of a position as text, its zero byte included */
+#define VD_POSITION_TEXT_MAX 160 /* bytes of a position as text, its zero byte included */
 
 /* Begins to follow. Blocks until the session is found (with `session` given and another start than
  * TAIL it asks nobody and returns at once, VD_UNREACHABLE if there is no runtime). VD_USAGE for
@@ -225,8 +226,8 @@ VD_API void vd_follow_destroy(vd_follow_t **self);
 /* The next event.
  *   VD_OK              here it is
  *   VD_TIMED_OUT       none within the time; call again
- *   VD_SESSION_CLOSED  the session has ended, or was pruned: nothing will ever follow; said again
- *                      by every further call
+ *   VD_SESSION_CLOSED  the session has ended, or was pruned, and none goes on from it (or it was
+ *                      named): nothing will ever follow; said again by every further call
  *   VD_NOT_FOUND       `until_head`: everything up to the newest commit of the beginning was given;
  *                      said again by every further call
  *   VD_PRUNED, VD_CORRUPT, VD_WENT_BACK
@@ -238,7 +239,7 @@ VD_API void vd_follow_destroy(vd_follow_t **self);
 VD_API vd_status_t vd_follow_next(vd_follow_t *self, int timeout_ms, vd_follow_event_t *event);
 /* The event of the last VD_OK as one line of JSON; NULL without memory. */
 VD_API const char *vd_follow_json(vd_follow_t *self);
-/* The session that is followed; "*" for all. */
+/* The session that is followed now; "*" for all. */
 VD_API const char *vd_follow_session(const vd_follow_t *self);
 /* The position behind the event of the last VD_OK, as a text to keep; a follow with
  * VD_FROM_POSITION goes on right after that event, also in another process, another day.

@@ -82,8 +82,24 @@ static int print_receipt(const cli_t *cli, const char *session, const vd_receipt
     return 0;
 }
 
-static int emit(cli_t *cli, vd_producer_t *producer, const char *session, vd_blob_t data,
-                int timeout_ms)
+/* The session has ended: names the one that goes on from it. */
+static int fail_closed(cli_t *cli, const char *session)
+{
+    vd_blob_t row;
+    vd_session_record_t record;
+    bool known =
+        vd_client_session(cli->client, session, COMMIT_MS, &row) == VD_OK &&
+        vd_record_decode(vd_bytes(row.data, row.size), VD_RECORD_session, &record) == VD_OK &&
+        record.continued_by.size > 0;
+    if (known)
+        return cli_fail(cli, VD_SESSION_CLOSED, "session %s has ended; it goes on in %.*s", session,
+                        (int)record.continued_by.size, (const char *)record.continued_by.data);
+    return cli_fail(cli, VD_SESSION_CLOSED, "session %s has ended; see: vedette session ls",
+                    session);
+}
+
+static int emit(cli_t *cli, vd_producer_t *producer, char *session, size_t session_size,
+                vd_blob_t data, int timeout_ms)
 {
     vd_status_t status = vd_producer_emit_record(producer, session, cli_value(cli, "record", NULL),
                                                  cli->arguments[0], data);
@@ -93,8 +109,13 @@ static int emit(cli_t *cli, vd_producer_t *producer, const char *session, vd_blo
         status = vd_producer_flush(producer, timeout_ms);
     if (status == VD_UNKNOWN_SESSION)
         return cli_fail(cli, status, "there is no session '%s'; see: vedette session ls", session);
+    if (status == VD_SESSION_CLOSED && cli_value(cli, "session", NULL) == NULL) {
+        /* It was the newest one, and rolled meanwhile: nothing is stored of the event. */
+        int code = find_session(cli, timeout_ms, session, session_size);
+        return code != 0 ? code : emit(cli, producer, session, session_size, data, timeout_ms);
+    }
     if (status == VD_SESSION_CLOSED)
-        return cli_fail(cli, status, "session %s has ended; see: vedette session ls", session);
+        return fail_closed(cli, session);
     if (status == VD_TIMED_OUT)
         return cli_fail(cli, status, "%s; the event may still be stored",
                         vd_client_error(cli->client));
@@ -135,7 +156,7 @@ int cmd_emit(cli_t *cli)
     if (status != VD_OK)
         return cli_fail_client(cli, status);
     vd_producer_strict(producer, cli_has(cli, "strict"));
-    code = emit(cli, producer, session, data, (int)timeout_ms);
+    code = emit(cli, producer, session, sizeof session, data, (int)timeout_ms);
     vd_producer_destroy(&producer);
     return code;
 }

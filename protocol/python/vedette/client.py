@@ -198,9 +198,10 @@ class Client:
 
     def follow(self, session=None, start="now", position=None, type=None, seq=None):
         """A Follower. `start` is "now", "start" or, with `seq`, ignored; `position` goes on behind it.
-        `session` None is the newest active one, "*" all sessions."""
-        session = self.newest_session() if session is None else session
-        return Follower(self, "" if session == "*" else session, start, position, type, seq)
+        `session` None is the newest active one and those that go on from it, "*" all sessions."""
+        rolls = session is None
+        session = self.newest_session() if rolls else session
+        return Follower(self, "" if session == "*" else session, start, position, type, seq, rolls)
 
     def producer(self, name, timeout_s=10.0, strict=False):
         """Takes a producer's name. `strict`: events are checked against the catalogue (EVENTS.md) before they are sent."""
@@ -208,12 +209,16 @@ class Client:
 
 
 class Follower:
-    """Committed events in order, each once, over deaths and restarts of the ingestor. Iterate, or next(timeout_s)."""
+    """Committed events in order, each once, over deaths and restarts of the ingestor. Iterate, or next(timeout_s).
+    With `rolls` it goes on in the session that continues its own when that has ended; `session` is the one it is in,
+    and `position` one in that session."""
 
     SILENCE_S = 3 * LIMITS["HEAD_INTERVAL_MS"] / 1000
+    LOOK_S = 2.0  # between looks whether the session has ended unseen
 
-    def __init__(self, client, session, start, position, type, seq):
-        self.client, self.session, self.type = client, session, type
+    def __init__(self, client, session, start, position, type, seq, rolls=False):
+        self.client, self.session, self.type, self.rolls = client, session, type, rolls
+        self.looked = time.monotonic()
         glob = re.escape(type or "*").replace(r"\*", ".*").replace(r"\?", ".")
         self.matches = re.compile(glob, re.S).fullmatch
         self.start, self.seq = start, seq
@@ -268,11 +273,14 @@ class Follower:
         if (message["after"], message.get("after_offset", 0)) != at:
             self._again()
             return
+        following = None
         for commit in wire.unpack_commits(message.payload):
             found = []
             for place, event in commit.events():
                 self.items += 1
                 self.bytes += len(event.raw)
+                if self.rolls and event.type == "session_ended":
+                    following = event.data.get("continued_by") if isinstance(event.data, dict) else None
                 if self.type and not self.matches(event.type):
                     continue  # session_ended passes the filter of a session
                 found.append((place + 1, event))
@@ -283,6 +291,20 @@ class Follower:
                 self.queue.append((item, Position(message["store"], index, end, commit.chain)))
         self.position = Position(message["store"], message["index"], message.get("offset", 0), message["chain"])
         self.head = message["head"]
+        self._go_over(following)
+
+    def _go_over(self, session):
+        """Goes on in the session that continues ours, if there is one: from its beginning."""
+        if session:
+            self.session, self.position, self.seq = session, Position(), 1
+            self._begin()
+
+    def _look(self):
+        """Its end may lie before the beginning of this follower: then the list of sessions tells it."""
+        self.looked = time.monotonic()
+        for row in self.client.sessions(session=self.session):
+            if row["state"] in ("completed", "failed") and self.position.index >= row["last_index"]:
+                self._go_over(row.get("continued_by"))
 
     def _take(self, message):
         if message.correlation != self.correlation:
@@ -320,6 +342,8 @@ class Follower:
                 continue
             if time.monotonic() - self.heard > self.SILENCE_S:
                 self._again()
+            elif self.rolls and self.started and time.monotonic() - self.looked > self.LOOK_S:
+                self._look()
             elif deadline is not None and time.monotonic() >= deadline:
                 return None
         taken = self.queue.pop(0)[0]
@@ -386,15 +410,32 @@ class Producer:
         return self.emit_raw([wire.pack_event(type, data) for type, data in events], session, timeout_s, record)
 
     def emit_raw(self, events, session=None, timeout_s=30.0, record=None):
-        """The same for events in wire bytes, stored as they are: with their own time and further fields."""
-        session = session or self.client.newest_session()
+        """The same for events in wire bytes, stored as they are: with their own time and further fields. Without a
+        `session` they go to the newest active one, to its successor if it ends meanwhile."""
+        deadline = time.monotonic() + timeout_s
+        while not session:
+            newest = self.client.newest_session()
+            try:
+                return self._emit(events, newest, deadline, record)
+            except Error as error:
+                if error.status != "session_closed" or time.monotonic() >= deadline:
+                    raise
+        try:
+            return self._emit(events, session, deadline, record)
+        except Error as error:
+            if error.status != "session_closed":
+                raise
+            following = [row.get("continued_by") for row in self.client.sessions(session=session)]
+            more = f"; it goes on in {following[0]}" if following and following[0] else ""
+            raise Error(error.status, f"session {session} has ended{more}") from None
+
+    def _emit(self, events, session, deadline, record):
         run = wire.pack_run(events)
         first = self.mark + 1
         fields = {"producer": self.name, "epoch": self.epoch, "first": first, "count": len(events),
                   "session": session, "answered": self.mark}
         if record is not None:
             fields["record"] = record
-        deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             self.link.send(wire.pack_message("EMIT", fields, run))
             outcome = self._await(first, len(events), session, min(deadline, time.monotonic() + 1.0))

@@ -1,0 +1,342 @@
+#!/usr/bin/python3
+"""test_roll.py BIN: the session of a runtime rolls every few dozen events while services come and go, somebody writes,
+somebody follows, and processes are killed around the rolls: the chain of sessions has everything once, in order."""
+import hashlib
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from harness import Supervised, alive, end, run_tests, vedette, wait_for  # noqa: E402
+
+BIN = sys.argv[1]
+SEED = int(os.environ.get("VD_SEED", "20261"))
+ROLL_EVENTS = 60
+CONFIG = f"""
+[supervisor]
+session_roll_events = {ROLL_EVENTS}
+backoff_min = "10ms"
+backoff_max = "100ms"
+intensity_restarts = 64
+[observers.host]
+interval = "200ms"
+[observers.services]
+interval = "100ms"
+"""
+OBSERVERS = ("host", "services")
+
+
+class Runtime(Supervised):
+    def __init__(self):
+        super().__init__(BIN, CONFIG)
+
+    def up(self):
+        self.process = self.spawn()
+        wait_for("the runtime is ready", lambda: self.status()["state"] == "ready")
+        return self
+
+    def session(self):
+        return self.status()["session"]
+
+    def row(self, session):
+        rows = self.client.sessions(session=session)
+        return rows[0] if rows else {}
+
+    def kill(self, name):
+        pid = self.child(name)["pid"]
+        if pid and alive(pid):
+            os.kill(pid, signal.SIGKILL)
+
+    def settled(self, observer):
+        """The snapshot of an observer that is at work in the session of the moment."""
+        snapshot = self.client.snapshot(observer)
+        return snapshot if snapshot["phase"] == "running" and snapshot["session"] == self.session() else None
+
+    def command(self, *arguments):
+        return subprocess.run([os.path.join(BIN, "vedette"), *arguments], env=self.environment(), text=True,
+                              capture_output=True, timeout=60, check=False)
+
+
+class Filler(threading.Thread):
+    """Numbers, written one by one into whichever session is the newest."""
+
+    def __init__(self, directory, name="filler", pause_s=0.01):
+        super().__init__()
+        self.directory, self.name, self.pause_s = directory, name, pause_s
+        self.written, self.stop_now, self.failure = [], threading.Event(), None
+
+    def run(self):
+        try:
+            with vedette.Client(self.directory) as client, client.producer(self.name) as producer:
+                while not self.stop_now.wait(self.pause_s):
+                    number = len(self.written) + 1
+                    producer.emit("number", {"n": number, "by": self.name})
+                    self.written.append(number)
+        except Exception as error:  # told by who stops it
+            self.failure = error
+
+    def end(self):
+        self.stop_now.set()
+        self.join()
+        assert self.failure is None, self.failure
+        return self.written
+
+
+def key_of(event):
+    return event.session, event.seq
+
+
+def chain_of(runtime, first):
+    """The rows of the sessions from `first` on, each continued by the next; the last one is active."""
+    rows = [runtime.row(first)]
+    while rows[-1].get("continued_by"):
+        row = runtime.row(rows[-1]["continued_by"])
+        assert row["continues"] == rows[-1]["session"], (row, rows[-1])
+        assert row["session"] > rows[-1]["session"], (row, rows[-1])
+        rows.append(row)
+    assert [row["state"] for row in rows] == ["completed"] * (len(rows) - 1) + ["active"], rows
+    return rows
+
+
+def read_session(client, row):
+    follower = client.follow(row["session"], start="start", position=vedette.Position())
+    events = []
+    while len(events) < row["last_seq"]:
+        event = follower.next(20)
+        assert event is not None, f"{row['session']} ends after {len(events)} of {row['last_seq']}"
+        events.append(event)
+    follower.close()
+    assert [event.seq for event in events] == list(range(1, row["last_seq"] + 1))
+    return events
+
+
+def check_story(events):
+    """Each service comes, goes, comes ...; what is told once is told once; returns what is there at the end."""
+    there, once, turns = {}, set(), {}
+    for event in events:
+        if event.type == "service_appeared":
+            key = (event.data["protocol"], event.data["address"], event.data["port"])
+            assert key not in there, f"{key} appears again at {key_of(event)}"
+            there[key] = event.data["inode"]
+        elif event.type == "service_gone":
+            key = (event.data["protocol"], event.data["address"], event.data["port"])
+            assert there.pop(key, None) == event.data["inode"], f"{key} goes without having come at {key_of(event)}"
+        elif event.type in ("services_listed", "host_described"):
+            assert event.type not in once, f"{event.type} again at {key_of(event)}"
+            once.add(event.type)
+        if event.cause:
+            assert event.cause["turn"] >= turns.get(event.cause["observer"], 0), f"the turn went back at {key_of(event)}"
+            turns[event.cause["observer"]] = event.cause["turn"]
+    return there
+
+
+def check_states(rows, sessions):
+    """In every session but the first, an observer's state is the first thing it says, in whole."""
+    for row in rows[1:]:
+        said = {name: [] for name in OBSERVERS}
+        for event in sessions[row["session"]]:
+            if event.cause and event.cause["observer"] in said:
+                said[event.cause["observer"]].append(event)
+        for name, events in said.items():
+            if not events:
+                continue  # it was asleep, or being killed, for the whole of this session
+            assert events[0].type == "observer_state", (name, events[0])
+            parts = [event.data["part"] for event in events if event.type == "observer_state"]
+            assert parts == list(range(1, events[0].data["parts"] + 1)), (name, parts)
+
+
+def state_hash(snapshot):
+    """Of what the state says, without what changes by itself from poll to poll."""
+    services = sorted((one["protocol"], one["address"], one["port"], one["inode"]) for one in snapshot["state"]["services"])
+    return hashlib.sha256(json.dumps(services).encode()).hexdigest()
+
+
+def listen():
+    server = socket.socket()
+    server.bind(("127.0.0.1", 0))
+    server.listen(1)
+    return server
+
+
+def await_roll(runtime, session):
+    return wait_for("the session rolls", lambda: runtime.session() != session and runtime.session())
+
+
+def test_sessions_roll_while_everything_dies(runtime):
+    print(f"VD_SEED={SEED}", flush=True)
+    chance = random.Random(SEED)
+    runtime.up()
+    first = session = runtime.session()
+    live = runtime.client.follow(start="start")
+    with open(runtime.path("follow.ndjson"), "wb") as out:
+        follow = subprocess.Popen([os.path.join(BIN, "vedette"), "follow", "--from", "start", "-o", "ndjson"], stdout=out,
+                                  env=runtime.environment())
+    filler = Filler(runtime.dir)
+    filler.start()
+    servers = []
+    victims = ["ingestor", "services", "host", "broker", "services,ingestor", "poller-1", "services,host"]
+    for victim in victims:
+        servers.append(listen())
+        if len(servers) > 3:
+            servers.pop(chance.randrange(len(servers))).close()
+        if chance.random() < 0.5:  # just before the roll, or just as it is seen
+            wait_for("it is nearly full", lambda: runtime.row(runtime.session()).get("last_seq", 0) > ROLL_EVENTS - 15
+                     or runtime.session() != session)
+        else:
+            session = await_roll(runtime, session)
+        time.sleep(chance.random() * 0.05)  # anywhere in what is under way now
+        for name in victim.split(","):
+            runtime.kill(name)
+        servers.append(listen())
+        session = await_roll(runtime, session)
+    written = filler.end()
+    last = await_last(runtime)
+    check_chain(runtime, first, last, live, follow, written)
+    for server in servers:
+        server.close()
+
+
+def await_last(runtime):
+    """The session in which it comes to rest: everybody has arrived, and it is not full."""
+    def rests():
+        now = runtime.session()
+        snapshots = [runtime.settled(name) for name in OBSERVERS]
+        return now if all(snapshots) and runtime.row(now)["last_seq"] < ROLL_EVENTS and runtime.session() == now else None
+    return wait_for("it comes to rest", rests)
+
+
+def check_chain(runtime, first, last, live, follow, written):
+    # Something at the very end, so that everybody knows what has to have come.
+    with runtime.client.producer("closer") as producer:
+        where = producer.emit("the_end", {})
+    seen, printed = [], []
+
+    def pull():
+        while (event := live.next(0.05)) is not None:
+            seen.append(event)
+        return any(event.type == "the_end" for event in seen)
+
+    def pull_printed():
+        with open(runtime.path("follow.ndjson"), encoding="utf-8") as file:
+            printed[:] = [json.loads(line) for line in file if line.endswith("\n")]
+        return any(event["type"] == "the_end" for event in printed)
+
+    wait_for("the follower sees the end", pull)
+    wait_for("the command sees the end", pull_printed)
+    assert end(follow) == 0
+    rows = chain_of(runtime, first)
+    assert len(rows) >= 6, rows
+    assert rows[-1]["session"] == runtime.session() and where[0] >= last
+    sessions = {row["session"]: read_session(runtime.client, row) for row in rows}
+    whole = [event for row in rows for event in sessions[row["session"]]]
+    keys = [key_of(event) for event in whole]
+    upto = keys.index(where) + 1
+    assert [key_of(event) for event in seen][:upto] == keys[:upto]
+    assert [(event["session"], event["seq"]) for event in printed][:upto] == keys[:upto]
+    assert [event.data["n"] for event in whole if event.type == "number"] == written
+    assert {event.data["name"] for event in whole if event.type == "session_started"} == {rows[0]["name"]}
+    there = check_story(whole)
+    check_states(rows, sessions)
+    # What the events say is what the observer says; and it says the same in its next life.
+    snapshot = wait_for("the observer has arrived", lambda: runtime.settled("services"))
+    told = {(one["protocol"], one["address"], one["port"]): one["inode"] for one in snapshot["state"]["services"]}
+    assert told == there, (told, there)
+    before, old = state_hash(snapshot), runtime.child("services")["pid"]
+    runtime.kill("services")
+    wait_for("another life", lambda: runtime.child("services")["pid"] not in (0, old))
+    assert state_hash(wait_for("it is back", lambda: runtime.settled("services"))) == before
+
+
+def test_commands_tell_of_rolled_sessions(runtime):
+    runtime.up()
+    first = runtime.session()
+    filler = Filler(runtime.dir, pause_s=0.002)
+    filler.start()
+    second = await_roll(runtime, first)
+    filler.end()
+    wait_for("the first one has ended", lambda: runtime.row(first)["state"] == "completed")
+    shown = json.loads(runtime.command("session", "show", first, "-o", "json").stdout)
+    assert shown["state"] == "completed" and shown["continued_by"] == second, shown
+    following = json.loads(runtime.command("session", "show", second, "-o", "json").stdout)
+    assert following["continues"] == first and following["command"] == shown["command"] != "", following
+    listed = json.loads(runtime.command("session", "ls", "-o", "json").stdout)
+    assert [first, second] == [row["session"] for row in reversed(listed)][:2], listed
+    # A session that is named ends where it ends; nothing is written to it, and it is said where things go on.
+    named = runtime.command("follow", first, "--from", "start", "-o", "ndjson")
+    events = [json.loads(line) for line in named.stdout.splitlines()]
+    assert named.returncode == 0 and events[-1]["type"] == "session_ended", named
+    assert events[-1]["data"] == {"status": "completed", "continued_by": second}, events[-1]
+    refused = runtime.command("emit", "late", "--session", first)
+    assert refused.returncode == 1 and second in refused.stderr, refused
+    with runtime.client.producer("late") as producer:
+        try:
+            producer.emit("late", {}, session=first)
+            raise AssertionError("an event was taken after the end")
+        except vedette.Error as error:
+            assert error.status == "session_closed" and second in str(error), error
+        assert producer.emit("in_time", {})[0] == runtime.session()
+    assert runtime.command("emit", "in_time").stdout.split(":")[0] >= second
+
+
+def test_a_position_holds_over_a_roll(runtime):
+    """Who stood somewhere in one session goes on from there through the next ones, each event once."""
+    runtime.up()
+    first = runtime.session()
+    follower = runtime.client.follow(start="start")
+    seen = [follower.next(10)]
+    while (event := follower.next(0.3)) is not None:
+        seen.append(event)
+    position, where = follower.position, follower.session
+    follower.close()
+    filler = Filler(runtime.dir, pause_s=0.002)
+    filler.start()
+    second = await_roll(runtime, first)
+    await_roll(runtime, second)
+    filler.end()
+    text = f"{position.store}:{position.index}:{position.offset}:{position.chain:08x}:{where}"
+    rest = runtime.command("follow", "--from", text, "--end", "-o", "ndjson")
+    assert rest.returncode == 0 and where == first, rest
+    found = [key_of(event) for event in seen]
+    found += [(event["session"], event["seq"]) for event in map(json.loads, rest.stdout.splitlines())]
+    rows = chain_of(runtime, first)
+    whole = [key_of(event) for row in rows for event in read_session(runtime.client, row)]
+    assert len(rows) >= 3 and {session for session, _ in found} == {row["session"] for row in rows}
+    assert found == whole[:len(found)], (found, whole)
+
+
+def test_a_killed_supervisor_leaves_sessions_that_can_be_read(runtime):
+    runtime.up()
+    first = runtime.session()
+    filler = Filler(runtime.dir, pause_s=0.002)
+    filler.start()
+    session = await_roll(runtime, first)
+    runtime.process.kill()
+    runtime.process.wait()
+    filler.stop_now.set()
+    runtime.process = None
+    runtime.up()
+    assert runtime.session() not in (first, session)
+    rows = runtime.client.sessions()
+    mine = {row["session"]: row for row in rows}
+    assert mine[first]["state"] in ("completed", "active") and mine[session]["continues"] == first, rows
+    assert "continues" not in mine[runtime.session()], rows
+    for row in rows[1:]:
+        events = read_session(runtime.client, row)
+        assert events[0].type == "session_started", row
+    filler.join(60)
+
+
+def with_runtime(test):
+    with Runtime() as runtime:
+        test(runtime)
+
+
+if __name__ == "__main__":
+    run_tests(dict(globals()), with_runtime)

@@ -201,6 +201,24 @@ static void a_refused_roll_changes_nothing_and_comes_again(void **unused)
     assert_int_equal(world->answer.status_is.text.size, 0);
 }
 
+/* Answers to what was written before the roll say nothing about the next session. */
+static void the_old_one_is_not_ended_before_the_next_one_is_on_disk(void **unused)
+{
+    (void)unused;
+    up(60LL * SECOND, 1000000);
+    world_run(world, 55LL * SECOND);
+    world_control(world, "pause", "ingestor");
+    world_kill(world, "host");
+    world_run(world, 10LL * SECOND);
+    world->refuses_sessions = true;
+    world_control(world, "resume", "ingestor");
+    world_run(world, 10LL * SECOND);
+    assert_int_equal(world->session_count, 1);
+    assert_int_equal(world->rejected, 1);
+    assert_string_equal(world_session(world, 0)->state, "active");
+    assert_int_equal(world_session(world, 0)->events, 1 + actors_told());
+}
+
 static void a_session_that_another_has_ended_is_gone_on_from(void **unused)
 {
     (void)unused;
@@ -262,6 +280,7 @@ int main(void)
         ROLL_TEST(the_ingestor_dies_at_any_moment_of_a_roll),
         ROLL_TEST(lost_answers_repeat_nothing),
         ROLL_TEST(a_refused_roll_changes_nothing_and_comes_again),
+        ROLL_TEST(the_old_one_is_not_ended_before_the_next_one_is_on_disk),
         ROLL_TEST(a_session_that_another_has_ended_is_gone_on_from),
         ROLL_TEST(a_stop_while_it_rolls_ends_both),
         ROLL_TEST(a_stop_without_an_ingestor_leaves_what_can_be_read),

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #define QUEUE_SIZE 8u /* a power of two */
@@ -21,6 +22,7 @@ typedef struct queue_ends {
 
 struct vd_committer {
     vd_store_t *store;
+    vd_written_t *written;
     pthread_t thread;
     atomic_bool stop;
     int job_fd;
@@ -73,6 +75,25 @@ static void advance_written(queue_ends_t *ends)
 
 /* ---- the thread ---- */
 
+static uint64_t now_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static vd_status_t append(vd_committer_t *self, const vd_store_batch_t *batch, char *text,
+                          size_t size)
+{
+    uint64_t begun_us = now_us(), events = 0;
+    vd_status_t status = vd_store_append(self->store, batch, text, size);
+    uint64_t took_us = now_us() - begun_us;
+    for (uint32_t r = 0; r < batch->commit.run_count; r++)
+        events += batch->commit.runs[r].count;
+    vd_written_note(self->written, status == VD_OK, events, took_us);
+    return status;
+}
+
 static void work(vd_committer_t *self, const vd_job_t *job)
 {
     vd_job_outcome_t *outcome = &self->outcomes[writable(&self->outcomes_ends)];
@@ -83,7 +104,7 @@ static void work(vd_committer_t *self, const vd_job_t *job)
     switch (job->kind) {
     case VD_JOB_APPEND:
         vd_failpoint("ingestor.before_commit");
-        outcome->status = vd_store_append(self->store, job->batch, text, size);
+        outcome->status = append(self, job->batch, text, size);
         vd_failpoint("ingestor.after_commit");
         break;
     case VD_JOB_REOPEN:
@@ -122,13 +143,14 @@ static void *run(void *arg)
 
 /* ---- the other side ---- */
 
-vd_committer_t *vd_committer_new(vd_store_t *store, int grown_fd)
+vd_committer_t *vd_committer_new(vd_store_t *store, int grown_fd, vd_written_t *written)
 {
-    assert(store != NULL);
+    assert(store != NULL && written != NULL);
     vd_committer_t *self = calloc(1, sizeof *self);
     if (self == NULL)
         return NULL;
     self->store = store;
+    self->written = written;
     self->grown_fd = grown_fd;
     self->job_fd = eventfd(0, EFD_CLOEXEC);
     self->outcome_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

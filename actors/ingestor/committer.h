@@ -10,6 +10,7 @@
 #define VD_COMMITTER_H
 
 #include "store/store.h"
+#include "written.h"
 
 #include <stdbool.h>
 
@@ -39,8 +40,9 @@ typedef struct vd_job_outcome {
 } vd_job_outcome_t;
 
 /* Starts the thread on `store`, which stays the caller's. `grown_fd` is an eventfd that is written
- * to after each commit; -1: none. NULL without memory, descriptors or threads. */
-vd_committer_t *vd_committer_new(vd_store_t *store, int grown_fd);
+ * to after each commit; -1: none. `written` is told of each append. NULL without memory, descriptors
+ * or threads. */
+vd_committer_t *vd_committer_new(vd_store_t *store, int grown_fd, vd_written_t *written);
 /* Lets the jobs that are queued end, and the thread. */
 void vd_committer_destroy(vd_committer_t **self);
 /* Queues a job. */

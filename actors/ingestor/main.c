@@ -30,6 +30,7 @@ typedef struct ingestor {
     vd_gate_t gate;
     vd_publication_t publication;
     vd_trouble_t trouble;
+    vd_written_t written;
     bool troubled;
     vd_reader_t *reader;
     vd_committer_t *committer;
@@ -222,7 +223,8 @@ static vd_status_t start_committer(ingestor_t *self)
 {
     if (self->gate.sequencer == NULL)
         return VD_OK;
-    self->committer = vd_committer_new(self->mode.store, vd_reader_grown_fd(self->reader));
+    self->committer =
+        vd_committer_new(self->mode.store, vd_reader_grown_fd(self->reader), &self->written);
     if (self->committer == NULL)
         return VD_NO_MEMORY;
     zmq_pollitem_t outcomes = {.fd = vd_committer_fd(self->committer), .events = ZMQ_POLLIN};
@@ -257,7 +259,8 @@ static int on_wait(zloop_t *loop, int timer, void *arg)
 static vd_status_t start_threads(ingestor_t *self)
 {
     vd_status_t status = VD_OK;
-    self->reader = vd_reader_new(self->actor, self->dir, &self->mode, &self->trouble, &status);
+    vd_report_view_t view = {.trouble = &self->trouble, .written = &self->written};
+    self->reader = vd_reader_new(self->actor, self->dir, &self->mode, &view, &status);
     if (self->reader == NULL)
         return status;
     status = start_committer(self);
@@ -310,6 +313,7 @@ int main(int argc, char **argv)
     vd_arguments_t arguments;
     ingestor_t self = {.arguments = &arguments,
                        .trouble = VD_TROUBLE_NONE,
+                       .written = VD_WRITTEN_NONE,
                        .gate_handle = -1,
                        .publication_handle = -1};
     int exit_code = 0;

@@ -17,9 +17,9 @@
 struct vd_reader {
     vd_reading_t *reading;          /* NULL while the store is closed */
     _Atomic(vd_reading_t *) coming; /* made elsewhere, for this thread to take */
+    vd_report_view_t view;
     char dir[512];
     char text[VD_TEXT_BYTES_MAX]; /* why the store is closed */
-    vd_trouble_t *trouble;
     zloop_t *loop;
     vd_shell_t *shell;
     int handle;
@@ -104,7 +104,7 @@ static vd_reading_t *make_reading(vd_reader_t *self, vd_store_t *store)
 {
     vd_reading_t *reading = vd_reading_new(store);
     if (reading != NULL)
-        vd_reading_set_trouble(reading, self->trouble);
+        vd_reading_set_view(reading, &self->view);
     return reading;
 }
 
@@ -142,15 +142,15 @@ static vd_status_t make(vd_reader_t *self, vd_actor_t *actor, const vd_mode_t *m
 }
 
 vd_reader_t *vd_reader_new(vd_actor_t *actor, const char *dir, const vd_mode_t *mode,
-                           vd_trouble_t *trouble, vd_status_t *status)
+                           const vd_report_view_t *view, vd_status_t *status)
 {
-    assert(actor != NULL && dir != NULL && mode != NULL && trouble != NULL && status != NULL);
+    assert(actor != NULL && dir != NULL && mode != NULL && view != NULL && status != NULL);
     vd_reader_t *self = calloc(1, sizeof *self);
     *status = VD_NO_MEMORY;
     if (self == NULL)
         return NULL;
     self->grown_fd = -1;
-    self->trouble = trouble;
+    self->view = *view;
     vd_str_copy(self->dir, sizeof self->dir, vd_str(dir));
     *status = make(self, actor, mode);
     if (*status == VD_NO_MEMORY)

@@ -10,14 +10,14 @@
 
 #include "kit/actor.h"
 #include "mode.h"
-#include "trouble.h"
+#include "report.h"
 
 typedef struct vd_reader vd_reader_t;
 
-/* Makes the shell for the store in `dir`, open as `mode` says, binds, and adds it to the actor. NULL
- * with the error logged and in *status. `trouble` is what the other threads tell of the store. */
+/* Makes the shell for the store in `dir`, open as `mode` says, with what the writing side tells,
+ * binds, and adds it to the actor. NULL with the error logged and in *status. */
 vd_reader_t *vd_reader_new(vd_actor_t *actor, const char *dir, const vd_mode_t *mode,
-                           vd_trouble_t *trouble, vd_status_t *status);
+                           const vd_report_view_t *view, vd_status_t *status);
 /* The store that was closed is open now. Once, from another thread. False without memory. */
 bool vd_reader_open(vd_reader_t *self, vd_store_t *store);
 /* The eventfd to write to when the store has grown. */

@@ -14,8 +14,8 @@ struct vd_reading {
     vd_store_t *store;
     vd_store_source_t *source;
     vd_publisher_t *publisher;
-    vd_trouble_t *trouble;     /* NULL: none is known of */
-    vd_store_cursor_t *cursor; /* for facts; NULL: not made yet */
+    vd_store_cursor_t *cursor; /* for facts and checks; NULL: not made yet */
+    vd_report_view_t view;
     vd_facts_t facts;
     vd_buffer_t rows;
     /* The newest sessions that match, as a ring while the list is walked from its oldest. */
@@ -57,15 +57,20 @@ void vd_reading_destroy(vd_reading_t **self)
     *self = NULL;
 }
 
-void vd_reading_set_trouble(vd_reading_t *self, vd_trouble_t *trouble)
-{
-    assert(self != NULL && trouble != NULL);
-    self->trouble = trouble;
-}
-
 uint32_t vd_reading_subscribers(const vd_reading_t *self)
 {
     return vd_publisher_subscribers(self->publisher);
+}
+
+void vd_reading_set_view(vd_reading_t *self, const vd_report_view_t *view)
+{
+    assert(self != NULL && view != NULL);
+    self->view = *view;
+}
+
+static vd_status_t make_cursor(vd_reading_t *self)
+{
+    return self->cursor != NULL ? VD_OK : vd_store_cursor_new(self->store, &self->cursor);
 }
 
 /* ---- sessions ---- */
@@ -92,8 +97,8 @@ static void write_row(vd_reading_t *self, const vd_store_session_t *session)
     const vd_facts_t *facts = &self->facts;
     bool open = session->state == VD_SESSION_ACTIVE || session->state == VD_SESSION_INTERRUPTED;
     char trouble[VD_TEXT_BYTES_MAX] = "";
-    if (open && self->trouble != NULL)
-        vd_trouble_read(self->trouble, trouble);
+    if (open && self->view.trouble != NULL)
+        vd_trouble_read(self->view.trouble, trouble);
     vd_facts_read(&self->facts, self->store, self->cursor, session);
     vd_session_record_t row = {
         .session = vd_str(session->session),
@@ -146,8 +151,7 @@ static vd_status_t list_sessions(vd_reading_t *self, const vd_sessions_body_t *a
         self->room = (uint32_t)ask->rows_max;
     self->before = ask->before;
     self->state = ask->state;
-    vd_status_t status =
-        self->cursor != NULL ? VD_OK : vd_store_cursor_new(self->store, &self->cursor);
+    vd_status_t status = make_cursor(self);
     if (status != VD_OK)
         return status;
     if (ask->session.size > 0) {
@@ -188,6 +192,16 @@ static void on_sessions(vd_reading_t *self, const vd_input_t *input, vd_effects_
     vd_effects_reply(effects, input, &answer);
 }
 
+static void on_verify(vd_reading_t *self, const vd_input_t *input, vd_effects_t *effects)
+{
+    vd_status_t status = make_cursor(self);
+    if (status == VD_OK)
+        vd_report_verify(self->store, self->cursor, input, effects);
+    else
+        vd_effects_reply_error(effects, input, status, "the store cannot be checked now: %s",
+                               vd_status_text(status));
+}
+
 /* ---- the step ---- */
 
 void vd_reading_step(void *state, vd_now_t now, const vd_input_t *input, vd_effects_t *effects)
@@ -203,10 +217,19 @@ void vd_reading_step(void *state, vd_now_t now, const vd_input_t *input, vd_effe
         return;
     if (input->kind != VD_INPUT_MESSAGE)
         return;
-    if (input->message->id == VD_MESSAGE_SESSIONS)
+    switch (input->message->id) {
+    case VD_MESSAGE_SESSIONS:
         on_sessions(self, input, effects);
-    else
+        break;
+    case VD_MESSAGE_STORE:
+        vd_report_store(self->store, &self->view, input, effects);
+        break;
+    case VD_MESSAGE_VERIFY:
+        on_verify(self, input, effects);
+        break;
+    default:
         vd_effects_reply_error(
             effects, input, VD_UNSUPPORTED,
-            "the port for reading takes START, CREDIT, STOP, FETCH and SESSIONS");
+            "the port for reading takes START, CREDIT, STOP, FETCH, SESSIONS, STORE and VERIFY");
+    }
 }

@@ -3,14 +3,15 @@
  *
  * 1. It reads from the store's contract alone and writes nothing. VD_INPUT_DONE with
  *    VD_STREAM_GROWN tells it that a commit has become durable.
- * 2. SESSIONS is answered newest id first, at most SESSION_ROWS_MAX rows in one answer.
+ * 2. STORE and VERIFY: see report.h. A part of VERIFY is bounded, so that streams go on in between.
+ * 3. SESSIONS is answered newest id first, at most SESSION_ROWS_MAX rows in one answer.
  */
 #ifndef VD_READING_H
 #define VD_READING_H
 
 #include "core/core.h"
+#include "report.h"
 #include "store/store.h"
-#include "trouble.h"
 
 enum { VD_READING_PORT = 1 };
 
@@ -19,10 +20,11 @@ typedef struct vd_reading vd_reading_t;
 /* NULL without memory. The store stays the caller's. */
 vd_reading_t *vd_reading_new(vd_store_t *store);
 void vd_reading_destroy(vd_reading_t **self);
-/* Before the first step: what the rows of sessions that have not ended tell as their trouble. */
-void vd_reading_set_trouble(vd_reading_t *self, vd_trouble_t *trouble);
 /* Readers that have a stream now. */
 uint32_t vd_reading_subscribers(const vd_reading_t *self);
+/* Before the first step: what the writing side tells, also in the rows of sessions that have not
+ * ended. It outlives `self`. */
+void vd_reading_set_view(vd_reading_t *self, const vd_report_view_t *view);
 /* The step function (vd_step_fn); `state` is a vd_reading_t. */
 void vd_reading_step(void *state, vd_now_t now, const vd_input_t *input, vd_effects_t *effects);
 

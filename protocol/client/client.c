@@ -15,8 +15,8 @@
 
 enum {
     JSON_BYTES_MAX = 16 * VD_FRAME_BYTES_MAX, /* base64 and escapes make a value longer */
-    RECONNECT_MS = 20,
-    RECONNECT_MS_MAX = 500,
+    RECONNECT_MS = 10,
+    RECONNECT_MS_MAX = 50, /* an ingestor is back within a tenth of a second */
 };
 
 const char *vd_client_status_name(vd_status_t status)

@@ -122,18 +122,24 @@ vd_status_t vd_client_fail(vd_client_t *self, vd_status_t status, const char *fo
     return status;
 }
 
+int64_t vd_client_mono_us(void)
+{
+    struct timespec mono;
+    clock_gettime(CLOCK_MONOTONIC, &mono);
+    return (int64_t)mono.tv_sec * 1000000 + mono.tv_nsec / 1000;
+}
+
 vd_now_t vd_client_now(void)
 {
-    struct timespec mono, wall;
-    clock_gettime(CLOCK_MONOTONIC, &mono);
+    struct timespec wall;
     clock_gettime(CLOCK_REALTIME, &wall);
-    return (vd_now_t){.mono_us = (int64_t)mono.tv_sec * 1000000 + mono.tv_nsec / 1000,
+    return (vd_now_t){.mono_us = vd_client_mono_us(),
                       .wall_ms = (int64_t)wall.tv_sec * 1000 + wall.tv_nsec / 1000000};
 }
 
 int64_t vd_client_deadline_us(int timeout_ms)
 {
-    return timeout_ms < 0 ? INT64_MAX : vd_client_now().mono_us + (int64_t)timeout_ms * 1000;
+    return timeout_ms < 0 ? INT64_MAX : vd_client_mono_us() + (int64_t)timeout_ms * 1000;
 }
 
 vd_status_t vd_client_endpoint(vd_client_t *self, const char *actor, const char *port,

@@ -79,6 +79,8 @@ struct vd_client {
 vd_status_t vd_client_fail(vd_client_t *self, vd_status_t status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 vd_now_t vd_client_now(void);
+/* The monotonic clock alone. */
+int64_t vd_client_mono_us(void);
 /* The moment at which a timeout in milliseconds is over; negative timeouts never are. */
 int64_t vd_client_deadline_us(int timeout_ms);
 

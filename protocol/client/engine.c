@@ -24,7 +24,7 @@ vd_status_t vd_engine_add(vd_engine_t *self, vd_client_t *client, vd_engine_step
     self->ports[1].type = ZMQ_SUB;
     for (size_t i = 0; i < VD_ENGINE_TIMERS_MAX; i++)
         self->timers_us[i] = -1;
-    self->heard_us = vd_client_now().mono_us;
+    self->heard_us = vd_client_mono_us();
     client->engines = self;
     return VD_OK;
 }
@@ -195,7 +195,7 @@ static void step(vd_engine_t *self, const vd_input_t *input)
 
 static void fire_timers(vd_engine_t *self)
 {
-    int64_t now_us = vd_client_now().mono_us;
+    int64_t now_us = vd_client_mono_us();
     for (uint32_t i = 0; i < VD_ENGINE_TIMERS_MAX; i++) {
         if (self->timers_us[i] < 0 || self->timers_us[i] > now_us)
             continue;
@@ -222,7 +222,7 @@ static bool take_message(vd_engine_t *self, vd_link_t *link)
             vd_message_decode(vd_client_frame(&frames[first]), vd_client_frame(&frames[first + 1]),
                               payload, &message);
         if (status == VD_OK) {
-            self->heard_us = vd_client_now().mono_us;
+            self->heard_us = vd_client_mono_us();
             vd_input_t input = {.kind = VD_INPUT_MESSAGE, .port = link->port, .peer = link->peer};
             input.message = &message;
             step(self, &input);
@@ -266,7 +266,7 @@ static bool wait_for_any(vd_client_t *client, int64_t until_us)
             if (engine->timers_us[i] >= 0 && engine->timers_us[i] < until_us)
                 until_us = engine->timers_us[i];
     }
-    int64_t rest_us = until_us - vd_client_now().mono_us;
+    int64_t rest_us = until_us - vd_client_mono_us();
     if (rest_us <= 0)
         return true;
     if (rest_us > SLEEP_US_MAX)
@@ -284,7 +284,7 @@ vd_status_t vd_engine_run(vd_client_t *client, int64_t deadline_us, vd_engine_do
         bool any = round_of_all(client);
         if (done(arg))
             return VD_OK;
-        if (vd_client_now().mono_us >= deadline_us)
+        if (vd_client_mono_us() >= deadline_us)
             return VD_TIMED_OUT;
         if (!any && !wait_for_any(client, deadline_us))
             return vd_client_fail(client, VD_CANCELLED, "a signal ended the call");

@@ -384,7 +384,7 @@ static vd_status_t prepare(vd_follow_t *self, const vd_follow_options_t *options
     self->wanted.seq = options->from == VD_FROM_SEQ ? options->seq : 0;
     self->wanted.credit_items = CREDIT_EVENTS;
     self->wanted.credit_bytes = CREDIT_BYTES;
-    self->wanted.seed = (uint64_t)vd_client_now().mono_us ^ (uint64_t)(uintptr_t)self;
+    self->wanted.seed = (uint64_t)vd_client_mono_us() ^ (uint64_t)(uintptr_t)self;
     snprintf(self->wanted.name, sizeof self->wanted.name, "client");
     vd_str_copy(self->wanted.type, sizeof self->wanted.type, vd_str(options->type));
     char in[VD_NAME_BYTES_MAX + 1] = "";
@@ -539,7 +539,7 @@ static vd_status_t tell_stop(vd_follow_t *self, int64_t deadline_us)
 {
     vd_status_t status = self->stopped;
     if (status == VD_UNKNOWN_SESSION) {
-        int64_t rest_us = deadline_us - vd_client_now().mono_us;
+        int64_t rest_us = deadline_us - vd_client_mono_us();
         if (rest_us > 0)
             zmq_poll(NULL, 0,
                      rest_us / 1000 < UNKNOWN_AGAIN_MS ? (long)(rest_us / 1000) : UNKNOWN_AGAIN_MS);
@@ -576,7 +576,7 @@ static bool has_news(void *arg)
 static vd_status_t tell_silence(vd_follow_t *self)
 {
     char endpoint[VD_ENDPOINT_BYTES_MAX + 1];
-    bool silent = vd_client_now().mono_us - self->engine.heard_us > SILENT_MS * 1000;
+    bool silent = vd_client_mono_us() - self->engine.heard_us > SILENT_MS * 1000;
     if (silent && vd_client_endpoint(self->client, "ingestor", "read", endpoint) == VD_OK &&
         vd_client_probe(self->client, endpoint) == VD_UNREACHABLE)
         return vd_client_unreachable(self->client);

@@ -104,7 +104,7 @@ static void on_receipt(void *arg, const vd_receipt_t *receipt)
 static vd_status_t wait_receipt(vd_import_t *self, int64_t deadline_us)
 {
     for (;;) {
-        int64_t rest_ms = (deadline_us - vd_client_now().mono_us + 999) / 1000;
+        int64_t rest_ms = (deadline_us - vd_client_mono_us() + 999) / 1000;
         int look_ms = rest_ms < 0 ? 0 : rest_ms < LOOK_MS ? (int)rest_ms : LOOK_MS;
         vd_status_t status = vd_producer_wait(self->producer, look_ms);
         if (self->refused)
@@ -115,7 +115,7 @@ static vd_status_t wait_receipt(vd_import_t *self, int64_t deadline_us)
         if (vd_client_endpoint(self->client, "ingestor", "emit", endpoint) == VD_OK &&
             vd_client_probe(self->client, endpoint) == VD_UNREACHABLE)
             return vd_client_unreachable(self->client);
-        if (vd_client_now().mono_us >= deadline_us)
+        if (vd_client_mono_us() >= deadline_us)
             return vd_client_fail(self->client, VD_TIMED_OUT,
                                   "%" PRIu64 " events are not on disk yet",
                                   vd_producer_pending(self->producer));
@@ -182,7 +182,7 @@ static subject_t *find(vd_import_t *self, const char *session)
 
 static vd_status_t open_producer(vd_import_t *self, const char *session, int64_t deadline_us)
 {
-    int64_t rest_ms = (deadline_us - vd_client_now().mono_us + 999) / 1000;
+    int64_t rest_ms = (deadline_us - vd_client_mono_us() + 999) / 1000;
     snprintf(self->name, sizeof self->name, "import-%016" PRIx64, vd_hash(0, vd_str(session)));
     return vd_producer_open(&self->producer, self->client, self->name, on_receipt, self,
                             rest_ms > 0 ? (int)rest_ms : 0);
@@ -219,7 +219,7 @@ static vd_status_t begin_subject(vd_import_t *self, subject_t *subject, const ch
     vd_status_t status = self->producer == NULL ? open_producer(self, session, deadline_us) : VD_OK;
     if (status != VD_OK)
         return status;
-    int64_t rest_ms = (deadline_us - vd_client_now().mono_us + 999) / 1000;
+    int64_t rest_ms = (deadline_us - vd_client_mono_us() + 999) / 1000;
     status = vd_client_session(self->client, session, rest_ms > 0 ? (int)rest_ms : 0, &row);
     if (status != VD_OK && status != VD_UNKNOWN_SESSION)
         return status;
@@ -241,12 +241,12 @@ static vd_status_t digest_stored(vd_import_t *self, const subject_t *subject, ui
 {
     vd_export_t *stored = NULL;
     vd_follow_event_t event;
-    int64_t rest_ms = (deadline_us - vd_client_now().mono_us + 999) / 1000;
+    int64_t rest_ms = (deadline_us - vd_client_mono_us() + 999) / 1000;
     vd_status_t status =
         vd_export_new(&stored, self->client, subject->session, 1, rest_ms > 0 ? (int)rest_ms : 0);
     *digest = 0;
     for (uint64_t i = 0; i < count && status == VD_OK; i++) {
-        rest_ms = (deadline_us - vd_client_now().mono_us + 999) / 1000;
+        rest_ms = (deadline_us - vd_client_mono_us() + 999) / 1000;
         status = vd_export_next(stored, rest_ms > 0 ? (int)rest_ms : 0, &event);
         const char *json = status == VD_OK ? vd_export_json(stored) : NULL;
         *digest = vd_hash(*digest, vd_str(json));

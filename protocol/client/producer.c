@@ -29,8 +29,9 @@ struct vd_producer {
     vd_outcome_t last;
     vd_status_t first_bad; /* since the last flush */
     char first_text[VD_TEXT_BYTES_MAX + 1];
-    int64_t ts_ms; /* what `ts` says */
-    char ts[VD_TS_SIZE];
+    vd_now_t now; /* of the last emit, its wall clock read at `wall_us` of the other one */
+    int64_t wall_us;
+    char ts[VD_TS_SIZE]; /* what the wall clock said */
     vd_buffer_t event;
     vd_buffer_t run;
 };
@@ -127,7 +128,7 @@ static vd_status_t wait_open(vd_producer_t *self, const char *endpoint, int time
             return vd_emit_state(self->emit) == VD_EMIT_FENCED ? fenced(self) : VD_OK;
         if (status != VD_TIMED_OUT)
             return status;
-        if (vd_client_now().mono_us >= deadline_us)
+        if (vd_client_mono_us() >= deadline_us)
             return vd_client_fail(self->client, VD_TIMED_OUT,
                                   "the ingestor did not give the producer's name within %d ms%s%s",
                                   timeout_ms, reason_mark(self), vd_emit_trouble(self->emit));
@@ -145,7 +146,7 @@ static vd_status_t begin(vd_producer_t *self, const char *name, const char *endp
     uint64_t life = 0;
     while (life == 0)
         if (getrandom(&life, sizeof life, 0) != (ssize_t)sizeof life)
-            life = (uint64_t)vd_client_now().mono_us;
+            life = (uint64_t)vd_client_mono_us();
     self->emit =
         vd_emit_new(name, life, PORT_EMIT, &peer, TIMER_EMIT, RING_BYTES, on_outcome, self);
     if (self->emit == NULL)
@@ -199,13 +200,20 @@ void vd_producer_destroy(vd_producer_t **self_p)
     *self_p = NULL;
 }
 
-/* Writes the time stamp out; many events of a burst have the same one. */
-static void stamp(vd_producer_t *self, int64_t wall_ms)
+/* Looks at the clock, and writes the time stamp out. It has milliseconds: within half of one the wall clock is not
+ * looked at again. */
+static void stamp(vd_producer_t *self)
 {
-    if (self->ts[0] != 0 && self->ts_ms == wall_ms)
+    enum { STAMP_US = 500 };
+    int64_t mono_us = vd_client_mono_us();
+    self->now.mono_us = mono_us;
+    if (self->ts[0] != 0 && mono_us - self->wall_us < STAMP_US)
         return;
-    self->ts_ms = wall_ms;
-    vd_ts_format(wall_ms, self->ts);
+    int64_t before_ms = self->ts[0] != 0 ? self->now.wall_ms : -1;
+    self->now = vd_client_now();
+    self->wall_us = mono_us;
+    if (self->now.wall_ms != before_ms)
+        vd_ts_format(self->now.wall_ms, self->ts);
 }
 
 /* Adds an event to the run. */
@@ -233,14 +241,14 @@ static vd_status_t pack(vd_producer_t *self, const char *type, vd_blob_t data)
     return VD_OK;
 }
 
-vd_status_t vd_producer_offer(vd_producer_t *self, const char *session, const char *record,
-                              vd_bytes_t run, uint32_t count)
+static vd_status_t offer(vd_producer_t *self, vd_now_t now, const char *session, const char *record,
+                         vd_bytes_t run, uint32_t count)
 {
     assert(session != NULL && run.size > 0 && count > 0);
     vd_effects_t *effects = vd_engine_effects(&self->engine);
     vd_str_t id = record != NULL ? vd_str(record) : vd_bytes(NULL, 0);
-    vd_status_t status = vd_emit_offer_record(self->emit, vd_client_now(), vd_str(session), id, run,
-                                              count, self->offered + 1, effects);
+    vd_status_t status = vd_emit_offer_record(self->emit, now, vd_str(session), id, run, count,
+                                              self->offered + 1, effects);
     vd_engine_carry_out(&self->engine);
     if (status == VD_OK)
         self->offered++;
@@ -251,6 +259,12 @@ vd_status_t vd_producer_offer(vd_producer_t *self, const char *session, const ch
                        "%" PRIu64 " events have no receipt yet; wait, then emit again",
                        vd_emit_pending(self->emit));
     return status;
+}
+
+vd_status_t vd_producer_offer(vd_producer_t *self, const char *session, const char *record,
+                              vd_bytes_t run, uint32_t count)
+{
+    return offer(self, vd_client_now(), session, record, run, count);
 }
 
 vd_status_t vd_producer_emit_frame(vd_producer_t *self, const char *session, const char *record,
@@ -266,14 +280,14 @@ vd_status_t vd_producer_emit_frame(vd_producer_t *self, const char *session, con
     if (count == 0 || count > VD_EMIT_EVENTS_MAX)
         return vd_client_fail(self->client, count == 0 ? VD_USAGE : VD_TOO_LARGE,
                               "a frame has 1 to %d events", VD_EMIT_EVENTS_MAX);
-    stamp(self, vd_client_now().wall_ms);
+    stamp(self);
     vd_buffer_clear(&self->run);
     for (size_t i = 0; i < count; i++) {
         vd_status_t packed = pack(self, events[i].type, events[i].data);
         if (packed != VD_OK)
             return packed;
     }
-    return vd_producer_offer(self, session, record, vd_buffer_view(&self->run), (uint32_t)count);
+    return offer(self, self->now, session, record, vd_buffer_view(&self->run), (uint32_t)count);
 }
 
 vd_status_t vd_producer_emit_record(vd_producer_t *self, const char *session, const char *record,

@@ -114,7 +114,7 @@ static vd_status_t await(vd_client_t *self, void *socket, int64_t until_us, vd_r
         vd_status_t status = take_answer(self, socket, reply);
         if (status != VD_TIMED_OUT || self->frame_count > 0)
             return status;
-        int64_t rest_us = until_us - vd_client_now().mono_us;
+        int64_t rest_us = until_us - vd_client_mono_us();
         if (rest_us <= 0)
             return VD_TIMED_OUT;
         zmq_pollitem_t item = {.socket = socket, .events = ZMQ_POLLIN};
@@ -132,7 +132,7 @@ static vd_status_t await_listener(vd_client_t *self, const char *endpoint, int64
             return VD_OK;
         if (status == VD_UNREACHABLE)
             return vd_client_unreachable(self);
-        if (vd_client_now().mono_us >= deadline_us)
+        if (vd_client_mono_us() >= deadline_us)
             return VD_TIMED_OUT;
         if (zmq_poll(NULL, 0, LOOK_MS) < 0 && errno == EINTR)
             return vd_client_fail(self, VD_CANCELLED, "a signal ended the call");
@@ -156,9 +156,9 @@ static vd_status_t converse(vd_client_t *self, const vd_request_t *request, cons
             socket = link->socket;
             sent = send_request(self, socket, request);
         }
-        int64_t until_us = vd_client_now().mono_us + again_ms * 1000;
+        int64_t until_us = vd_client_mono_us() + again_ms * 1000;
         status = await(self, socket, until_us < deadline_us ? until_us : deadline_us, reply);
-        if (status != VD_TIMED_OUT || vd_client_now().mono_us >= deadline_us)
+        if (status != VD_TIMED_OUT || vd_client_mono_us() >= deadline_us)
             return status;
         again_ms = again_ms * 2 < AGAIN_MS_MAX ? again_ms * 2 : AGAIN_MS_MAX;
     }
@@ -308,7 +308,7 @@ vd_status_t vd_client_sessions(vd_client_t *self, const char *state, uint32_t ro
         message.sessions.state = vd_str(state);
         message.sessions.before = vd_str(before);
         message.sessions.rows_max = wanted - count < ROWS_PAGE ? wanted - count : ROWS_PAGE;
-        int64_t rest_ms = (deadline_us - vd_client_now().mono_us + 999) / 1000;
+        int64_t rest_ms = (deadline_us - vd_client_mono_us() + 999) / 1000;
         vd_reply_t reply;
         vd_status_t status =
             vd_client_ask(self, "ingestor", "read", &message,

@@ -32,7 +32,7 @@ typedef struct vd_waiting {
 /* Time that is left, SILENCE_MS at most. */
 static int rest_ms(const vd_waiting_t *self)
 {
-    int64_t rest_us = self->deadline_us - vd_client_now().mono_us;
+    int64_t rest_us = self->deadline_us - vd_client_mono_us();
     if (rest_us <= 0)
         return 0;
     return rest_us < SILENCE_MS * 1000 ? (int)((rest_us + 999) / 1000) : SILENCE_MS;

@@ -137,7 +137,7 @@ static bool has_news(void *arg)
 
 static vd_status_t tell_silence(vd_watch_t *self)
 {
-    bool silent = vd_client_now().mono_us - self->engine.heard_us > SILENT_MS * 1000;
+    bool silent = vd_client_mono_us() - self->engine.heard_us > SILENT_MS * 1000;
     if (silent && vd_client_probe(self->client, self->request) == VD_UNREACHABLE)
         return vd_client_unreachable(self->client);
     return VD_TIMED_OUT;

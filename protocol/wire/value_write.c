@@ -74,10 +74,19 @@ void vd_write_f64(vd_buffer_t *out, double value)
 
 void vd_write_str(vd_buffer_t *out, vd_str_t text)
 {
+    enum { SHORT_TEXT = 0xa0, SHORT_TEXT_MAX = 31 };
     assert(out != NULL && text.size <= UINT32_MAX);
-    if (text.size < 32)
-        write_head(out, (uint8_t)(0xa0 | text.size), 0, 0);
-    else if (text.size <= UINT8_MAX)
+    if (text.size <= SHORT_TEXT_MAX) {
+        uint8_t *at = vd_buffer_reserve(out, 1 + text.size);
+        if (at == NULL)
+            return;
+        at[0] = (uint8_t)(SHORT_TEXT | text.size);
+        if (text.size > 0)
+            memcpy(at + 1, text.data, text.size);
+        out->size += 1 + text.size;
+        return;
+    }
+    if (text.size <= UINT8_MAX)
         write_head(out, 0xd9, text.size, 1);
     else if (text.size <= UINT16_MAX)
         write_head(out, 0xda, text.size, 2);

@@ -9,9 +9,7 @@
 #include <stdlib.h>
 
 enum {
-    NUDGE_US =
-        50000, /* of silence before the oldest frame is sent again, which may be all it takes */
-    RETRY_MIN_US = 200000,
+    RETRY_MIN_US = 50000, /* an ingestor that was killed is back in twice that */
     RETRY_MAX_US = 1000000,
     TROUBLE_BYTES = 512,
     BACK_PAUSE_US = 50000, /* another NOT_NOW within this is about what was sent before */
@@ -44,7 +42,6 @@ struct vd_emit {
     bool settling;       /* inside a call of `outcome` */
     bool more;           /* effects were full: go on at once */
     int64_t retry_us;
-    bool nudging;      /* the silence that ends next is the first and short one */
     int64_t silent_us; /* when silence is long enough to send again; 0: nothing is out */
     int64_t wait_us;   /* WAITING: until then */
     int64_t beat_us;   /* when a sign of life is due */
@@ -151,10 +148,7 @@ static int64_t jittered(vd_emit_t *self, int64_t us)
 static void back_off(vd_emit_t *self, vd_now_t now)
 {
     self->silent_us = now.mono_us + jittered(self, self->retry_us);
-    self->nudging = self->retry_us < RETRY_MIN_US;
-    self->retry_us = self->nudging ? RETRY_MIN_US : self->retry_us * 2;
-    if (self->retry_us > RETRY_MAX_US)
-        self->retry_us = RETRY_MAX_US;
+    self->retry_us = self->retry_us * 2 > RETRY_MAX_US ? RETRY_MAX_US : self->retry_us * 2;
 }
 
 /* ---- opening ---- */
@@ -240,17 +234,7 @@ static void go_back(vd_emit_t *self, uint32_t place)
     assert(self->sent > 0 || self->sent_count == 0);
 }
 
-/* The oldest frame goes out once more, and nothing changes but that: an ingestor that has just come back takes it and
- * tells where to go on; one that is slow answers what it has meanwhile. */
-static void nudge(vd_emit_t *self, vd_now_t now, vd_effects_t *effects)
-{
-    const vd_frame_t *frame = vd_frames_at(&self->frames, 0);
-    assert(self->sent > 0);
-    if (frame->status == VD_OK)
-        send_frame(self, now, frame, effects);
-}
-
-/* After more silence a few frames go out again, more when they are answered: a slow ingestor is not
+/* After silence a few frames go out again, more when they are answered: a slow ingestor is not
  * helped by hearing everything twice. */
 static void resend_slowly(vd_emit_t *self)
 {
@@ -321,7 +305,7 @@ static void settle(vd_emit_t *self, vd_now_t now, uint64_t mark, const vd_outcom
     self->burst = self->burst * 2 <= self->burst_fast ? self->burst * 2 : self->burst + 1;
     if (self->burst > VD_EMIT_FRAMES_MAX)
         self->burst = VD_EMIT_FRAMES_MAX;
-    self->retry_us = NUDGE_US;
+    self->retry_us = RETRY_MIN_US;
     self->silent_us = 0;
     if (self->sent > 0)
         back_off(self, now);
@@ -386,7 +370,7 @@ static void take_opened(vd_emit_t *self, vd_now_t now, const vd_message_t *messa
         self->next += frame->status == VD_OK ? frame->count : 0;
     }
     self->silent_us = 0;
-    self->retry_us = NUDGE_US;
+    self->retry_us = RETRY_MIN_US;
     self->back_us = 0;
     pump(self, now, effects);
 }
@@ -543,8 +527,6 @@ static void take_timer(vd_emit_t *self, vd_now_t now, vd_effects_t *effects)
     if (self->silent_us != 0 && now.mono_us >= self->silent_us) {
         if (self->state == VD_EMIT_OPENING)
             send_open(self, now, 0, effects);
-        else if (self->nudging && self->sent > 0)
-            nudge(self, now, effects);
         else
             resend_slowly(self);
         back_off(self, now);

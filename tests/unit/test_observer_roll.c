@@ -8,6 +8,8 @@
 
 #include "unit/observer_world.h"
 
+#include "wire/events.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -44,6 +46,8 @@ static void assert_state_first(const world_t *world, uint32_t place)
         assert_int_equal(vd_run_next(&run, &entry), VD_OK);
         assert_int_equal(vd_event_read(entry.event, &event), VD_OK);
         assert_int_equal(vd_str_is(event.type, VD_OBSERVER_STATE), own == 0);
+        char error[VD_TEXT_BYTES_MAX];
+        assert_int_equal(vd_event_check(event.type, event.data, error, sizeof error), VD_OK);
         own++;
     }
     assert_true(own > 0);

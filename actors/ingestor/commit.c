@@ -210,6 +210,15 @@ void vd_seq_take_appended(vd_sequencer_t *self, vd_now_t now, const vd_input_t *
     vd_seq_begin_trouble(self, now, input, what, effects);
 }
 
+static void reopen_later(vd_sequencer_t *self, vd_now_t now, vd_effects_t *effects)
+{
+    assert(self->trouble && !self->out && self->reopen_wait_us >= REOPEN_WAIT_MIN_US);
+    vd_effects_timer(effects, VD_SEQ_TIMER_REOPEN, now.mono_us + self->reopen_wait_us);
+    self->reopen_wait_us *= 2;
+    if (self->reopen_wait_us > REOPEN_WAIT_MAX_US)
+        self->reopen_wait_us = REOPEN_WAIT_MAX_US;
+}
+
 void vd_seq_begin_trouble(vd_sequencer_t *self, vd_now_t now, const vd_input_t *input,
                           const char *what, vd_effects_t *effects)
 {
@@ -220,14 +229,21 @@ void vd_seq_begin_trouble(vd_sequencer_t *self, vd_now_t now, const vd_input_t *
     self->trouble_ms = now.wall_ms;
     snprintf(self->trouble_text, sizeof self->trouble_text, "%s", why);
     self->stats.failures++;
-    self->reopen_wait_us = REOPEN_WAIT_MIN_US;
     for (uint32_t i = 0; i < self->batch_count; i++)
         if (batch_at(self, i)->state != VD_BATCH_DONE)
             vd_seq_hurt_all(self, batch_at(self, i));
     vd_effects_log(effects, VD_ERROR,
                    "the store %s (%s): %s; nothing is acknowledged until it has been reopened",
                    what, vd_status_text(input->status), why);
-    vd_seq_reopen(self, effects);
+    /* A disk that fails again as soon as it is written to is given time, more each time. */
+    bool again = self->writes_since_us != 0 &&
+                 now.mono_us - self->writes_since_us < REOPEN_WAIT_MAX_US && !self->stopping;
+    if (again) {
+        reopen_later(self, now, effects);
+    } else {
+        self->reopen_wait_us = REOPEN_WAIT_MIN_US;
+        vd_seq_reopen(self, effects);
+    }
 }
 
 void vd_seq_reopen(vd_sequencer_t *self, vd_effects_t *effects)
@@ -325,10 +341,7 @@ void vd_seq_take_reopened(vd_sequencer_t *self, vd_now_t now, const vd_input_t *
     assert(self->out && self->trouble);
     self->out = false;
     if (input->status != VD_OK) {
-        vd_effects_timer(effects, VD_SEQ_TIMER_REOPEN, now.mono_us + self->reopen_wait_us);
-        self->reopen_wait_us *= 2;
-        if (self->reopen_wait_us > REOPEN_WAIT_MAX_US)
-            self->reopen_wait_us = REOPEN_WAIT_MAX_US;
+        reopen_later(self, now, effects);
         if (input->status != self->trouble_told)
             vd_effects_log(effects, VD_WARN, "the store cannot be reopened yet (%s): %s",
                            vd_status_text(input->status),
@@ -350,6 +363,7 @@ void vd_seq_take_reopened(vd_sequencer_t *self, vd_now_t now, const vd_input_t *
     }
     drop_assigned(self);
     self->trouble = false;
+    self->writes_since_us = now.mono_us;
     self->prune.more = true; /* what was under way may have been cut short */
     vd_effects_log(effects, VD_INFO, "the store writes again, from commit %" PRIu64 " on",
                    self->durable_index + 1);

@@ -74,6 +74,7 @@ struct vd_sequencer {
     int64_t marks_us;  /* when marks are looked at next */
     uint64_t look;     /* number of that look */
     int64_t reopen_wait_us;
+    int64_t writes_since_us; /* when the last trouble ended; 0: there was none */
     vd_prune_t prune;
     vd_buffer_t rows;             /* scratch for rejects in answers */
     vd_buffer_t data, event, run; /* scratch for events of the ingestor itself */

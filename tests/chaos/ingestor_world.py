@@ -98,19 +98,20 @@ class IngestorWorld(Place, Parts):
 
     # ---- the parts ----
 
-    def start_parts(self):
-        """Producers of both kinds, and followers of each kind."""
+    def start_parts(self, follow_all=True, part=1.0):
+        """Producers of both kinds, with this part of their usual rate, and followers of each kind."""
         self.command_follower("follow-shared", SHARED)
         self.command_follower("follow-own", OWN)
-        self.command_follower("follow-all", "*")
+        if follow_all:
+            self.command_follower("follow-all", "*")
         self.peer("follow-python", "follow")
         self.peer("listen-and-repair", "listen")
         self.peer("overhear-shared", "overhear")
-        self.c_producer("producer-c-1", 800)
-        self.c_producer("producer-c-2", 400)
-        self.c_producer("producer-c-own", 400, OWN)
-        self.python_producer("producer-python-1", 200, ENDED)
-        self.python_producer("producer-python-2", 200, ENDED)
+        self.c_producer("producer-c-1", 800 * part)
+        self.c_producer("producer-c-2", 400 * part)
+        self.c_producer("producer-c-own", 400 * part, OWN)
+        self.python_producer("producer-python-1", 200 * part, ENDED)
+        self.python_producer("producer-python-2", 200 * part, ENDED)
         self.wait_all()
 
     def wait_all(self, more=1):
@@ -141,17 +142,21 @@ class IngestorWorld(Place, Parts):
         for part in self.ledgers():
             part.end()
 
-    def replay(self, session, *more):
-        """What `vedette follow` prints of all that is stored of a session."""
-        done = subprocess.run([os.path.join(BIN, "vedette"), "follow", session, "--from", "start", "--end", "-o",
+    def follow(self, session, *more):
+        """`vedette follow` up to the end of what is stored of a session."""
+        return subprocess.run([os.path.join(BIN, "vedette"), "follow", session, "--from", "start", "--end", "-o",
                                "ndjson", *more], env=self.environment(), capture_output=True, timeout=60, check=False)
+
+    def replay(self, session, *more):
+        """What it prints."""
+        done = self.follow(session, *more)
         assert done.returncode == 0, done
         return done.stdout
 
-    def check(self):
+    def check(self, pruned=()):
         """Producers have ended. Nothing acknowledged or shown is lost, no doubles, no gaps, and replay is what was live."""
         begin = time.monotonic()
-        store = ledger.Store(self.client)
+        store = ledger.Store(self.client, pruned)
         store.check_sequences()
         acknowledged = sum(ledger.check_producer(part.name, part.lines(), store.events, REFUSALS)
                            for part in self.ledgers())
@@ -168,7 +173,7 @@ class IngestorWorld(Place, Parts):
         self.kill()
         assert self.check_replay("--offline") == hashes
         self.live()
-        again = ledger.Store(self.client)
+        again = ledger.Store(self.client, pruned)
         assert [(event.session, event.seq, event.raw) for event in again.events] == [
             (event.session, event.seq, event.raw) for event in store.events], "another life reads something else"
         assert self.check_replay() == hashes

@@ -6,10 +6,11 @@ from vedette import wire
 
 
 class Store:
-    """Everything that is stored, by FETCH: events in the order of commits, with each commit's chain computed anew."""
+    """Everything that is stored, by FETCH: events in the order of commits, with each commit's chain computed anew. Only of
+    `pruned` sessions may anything be absent, and then all of it that is not there."""
 
-    def __init__(self, client):
-        self.commits, self.events = {}, []
+    def __init__(self, client, pruned=()):
+        self.commits, self.events, self.pruned = {}, [], set(pruned)
         position = {}
         while True:
             answer = client.request("ingestor", "read", "FETCH", position, timeout_s=20)
@@ -29,19 +30,23 @@ class Store:
         if known is commit:
             return
         assert (known.time_ms, known.epoch, known.chain) == (commit.time_ms, commit.epoch, commit.chain), commit.index
-        for at, session, first, run in commit.runs:
+        for at, session, first, run, *absent in commit.runs:
             last = known.runs[-1]
-            if last[1] == session:
+            if last[1] == session and run is not None:
                 known.runs[-1] = (last[0], session, last[2], last[3] + run)
             else:
-                known.runs.append((at, session, first, run))
+                known.runs.append((at, session, first, run, *absent))
 
     def check_chain(self, head):
-        assert sorted(self.commits) == list(range(1, head + 1)), "a commit is missing"
+        first = min(self.commits)
+        assert first == 1 or self.pruned, "the first commits are missing"
+        assert sorted(self.commits) == list(range(first, head + 1)), "a commit is missing"
         chain = time_ms = 0
-        for index in range(1, head + 1):
+        for index in range(first, head + 1):
             commit = self.commits[index]
-            assert commit.chain_after(chain) == commit.chain, f"the chain breaks at commit {index}"
+            for _, session, _, run, *absent in commit.runs:
+                assert run is not None or (absent[2] == "pruned" and session in self.pruned), f"{session} is {absent[2]}"
+            assert index == first > 1 or commit.chain_after(chain) == commit.chain, f"the chain breaks at commit {index}"
             assert commit.time_ms >= time_ms, f"commit {index} is older than the one before"
             chain, time_ms = commit.chain, commit.time_ms
 

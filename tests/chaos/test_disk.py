@@ -179,6 +179,19 @@ def a_disk_that_swallows_syncs_is_found_out():
                 raise AssertionError(f"nobody has noticed what the disk lost: \"{words}\" was to be said")
 
 
+def check_told(world, outages):
+    """Each session that was written to says when nothing could be, once for each outage, and is active all the same."""
+    store = ledger.Store(world.client)
+    for session in (SHARED, OWN):
+        told = [event for event in store.of(session) if event.type == "ingest_interrupted"]
+        assert len(told) >= outages, f"{session}: {len(told)} of {outages} outages are told"
+        spans = [(event.data["from"], event.data["to"], event.ts) for event in told]
+        assert all(begin <= end <= at for begin, end, at in spans) and spans == sorted(spans), spans
+        assert all("space" in event.data["text"] for event in told), told
+        row, = world.client.sessions(session=session)
+        assert row["state"] == "active", row
+
+
 class SmallWorld(IngestorWorld):
     """Its directory is a small file system."""
 
@@ -221,6 +234,7 @@ def a_full_disk_under_load_and_room_again():
             world.wait_all()
             assert trouble(world) == "" and pid(world) == before
         world.end_producers()
+        check_told(world, 2)
         world.check()
 
 

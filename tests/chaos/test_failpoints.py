@@ -16,6 +16,7 @@ from parts import BIN, SEED  # noqa: E402
 from vedette import wire  # noqa: E402
 
 PASSINGS_MAX = 60
+RECORD_PASSING = 20
 TRUTH_PASSING = 200
 POINTS = ["ingestor.before_commit", "ingestor.after_commit", "ingestor.after_ack", "ingestor.open"]
 
@@ -89,6 +90,29 @@ def death_while_a_store_is_made():
             assert len(ledger.Store(world.client).of(SHARED)) == 1
 
 
+def a_record_is_stored_once_whoever_sends_it_again():
+    """One producer emits records until the death; another one, which knows nothing of the answers, emits all of them."""
+    places = {}
+    with IngestorWorld(FAILING) as world:
+        for point in POINTS[:3]:
+            world.kill()
+            world.live(f"{point}:{RECORD_PASSING}")
+            told, records = {}, []
+            with world.client.producer("first", 10.0) as producer:
+                while world.process.poll() is None:
+                    records.append(f"{point}-{len(records)}")
+                    try:
+                        told[records[-1]] = producer.emit("noted", {}, SHARED, timeout_s=0.3, record=records[-1])
+                    except vedette.Unreachable:
+                        wait_for("death", lambda: world.process.poll() is not None)
+            world.live()
+            with world.client.producer("second", 10.0) as producer:
+                places.update({record: producer.emit("noted", {}, SHARED, record=record) for record in records})
+            assert all(places[record] == place for record, place in told.items()), f"{point}: {places} and not {told}"
+        events = [event for event in ledger.Store(world.client).of(SHARED) if event.type == "noted"]
+        assert [(event.session, event.seq) for event in events] == list(places.values()), f"{places}"
+
+
 def plan(world):
     deaths = [(point, passing) for point in POINTS for passing in (1, 5)]
     deaths += [(point, world.random.randrange(2, PASSINGS_MAX)) for point in POINTS[:3] for _ in range(3)]
@@ -113,7 +137,8 @@ def death_at_every_failpoint():
 
 
 print(f"VEDETTE_SEED={SEED}", flush=True)
-for case in (names_say_the_truth, an_installed_ingestor_has_none, death_while_a_store_is_made, death_at_every_failpoint):
+for case in (names_say_the_truth, an_installed_ingestor_has_none, death_while_a_store_is_made,
+             a_record_is_stored_once_whoever_sends_it_again, death_at_every_failpoint):
     if len(sys.argv) > 2 and case.__name__ not in sys.argv[2:]:
         continue
     begin = time.monotonic()

@@ -5,6 +5,7 @@ A history is what a store holds, what producers were told and what followers wro
 import copy
 import json
 import os
+import struct
 import sys
 
 sys.dont_write_bytecode = True
@@ -171,6 +172,24 @@ def a_commit_left_out(history):
     return "a commit is missing"
 
 
+def a_run_that_is_gone_though_nobody_pruned_it(history):
+    at, session, first, run = history.commits[1][4][0]
+    crcs = b"".join(struct.pack(">I", wire.crc32c(event)) for event in wire.unpack_run(run))
+    history.commits[1][4][0] = [at, session, first, None, IN_COMMIT, wire.crc32c(crcs), "pruned"]
+    return "s is pruned"
+
+
+def a_run_that_is_damaged(history):
+    at, session, first, _ = history.commits[1][4][0]
+    history.commits[1][4][0] = [at, session, first, None, IN_COMMIT, 0, "corrupt"]
+    return "s is corrupt"
+
+
+def first_commits_that_are_gone(history):
+    del history.commits[:2]
+    return "the first commits are missing"
+
+
 def a_commit_before_its_time(history):
     history.commits[2][1] = 1
     history.forge()
@@ -226,7 +245,7 @@ def a_bare_subscriber_that_was_shown_other_bytes(history):
 
 TRUE = History()
 TRUE.check()
-FALSIFIED = [case for name, case in list(globals().items()) if name.startswith(("a_", "an_", "two_", "other_"))]
+FALSIFIED = [case for name, case in list(globals().items()) if name.startswith(("a_", "an_", "two_", "other_", "first_"))]
 for case in FALSIFIED:
     history = copy.deepcopy(TRUE)
     words = case(history)

@@ -1,0 +1,312 @@
+#!/usr/bin/python3
+"""test_store.py: the event store as producers, readers and people at a prompt meet it: the order of a session, records
+that are stored once, pruning by hand and by policy, outages that are told."""
+import json
+import os
+import resource
+import subprocess
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from harness import Actors, run_tests, wait_for  # noqa: E402
+import vedette  # noqa: E402
+
+BIN = sys.argv[1]
+
+
+class Store(Actors):
+    """An ingestor alone."""
+
+    def __init__(self, config=""):
+        super().__init__(BIN, config)
+        self.begin()
+        self.client = vedette.Client(self.dir)
+        self.writer = self.client.producer("writer")
+
+    def begin(self):
+        self.start("ingestor")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        self.writer.link.close()
+        self.client.close()
+        self.stop()
+        if kind:
+            sys.stderr.write(self.logs())
+        self.close()
+
+    def again(self):
+        """Killed, and begun again."""
+        self.kill("ingestor")
+        self.begin()
+        wait_for("the ingestor is back", lambda: self.client.request("ingestor", "emit", "PING"))
+
+    def cli(self, *arguments, code=0):
+        done = subprocess.run([os.path.join(BIN, "vedette"), *arguments], env=self.environment(), text=True,
+                              capture_output=True, timeout=60, check=False)
+        assert done.returncode == code, f"vedette {' '.join(arguments)}: {done}"
+        return done.stdout
+
+    def session(self, name, **data):
+        self.writer.emit("session_started", data, session=name)
+        return name
+
+    def finish(self, name, **data):
+        self.writer.emit("session_ended", {"status": "completed", **data}, session=name)
+
+    def events(self, session):
+        row, = self.client.sessions(session=session)
+        follower = self.client.follow(session, start="start")
+        events = [follower.next(10.0) for _ in range(row["last_seq"])]
+        follower.close()
+        return events
+
+    def states(self):
+        return {row["session"]: row["state"] for row in self.client.sessions(rows_max=1000)}
+
+    def disk_bytes(self):
+        found = subprocess.run(["du", "-sk", os.path.join(self.dir, "store")], capture_output=True, text=True, check=True)
+        return int(found.stdout.split()[0]) * 1024
+
+
+def test_session_started_commits_as_1_and_ten_events_are_ten_sequential_records():
+    with Store() as store:
+        assert store.writer.emit("session_started", {"name": "ten"}, session="s") == ("s", 1)
+        for number in range(2, 12):
+            assert store.writer.emit("count", {"n": number}, session="s") == ("s", number)
+        events = store.events("s")
+        assert [event.seq for event in events] == list(range(1, 12))
+        assert [event.data["n"] for event in events[1:]] == list(range(2, 12))
+        store.again()
+        assert [event.raw for event in store.events("s")] == [event.raw for event in events]
+
+
+def test_session_ended_is_last():
+    with Store() as store:
+        store.session("s")
+        store.finish("s", text="done")
+        for type in ("late", "session_ended", "session_started"):
+            try:
+                store.writer.emit(type, {}, session="s")
+            except vedette.Error as error:
+                assert error.status in ("session_closed", "session_exists"), error
+            else:
+                raise AssertionError(f"{type} was taken behind the end")
+        assert [event.type for event in store.events("s")] == ["session_started", "session_ended"]
+        row, = store.client.sessions(session="s")
+        assert (row["state"], row["text"], row["last_seq"]) == ("completed", "done", 2), row
+
+
+def test_a_session_tells_of_itself():
+    with Store() as store:
+        store.session("a", command="make -j8 all")
+        store.session("b", continues="a", labels={"host": "here"})
+        store.writer.emit("session_status", {"text": "half way", "snapshot": {"done": 5}}, session="b")
+        store.writer.emit("session_status", {"text": "nearly there"}, session="b")
+        store.finish("a", continued_by="b")
+        shown = json.loads(store.cli("session", "show", "a", "-o", "json"))
+        assert (shown["command"], shown["continued_by"]) == ("make -j8 all", "b"), shown
+        shown = json.loads(store.cli("session", "show", "b", "-o", "json"))
+        assert (shown["text"], shown["status"], shown["continues"]) == ("nearly there", {"done": 5}, "a"), shown
+        assert shown["bytes"] == run_bytes(store.events("b")), shown
+        store.again()
+        assert json.loads(store.cli("session", "show", "b", "-o", "json")) == shown
+
+
+def run_bytes(events):
+    """Of the entries of a run: a checksum of five bytes, the head of a bin, the event."""
+    return sum(5 + (2 if len(event.raw) < 256 else 3) + len(event.raw) for event in events)
+
+
+def test_a_record_is_stored_once_whichever_process_emits_it():
+    with Store() as store:
+        store.session("s")
+        first = store.cli("emit", "deploy", "-s", "s", "--record", "deploy#7", "--data", '{"n":1}')
+        again = store.cli("emit", "deploy", "-s", "s", "--record", "deploy#7", "--data", '{"n":2}')
+        assert first.split() == ["s:2"] and again.split()[0] == "s:2" and "stored before" in again, (first, again)
+        shown = json.loads(store.cli("emit", "deploy", "-s", "s", "--record", "deploy#7", "-o", "json"))
+        assert shown == {"session": "s", "seq": 2, "exists": True}, shown
+        store.again()
+        with store.client.producer("python") as producer:
+            assert producer.emit("deploy", {"n": 3}, session="s", record="deploy#7") == ("s", 2)
+            assert producer.emit("deploy", {"n": 4}, session="s", record="deploy#8") == ("s", 3)
+            assert producer.emit_all([("x", 1), ("y", 2)], session="s", record="two") == ("s", 5)
+            assert producer.emit_all([("x", 1), ("y", 2)], session="s", record="two") == ("s", 5)
+            assert producer.emit("z", {}, session="s") == ("s", 6)
+        assert [event.data.get("n") for event in store.events("s") if event.type == "deploy"] == [1, 4]
+        store.cli("emit", "x", "-s", "s", "--record", "no name", code=2)
+
+
+def fill(store, sessions, events=10, size=2000):
+    for name in sessions:
+        store.session(name)
+        for _ in range(events):
+            store.writer.emit_all([("filler", os.urandom(size)) for _ in range(50)], session=name)
+        store.finish(name)
+
+
+def test_pruning_by_count_frees_disk_and_leaves_what_is_active():
+    with Store() as store:
+        store.session("active")
+        store.session("before")
+        store.finish("before")
+        store.session("after", continues="before")
+        fill(store, [f"s{i}" for i in range(8)])
+        wait_for("the disk has it", lambda: store.disk_bytes() > 7_000_000)
+        full = store.disk_bytes()
+        would = json.loads(store.cli("session", "prune", "--keep", "2", "--dry-run", "-o", "json"))
+        assert would["ids"] == [f"s{i}" for i in range(6)], would
+        assert len(store.states()) == 11
+        pruned = json.loads(store.cli("session", "prune", "--keep", "2", "-o", "json"))
+        assert pruned["ids"] == would["ids"] and pruned["events"] == 6 * 502, pruned
+        assert store.states() == {"active": "active", "before": "completed", "after": "active", "s6": "completed",
+                                  "s7": "completed"}
+        store.cli("session", "prune", "active", code=1)
+        store.cli("session", "prune", "before", code=1)  # `after` goes on from it
+        wait_for("the disk is freed", lambda: store.disk_bytes() < full / 2)
+        store.again()
+        store.cli("session", "prune", "before", code=1)  # also when that is read from the store
+        before = store.client.sessions(session="s7")[0]["last_index"]
+        assert store.writer.emit("more", {}, session="active") == ("active", 2)
+        assert store.client.sessions(session="active")[0]["last_index"] > before, "indices go on"
+        assert len(store.events("s7")) == 502
+
+
+def test_a_pruned_position_is_answered_with_reset():
+    with Store() as store:
+        store.session("old")
+        reader = store.client.follow("*", start="start")
+        assert reader.next(10.0).type == "session_started"
+        position = reader.position
+        reader.close()
+        store.finish("old")
+        store.session("new")
+        for number in range(20):
+            store.writer.emit("x", number, session="new")
+        store.finish("new")
+        store.session("open")
+        store.client.prune(older_than_s=0.001)
+        assert sorted(store.states()) == ["open"]
+
+        wait_for("the leading commits are gone", lambda: reset(store, session="*", position=position))
+        whole = store.client.follow("*", start="start")
+        assert whole.next(10.0).session == "open"
+        whole.close()
+    with Store() as store:
+        store.session("active")  # its commit stays before those of what is pruned
+        store.session("old")
+        store.finish("old")
+        store.client.prune("old")
+        assert reset(store, session="old", start="start")
+        wait_for("who reads past them is told", lambda: missing(store) == ("pruned", "old", 1))
+        try:
+            store.session("old")
+        except vedette.Error as error:
+            assert error.status == "session_exists", error
+
+
+def reset(store, **how):
+    """Is a follower told that what it asks for was pruned?"""
+    follower = store.client.follow(**how)
+    try:
+        follower.next(2.0)
+    except vedette.Reset as told:
+        return "pruned" in str(told)
+    finally:
+        follower.close()
+    return False
+
+
+def missing(store):
+    """What a follower of everything is told that is not there."""
+    follower = store.client.follow("*", start="start")
+    try:
+        while follower.next(1.0) is not None:
+            pass
+    except vedette.Missing as told:
+        return told.status, told.session, told.first
+    finally:
+        follower.close()
+    return None
+
+
+def test_pruning_by_age():
+    with Store() as store:
+        fill(store, ["a"], events=1)
+        fill(store, ["b"], events=1)
+        assert store.client.prune(older_than_s=3600)["ids"] == []
+        assert store.client.prune(older_than_s=0.001, keep=1)["ids"] == ["a"], "both limits have to allow it"
+        wait_for("b is old", lambda: store.client.prune(older_than_s=0.5)["ids"] == ["b"])
+        assert store.states() == {}
+
+
+def test_the_policy_prunes_by_itself():
+    with Store("[ingestor]\nprune_keep = 2\n") as store:
+        store.session("open")
+        fill(store, [f"s{i}" for i in range(5)], events=1)
+        wait_for("three are gone", lambda: sorted(store.states()) == ["open", "s3", "s4"])
+        assert store.client.get("ingestor", "emit", "metrics")["sessions_pruned"] == 3
+    with Store('[ingestor]\nprune_older_than = "1s"\n') as store:
+        store.session("open")
+        fill(store, ["a", "b"], events=1)
+        assert sorted(store.states()) == ["a", "b", "open"]
+        wait_for("both are gone", lambda: sorted(store.states()) == ["open"])
+
+
+def test_an_outage_is_shown_and_told():
+    with Store() as store:
+        store.session("s")
+        store.session("ended")
+        store.finish("ended")
+        pid = store.processes["ingestor"].pid
+        _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (1 << 16, hard))
+        with store.client.producer("filler") as filler:
+            def fails():
+                try:
+                    filler.emit("x", os.urandom(20000), session="s", timeout_s=0.2)
+                except vedette.Unreachable:
+                    return True
+            wait_for("the store is full", fails)
+            trouble = store.client.request("ingestor", "emit", "PING")["trouble"]
+            shown = json.loads(store.cli("session", "show", "s", "-o", "json"))
+            assert shown["trouble"] == trouble and shown["state"] == "active", (shown, trouble)
+            assert "trouble" not in json.loads(store.cli("session", "show", "ended", "-o", "json"))
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (hard, hard))
+        wait_for("it writes again", lambda: not store.client.request("ingestor", "emit", "PING").get("trouble"))
+        store.writer.emit("y", {}, session="s")
+        assert "trouble" not in json.loads(store.cli("session", "show", "s", "-o", "json"))
+        told = [event for event in store.events("s") if event.type == "ingest_interrupted"]
+        assert told and all(event.data["from"] <= event.data["to"] and event.data["text"] for event in told), told
+        assert len(store.events("ended")) == 2
+
+
+def test_durability_is_set():
+    with Store('[ingestor]\ndurability = "process"\n') as store:
+        store.session("s")
+        store.writer.emit("x", 1, session="s")
+        store.again()
+        assert len(store.events("s")) == 2, "the death of the process loses nothing"
+    done = subprocess.run([os.path.join(BIN, "vedette-ingestor"), "--check-config", "--config", "/dev/stdin"],
+                          input='[ingestor]\ndurability = "never"\n', text=True, capture_output=True, check=False)
+    assert done.returncode == 2 and '"power" or "process"' in done.stderr, done
+
+
+def test_interrupted_is_not_pruned():
+    store = EARLY
+    store.session("free")
+    store.finish("free")
+    wait_for("interrupted", lambda: store.states()["owned"] == "interrupted", timeout_s=45)
+    store.cli("session", "prune", "owned", code=1)
+    assert store.client.prune(older_than_s=0.001)["ids"] == ["free"]
+    assert [event.type for event in store.events("owned")] == ["session_started"], "it stays readable"
+
+
+if __name__ == "__main__":
+    with Store() as EARLY:  # whose owner has time to be silent for long while the other tests run
+        with EARLY.client.producer("owner") as owner:
+            owner.emit("session_started", {"owner": True}, session="owned")
+        run_tests(globals())

@@ -121,6 +121,12 @@ void vd_batch_touch_producer(vd_batch_t *self, vd_producer_t *producer, bool emi
     self->producers[producer->batch_at].emitted |= emitted;
 }
 
+void vd_batch_touch(vd_batch_t *self)
+{
+    assert(self->state == VD_BATCH_COLLECTING && self->frames < VD_COMMIT_FRAMES_MAX);
+    self->frames++;
+}
+
 bool vd_batch_leave(vd_batch_t *self, vd_producer_t *producer)
 {
     assert(self->state == VD_BATCH_COLLECTING && self->frames < VD_COMMIT_FRAMES_MAX);

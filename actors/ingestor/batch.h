@@ -105,6 +105,8 @@ uint64_t vd_batch_find_record(const vd_batch_t *self, const vd_session_t *sessio
 /* Adds a rejection to answer with. */
 void vd_batch_reject(vd_batch_t *self, vd_producer_t *producer, uint64_t first, uint32_t count,
                      const vd_verdict_t *verdict);
+/* Makes a commit of a batch that may have nothing in it. */
+void vd_batch_touch(vd_batch_t *self);
 /* Has a producer forgotten with the batch. False when there is no room for one more. Counts as a
  * frame. */
 bool vd_batch_leave(vd_batch_t *self, vd_producer_t *producer);

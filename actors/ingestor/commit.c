@@ -48,7 +48,7 @@ static void seal(vd_sequencer_t *self, vd_now_t now, vd_batch_t *batch)
 
 static bool is_suspect(const vd_session_t *session)
 {
-    return session != NULL && session->open->streak >= VD_SEQ_STREAK_MAX;
+    return session != NULL && session->open->suspicion.streak >= VD_SEQ_STREAK_MAX;
 }
 
 /* May events of `session` stand beside those that are in the batch? */

@@ -51,8 +51,14 @@ static void judge_beginning(vd_sequencer_t *self, vd_str_t id, vd_verdict_t *ver
 {
     char name[VD_NAME_BYTES_MAX + 1];
     vd_str_copy(name, sizeof name, id);
+    const vd_suspicion_t *suspicion = vd_seq_suspicion(self, id);
     vd_status_t status = self->lookup.session(self->lookup.arg, name);
-    if (status == VD_PRUNED) {
+    if (suspicion != NULL && suspicion->failures >= VD_SEQ_FAILURES_MAX) {
+        verdict->status = VD_FAILED;
+        snprintf(verdict->text, sizeof verdict->text,
+                 "session %s could not be written %" PRIu32 " times while others could: %.100s",
+                 name, suspicion->failures, self->trouble_text);
+    } else if (status == VD_PRUNED) {
         verdict->status = VD_SESSION_EXISTS;
         snprintf(verdict->text, sizeof verdict->text, "session %s was pruned: take another id",
                  name);
@@ -124,6 +130,28 @@ static void reject_frame(vd_sequencer_t *self, const vd_emit_body_t *body, vd_pr
     self->stats.rejected += body->count;
 }
 
+/* The batch for a frame that is accepted; begins its session where there is none. NULL when there is
+ * no room. */
+static vd_batch_t *collect_for(vd_sequencer_t *self, vd_now_t now, const vd_emit_body_t *body,
+                               size_t size, vd_session_t **session)
+{
+    bool begins = *session == NULL;
+    if (begins) {
+        *session = vd_session_new(body->session);
+        if (*session == NULL || !vd_seq_add_session(self, *session))
+            return NULL;
+        const vd_suspicion_t *suspicion = vd_seq_suspicion(self, body->session);
+        if (suspicion != NULL)
+            (*session)->open->suspicion = *suspicion;
+    }
+    vd_batch_t *batch = NULL;
+    if (vd_seq_tell_outage(self, now, *session))
+        batch = vd_seq_collect(self, now, *session, (uint32_t)body->count, size);
+    if (batch == NULL && begins)
+        vd_seq_drop_session(self, *session);
+    return batch;
+}
+
 /* The next numbers of a producer: gives them a place, or consumes them. */
 static void take_next(vd_sequencer_t *self, vd_now_t now, const vd_input_t *input,
                       vd_producer_t *producer, uint32_t digest, vd_effects_t *effects)
@@ -140,15 +168,10 @@ static void take_next(vd_sequencer_t *self, vd_now_t now, const vd_input_t *inpu
     }
     bool accepted = verdict.status == VD_OK;
     vd_batch_t *batch = NULL;
-    bool told = !accepted || session == NULL || vd_seq_tell_outage(self, now, session);
-    if (told && (accepted || vd_producer_can_reject(producer)))
-        batch = vd_seq_collect(self, now, accepted ? session : NULL,
-                               accepted ? (uint32_t)body->count : 0, accepted ? run.size : 0);
-    if (batch != NULL && accepted && session == NULL) {
-        session = vd_session_new(body->session);
-        if (session == NULL || !vd_seq_add_session(self, session))
-            batch = NULL;
-    }
+    if (accepted)
+        batch = collect_for(self, now, body, run.size, &session);
+    else if (vd_producer_can_reject(producer))
+        batch = vd_seq_collect(self, now, NULL, 0, 0);
     if (batch == NULL) {
         vd_seq_not_now(self, input, producer->assigned.mark + 1, VD_OVERLOADED,
                        VD_SEQ_OVERLOADED_MS, effects);

@@ -4,6 +4,10 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SUSPECTS_MAX = VD_COMMIT_FRAMES_MAX };
 
 static const char TYPE[] = "ingest_interrupted";
 
@@ -41,17 +45,59 @@ void vd_seq_hurt_all(vd_sequencer_t *self, const vd_batch_t *batch)
     }
 }
 
+/* ---- suspicion ---- */
+
+const vd_suspicion_t *vd_seq_suspicion(const vd_sequencer_t *self, vd_str_t id)
+{
+    if (self->suspects.count == 0)
+        return NULL;
+    const vd_suspect_t *suspect = vd_names_get(&self->suspects, id);
+    return suspect != NULL ? &suspect->suspicion : NULL;
+}
+
+void vd_seq_forget_suspects(vd_sequencer_t *self)
+{
+    uint32_t at = 0;
+    void *suspect;
+    while ((suspect = vd_names_next(&self->suspects, &at)) != NULL)
+        free(suspect);
+    vd_names_free(&self->suspects);
+}
+
+/* Keeps what is held against a session that is going to be dropped. Without memory it is not. */
+static void keep_suspicion(vd_sequencer_t *self, const vd_session_t *session)
+{
+    vd_suspect_t *suspect = vd_names_get(&self->suspects, vd_str(session->id));
+    if (suspect == NULL) {
+        if (self->suspects.count == SUSPECTS_MAX)
+            vd_seq_forget_suspects(self);
+        suspect = calloc(1, sizeof *suspect);
+        if (suspect == NULL)
+            return;
+        memcpy(suspect->id, session->id, sizeof suspect->id);
+        if (!vd_names_put(&self->suspects, suspect)) {
+            free(suspect);
+            return;
+        }
+    }
+    suspect->suspicion = session->open->suspicion;
+}
+
 void vd_seq_blame(vd_sequencer_t *self, const vd_batch_t *batch)
 {
     assert(batch->state == VD_BATCH_OUT);
     for (uint32_t i = 0; i < batch->run_count; i++) {
-        vd_session_open_t *open = vd_batch_session(batch, i)->open;
-        assert(open != NULL);
-        open->streak++;
-        if (open->failures > 0 && self->durable_index == open->failed_head)
-            continue; /* nothing else was written since: it may be the store's fault */
-        open->failures++;
-        open->failed_head = self->durable_index;
+        vd_session_t *session = vd_batch_session(batch, i);
+        assert(session->open != NULL);
+        vd_suspicion_t *suspicion = &session->open->suspicion;
+        suspicion->streak++;
+        /* When nothing else was written since, it may be the store's fault. */
+        if (suspicion->failures == 0 || self->durable_index != suspicion->failed_head) {
+            suspicion->failures++;
+            suspicion->failed_head = self->durable_index;
+        }
+        if (session->open->durable.state == 0)
+            keep_suspicion(self, session);
     }
 }
 
@@ -63,9 +109,17 @@ void vd_seq_acquit(vd_sequencer_t *self, const vd_batch_t *batch)
         if (batch->notices && session->open->telling)
             vd_seq_unhurt(self, session);
         else if (!batch->notices)
-            session->open->streak = session->open->failures = 0;
+            session->open->suspicion = (vd_suspicion_t){0};
+        vd_suspect_t *suspect = NULL;
+        if (self->suspects.count > 0)
+            suspect = vd_names_get(&self->suspects, vd_str(session->id));
+        if (suspect != NULL)
+            vd_names_remove(&self->suspects, suspect);
+        free(suspect);
     }
 }
+
+/* ---- telling ---- */
 
 static vd_bytes_t make_notice(vd_sequencer_t *self, vd_now_t now, int64_t from_ms)
 {
@@ -126,22 +180,37 @@ static void fail_session(vd_sequencer_t *self, vd_session_t *session, vd_effects
     record->state = VD_SESSION_FAILED;
     snprintf(record->error, sizeof record->error,
              "its events could not be written %" PRIu32 " times while others could: %.150s",
-             session->open->failures, self->trouble_text);
+             session->open->suspicion.failures, self->trouble_text);
     vd_seq_unhurt(self, session);
     vd_effects_log(effects, VD_ERROR, "session %s has failed: %s", session->id, record->error);
 }
 
-/* Writes a commit without events for the sessions that are under suspicion, which tells whether the
- * store can write at all, and marks those as failed that have been tried often enough. */
+/* Is a session that could not begin under suspicion? */
+static bool has_suspect(const vd_sequencer_t *self)
+{
+    const vd_suspect_t *suspect;
+    uint32_t at = 0;
+    while ((suspect = vd_names_next(&self->suspects, &at)) != NULL)
+        if (suspect->suspicion.streak >= VD_SEQ_STREAK_MAX)
+            return true;
+    return false;
+}
+
+/* Writes a commit without events when a session is under suspicion, which tells whether the store
+ * can write at all, and marks those as failed that have been tried often enough. */
 static void judge_suspects(vd_sequencer_t *self, vd_now_t now, vd_effects_t *effects)
 {
+    vd_batch_t *batch = NULL;
+    if (has_suspect(self) && (batch = vd_seq_collect(self, now, NULL, 0, 0)) != NULL)
+        vd_batch_touch(batch);
     for (vd_session_t *session = self->open; session != NULL; session = session->next_open) {
-        if (session->open->streak < VD_SEQ_STREAK_MAX)
+        const vd_suspicion_t *suspicion = &session->open->suspicion;
+        if (suspicion->streak < VD_SEQ_STREAK_MAX)
             continue;
-        vd_batch_t *batch = vd_seq_collect(self, now, NULL, 0, 0);
+        batch = vd_seq_collect(self, now, NULL, 0, 0);
         if (batch == NULL)
             return;
-        if (session->open->failures >= VD_SEQ_FAILURES_MAX)
+        if (suspicion->failures >= VD_SEQ_FAILURES_MAX)
             fail_session(self, session, effects);
         vd_batch_touch_session(batch, session);
     }

@@ -56,6 +56,7 @@ void vd_sequencer_destroy(vd_sequencer_t **sequencer)
         vd_session_destroy(thing);
     vd_names_free(&self->producers);
     vd_names_free(&self->sessions);
+    vd_seq_forget_suspects(self);
     for (uint32_t i = 0; i < VD_BATCHES; i++)
         vd_batch_free(&self->batches[i]);
     vd_seq_forget_prune(self);

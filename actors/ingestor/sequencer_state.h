@@ -24,6 +24,12 @@ enum {
         5, /* failures between which others succeed, then the session has failed */
 };
 
+/* A session that is not in the store, because its beginning made an append fail. */
+typedef struct vd_suspect {
+    char id[VD_NAME_BYTES_MAX + 1]; /* first member: begins with the name */
+    vd_suspicion_t suspicion;
+} vd_suspect_t;
+
 /* Pruning: one request, or one round of the policy, at a time. */
 typedef struct vd_prune {
     vd_prune_limits_t policy;
@@ -50,9 +56,10 @@ struct vd_sequencer {
     uint64_t writer; /* epoch of this life of the ingestor */
     vd_names_t producers;
     vd_names_t sessions;
-    vd_session_t *open; /* list of the sessions that are open */
-    uint32_t active;    /* sessions that are active as assigned */
-    uint32_t hurt;      /* sessions in which an outage is still to be told */
+    vd_session_t *open;  /* list of the sessions that are open */
+    uint32_t active;     /* sessions that are active as assigned */
+    uint32_t hurt;       /* sessions in which an outage is still to be told */
+    vd_names_t suspects; /* vd_suspect_t: sessions that could not even begin */
     /* The newest commit on disk, and the newest that is sealed. */
     uint64_t durable_index, sealed_index;
     uint32_t durable_chain, sealed_chain;
@@ -136,6 +143,9 @@ bool vd_seq_is_idle(vd_sequencer_t *self);
 void vd_seq_blame(vd_sequencer_t *self, const vd_batch_t *batch);
 /* The batch is on disk: nothing is held against its sessions any more. */
 void vd_seq_acquit(vd_sequencer_t *self, const vd_batch_t *batch);
+/* What is held against a session that is about to begin; NULL: nothing. */
+const vd_suspicion_t *vd_seq_suspicion(const vd_sequencer_t *self, vd_str_t id);
+void vd_seq_forget_suspects(vd_sequencer_t *self);
 /* Notes that the outage is to be told in this session; in each that the batch has events of. */
 void vd_seq_hurt(vd_sequencer_t *self, vd_session_t *session);
 void vd_seq_hurt_all(vd_sequencer_t *self, const vd_batch_t *batch);

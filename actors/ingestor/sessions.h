@@ -15,6 +15,13 @@
 #include "names.h"
 #include "store/store.h"
 
+/* Appends that failed with events of a session in them. */
+typedef struct vd_suspicion {
+    uint32_t streak;      /* in a row */
+    uint32_t failures;    /* of them, those between which the store wrote something else */
+    uint64_t failed_head; /* newest commit when the last of those failed */
+} vd_suspicion_t;
+
 typedef struct vd_session_open {
     vd_store_session_t assigned;           /* when everything taken in is on disk */
     vd_store_session_t durable;            /* as on disk; state 0: not there */
@@ -23,10 +30,8 @@ typedef struct vd_session_open {
     /* The store failed with something of it, or would not take anything for it: since when that is
      * to be told in it; 0: nothing to tell. */
     int64_t hurt_ms;
-    bool telling;         /* the event that tells it is assigned */
-    uint32_t streak;      /* appends with its events that failed in a row */
-    uint32_t failures;    /* of them, those between which the store wrote something else */
-    uint64_t failed_head; /* newest commit when the last of those failed */
+    bool telling; /* the event that tells it is assigned */
+    vd_suspicion_t suspicion;
 } vd_session_open_t;
 
 typedef struct vd_session {

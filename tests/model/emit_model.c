@@ -19,6 +19,7 @@ typedef struct model {
     vd_model_producer_t producers[PRODUCERS]; /* the last one takes the name of the first */
     int64_t chaos_until_us;
     int64_t fault_us_max;
+    bool curses; /* lets appends with the events of one session fail */
 } model_t;
 
 static char running[128]; /* how to run the current seed again */
@@ -40,7 +41,7 @@ static void fault(vd_world_t *world, void *arg, uint64_t number)
     if (now_us >= self->chaos_until_us)
         return;
     vd_model_producer_t *producer = &self->producers[vd_world_random(world, PRODUCERS)];
-    switch (vd_world_random(world, 6)) {
+    switch (vd_world_random(world, 7)) {
     case 0:
         vd_node_kill(world, self->ingestor.node);
         break;
@@ -54,6 +55,12 @@ static void fault(vd_world_t *world, void *arg, uint64_t number)
     case 3:
     case 4:
         vd_model_producer_forge(producer);
+        break;
+    case 5:
+        if (!self->curses || self->ingestor.cursed[0] != 0 || !producer->session_open)
+            break;
+        memcpy(self->ingestor.cursed, producer->session, sizeof producer->session);
+        vd_oracle_curse(self->oracle, producer->session);
         break;
     default:
         if (!vd_node_is_up(self->producers[PRODUCERS - 1].node) && vd_world_chance(world, 300))
@@ -79,6 +86,7 @@ static void set_up(model_t *self, uint64_t seed, FILE *trace)
         weather.slow = 0;
     }
     vd_world_weather(world, &weather);
+    self->curses = vd_world_chance(world, 300);
     self->fault_us_max = 100000 + (int64_t)vd_world_random(world, 2000000);
     self->chaos_until_us = 4000000 + (int64_t)vd_world_random(world, 6000000);
     self->ingestor = (vd_model_ingestor_t){
@@ -151,11 +159,11 @@ static bool run_seed(uint64_t seed, FILE *trace, bool quiet, uint64_t *sum)
         printf("seed %" PRIu64 ": %" PRIu64 " steps, %" PRIu64 " frames (%" PRIu64
                " stored, %" PRIu64 " rejected, %" PRIu64 " existing, %" PRIu64 " fenced, %" PRIu64
                " unknown), %" PRIu64 " events in %" PRIu64 " commits of %" PRIu64
-               " sessions (%" PRIu64 " pruned), %" PRIu64 " failed appends told %" PRIu64
-               " times, sum %016" PRIx64 "\n",
+               " sessions (%" PRIu64 " pruned, %" PRIu64 " given up), %" PRIu64
+               " failed appends told %" PRIu64 " times, sum %016" PRIx64 "\n",
                seed, vd_world_steps(self->world), sums.frames, sums.stored, sums.rejected,
                sums.existing, sums.fenced, sums.unknown, sums.events, sums.commits, sums.sessions,
-               sums.pruned, self->ingestor.failures, sums.notices, *sum);
+               sums.pruned, sums.given_up, self->ingestor.failures, sums.notices, *sum);
     bool good = failure == NULL;
     self->ingestor.restarts = false;
     vd_world_destroy(&self->world);

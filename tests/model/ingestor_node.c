@@ -101,11 +101,23 @@ static void tell_appended(vd_world_t *world, void *arg, uint64_t index)
     vd_node_input(world, self->node, &input);
 }
 
+static bool is_cursed(const vd_model_ingestor_t *self)
+{
+    for (uint32_t i = 0; self->cursed[0] != 0 && i < self->out->commit.run_count; i++)
+        if (vd_str_is(self->out->commit.runs[i].session, self->cursed))
+            return true;
+    return false;
+}
+
 static void append(vd_world_t *world, void *arg, uint64_t index)
 {
     vd_model_ingestor_t *self = arg;
     assert(self->out != NULL && self->out->commit.index == index);
-    if (self->fail > 0 && vd_world_chance(world, self->fail)) {
+    if (is_cursed(self)) {
+        self->failures++;
+        vd_oracle_outage(self->oracle);
+        vd_memory_fail(self->image, VD_IO, false, 0);
+    } else if (self->fail > 0 && vd_world_chance(world, self->fail)) {
         self->failures++;
         vd_oracle_outage(self->oracle);
         vd_memory_fail(self->image, vd_world_chance(world, 500) ? VD_IO : VD_NO_SPACE,
@@ -188,6 +200,9 @@ static void perform(vd_world_t *world, vd_node_t *node, const vd_effect_t *effec
             vd_oracle_fail(self->oracle, "commit %d is shown and not in the store",
                            (int)effect->token);
         vd_oracle_read(self->oracle, self->store);
+        for (uint32_t i = 0; i < batch->session_count; i++)
+            if (batch->sessions[i]->error[0] != 0)
+                vd_oracle_given_up(self->oracle, batch->sessions[i]->session);
     }
 }
 

@@ -20,8 +20,9 @@ typedef struct vd_model_ingestor {
     bool done;                   /* it is on disk, and nobody has been told */
     char error[256];
     vd_store_tail_t tail;
-    const void *prune_job; /* what is to be taken out of view */
-    uint64_t prune_keep;   /* of the policy */
+    char cursed[VD_NAME_BYTES_MAX + 1]; /* appends with its events fail; empty: none */
+    const void *prune_job;              /* what is to be taken out of view */
+    uint64_t prune_keep;                /* of the policy */
     uint64_t prune_older_ms;
     bool restarts; /* boots again after it has ended */
     uint64_t failures;

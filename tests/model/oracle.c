@@ -38,7 +38,7 @@ typedef struct life {
 typedef struct session {
     char id[VD_NAME_BYTES_MAX + 1];
     uint64_t last_seq;
-    bool ended, pruned;
+    bool ended, pruned, cursed, given_up;
     uint64_t notices;
     uint64_t record_seq[RECORDS_MAX]; /* 0: not stored */
     uint64_t last_frame[LIVES_MAX];   /* newest frame of each life: they come in order */
@@ -181,6 +181,19 @@ void vd_oracle_outage(vd_oracle_t *self)
     self->outages++;
 }
 
+void vd_oracle_curse(vd_oracle_t *self, const char *session)
+{
+    session_of(self, vd_str(session))->cursed = true;
+}
+
+void vd_oracle_given_up(vd_oracle_t *self, const char *session)
+{
+    session_t *failed = session_of(self, vd_str(session));
+    if (!failed->cursed)
+        vd_oracle_fail(self, "session %s is given up without a reason", session);
+    failed->ended = failed->given_up = true;
+}
+
 void vd_oracle_pruned(vd_oracle_t *self, const char *session)
 {
     session_t *pruned = session_of(self, vd_str(session));
@@ -203,12 +216,19 @@ static void check_exists(vd_oracle_t *self, const frame_t *frame, uint64_t id, u
                        frame->record, frame->session, seq, session->record_seq[frame->record]);
 }
 
-/* Its session may have been pruned before it came too late. */
+/* Its session may have been pruned before it came too late, or been given up, also before it began. */
 static bool is_expected(vd_oracle_t *self, const frame_t *frame)
 {
-    return frame->outcome == frame->expected ||
-           (frame->expected == VD_SESSION_CLOSED && frame->outcome == VD_UNKNOWN_SESSION &&
-            session_of(self, vd_str(frame->session))->pruned);
+    const session_t *session = session_of(self, vd_str(frame->session));
+    bool known = frame->fate != VD_FATE_STORED && frame->outcome == frame->expected;
+    bool stored = frame->fate == VD_FATE_STORED &&
+                  (frame->outcome == VD_OK || (frame->outcome == VD_EXISTS && frame->record > 0));
+    bool late = frame->expected == VD_SESSION_CLOSED && session->pruned &&
+                frame->outcome == VD_UNKNOWN_SESSION;
+    bool given_up =
+        session->cursed && (frame->outcome == VD_FAILED || frame->outcome == VD_UNKNOWN_SESSION ||
+                            (session->given_up && frame->outcome == VD_SESSION_CLOSED));
+    return known || stored || late || given_up;
 }
 
 static void check_outcome(vd_oracle_t *self, const frame_t *frame, uint64_t id)
@@ -225,8 +245,7 @@ static void check_outcome(vd_oracle_t *self, const frame_t *frame, uint64_t id)
     }
     if (frame->fate == VD_FATE_NEVER)
         vd_oracle_fail(self, "forged frame %" PRIu64 " has an outcome: %s", id, status);
-    bool existed = frame->outcome == VD_EXISTS && frame->record > 0;
-    if (frame->fate == VD_FATE_STORED && frame->outcome != VD_OK && !existed)
+    if (frame->fate == VD_FATE_STORED && !is_expected(self, frame))
         vd_oracle_fail(self, "frame %" PRIu64 " for %s is rejected without a reason: %s", id,
                        frame->session, status);
     if (frame->fate == VD_FATE_REJECTED && !is_expected(self, frame))
@@ -502,8 +521,10 @@ vd_oracle_sums_t vd_oracle_sums(const vd_oracle_t *self)
                              .commits = self->index,
                              .sessions = self->session_count,
                              .notices = self->notices};
-    for (uint32_t i = 0; i < self->session_count; i++)
+    for (uint32_t i = 0; i < self->session_count; i++) {
         sums.pruned += self->sessions[i].pruned;
+        sums.given_up += self->sessions[i].given_up;
+    }
     for (uint64_t id = 1; id <= self->frame_count; id++) {
         const frame_t *frame = &self->frames[id];
         sums.stored += frame->stored > 0;

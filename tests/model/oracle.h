@@ -48,6 +48,10 @@ uint64_t vd_oracle_frame(vd_oracle_t *self, uint32_t life, const char *session, 
 void vd_oracle_record(vd_oracle_t *self, uint64_t frame, uint32_t record);
 /* An append fails. */
 void vd_oracle_outage(vd_oracle_t *self);
+/* From now on appends with events of this session fail: it may be given up. */
+void vd_oracle_curse(vd_oracle_t *self, const char *session);
+/* The ingestor has given the session up. */
+void vd_oracle_given_up(vd_oracle_t *self, const char *session);
 /* The session was taken out of view. */
 void vd_oracle_pruned(vd_oracle_t *self, const char *session);
 /* The frame was not taken by the emit core: it must not turn up. */
@@ -66,7 +70,7 @@ void vd_oracle_finish(vd_oracle_t *self, vd_store_t *store);
 
 typedef struct vd_oracle_sums {
     uint64_t frames, stored, rejected, existing, unknown, fenced, events, commits, sessions;
-    uint64_t pruned, notices;
+    uint64_t pruned, notices, given_up;
 } vd_oracle_sums_t;
 vd_oracle_sums_t vd_oracle_sums(const vd_oracle_t *self);
 

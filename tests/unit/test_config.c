@@ -48,8 +48,15 @@ static const vd_config_row_t rows[] = {
     {.key = NULL},
 };
 
+static const vd_config_row_t words[] = {{.key = "fast"}, {.key = "safe"}, {.key = NULL}};
+
 static const vd_config_row_t part_rows[] = {
     {.key = "extra", .type = VD_CONFIG_INT, .fallback = "1", .help = "another part"},
+    {.key = "way",
+     .type = VD_CONFIG_SHOWN,
+     .fallback = "\"safe\"",
+     .rows = words,
+     .help = "one of two words"},
     {.key = NULL},
 };
 
@@ -194,7 +201,7 @@ static void tells_every_error_with_its_line(void **state)
             "t.toml:7: pollers.list[1] must be a text in quotes\n"
             "t.toml:2: unknown key \"max_proceses\" in [pollers]: did you mean \"max_processes\"?\n"
             "t.toml:9: unknown key \"zzzzzzzz\" in [pollers]: known are text, none, max_processes, "
-            "factor, enabled, interval, list, sources, extra\n"
+            "factor, enabled, interval, list, sources, extra, way\n"
             "t.toml:12: observers.host.max_processes must be a whole number\n"
             "t.toml:11: observers.host.interval is \"0s\": it must be 1 ms to 86400000 ms\n");
     refused(self, "pollers = 3\n", "t.toml:1: pollers must be a table: [pollers]\n");
@@ -300,6 +307,21 @@ static void tells_errors_in_rows(void **state)
     refused(self, text, "t.toml:3: pollers.sources[0].spec is over 8192 bytes\n");
 }
 
+static void takes_one_of_the_words_that_a_row_allows(void **state)
+{
+    fixture_t *self = *state;
+    parse(self, "[pollers]\n");
+    assert_string_equal(vd_config_str(self->config, "pollers", "way"), "safe");
+    vd_config_destroy(&self->config);
+    parse(self, "[pollers]\nway = 'fast'\n");
+    assert_string_equal(vd_config_str(self->config, "pollers", "way"), "fast");
+    vd_config_destroy(&self->config);
+    refused(self, "[pollers]\nway = 'fas'\n",
+            "t.toml:2: pollers.way must be \"fast\" or \"safe\", and is \"fas\"\n");
+    refused(self, "[pollers]\nway = ''\n",
+            "t.toml:2: pollers.way must be \"fast\" or \"safe\", and is \"\"\n");
+}
+
 static void takes_secrets_from_the_environment(void **state)
 {
     fixture_t *self = *state;
@@ -382,6 +404,7 @@ int main(void)
         TEST(reads_files),
         TEST(reads_rows_and_packs_their_tables),
         TEST(tells_errors_in_rows),
+        TEST(takes_one_of_the_words_that_a_row_allows),
         TEST(takes_secrets_from_the_environment),
         TEST(finds_tables_that_nobody_knows),
         TEST(prints_what_it_reads_back),

@@ -14,6 +14,7 @@ typedef struct sent {
     uint16_t id;
     uint64_t correlation, epoch, life, first, count, answered;
     char session[VD_NAME_BYTES_MAX + 1];
+    char record[VD_NAME_BYTES_MAX + 1];
     uint32_t sum; /* of the payload */
 } sent_t;
 
@@ -65,6 +66,7 @@ static void carry_out(bench_t *b)
             s->answered = m.emit.answered;
             s->sum = vd_crc32c(0, m.payload);
             vd_str_copy(s->session, sizeof s->session, m.emit.session);
+            vd_str_copy(s->record, sizeof s->record, m.emit.record);
         }
     }
     vd_effects_clear(b->effects);
@@ -422,6 +424,64 @@ static void test_opens_anew(void **state)
     expect_outcomes(b, "4:ok");
 }
 
+/* A row of rejects, as COMMITTED and OPENED have it. */
+static void committed_existing(bench_t *b, uint64_t epoch, uint64_t mark, uint64_t first,
+                               uint64_t seq)
+{
+    vd_message_t message = {.id = VD_MESSAGE_COMMITTED};
+    message.committed.epoch = epoch;
+    message.committed.mark = mark;
+    message.committed.store = vd_str("0123456789abcdef");
+    message.committed.index = 100 + mark;
+    vd_buffer_t rows;
+    vd_buffer_init(&rows, 1024);
+    vd_reject_record_t row = {.first = first, .count = 1, .status = vd_str("exists"), .seq = seq};
+    vd_write_array(&rows, 1);
+    assert_int_equal(vd_record_encode(VD_RECORD_reject, &row, &rows), VD_OK);
+    message.committed.rejects = vd_buffer_view(&rows);
+    hear(b, &message);
+    vd_buffer_free(&rows);
+}
+
+static void test_records(void **state)
+{
+    bench_t *b = *state;
+    static const uint8_t bytes[300] = {7};
+    begin(b);
+    opened(b, 9, 0);
+    for (uint64_t token = 1; token <= 3; token++) {
+        assert_int_equal(vd_emit_offer_record(b->emit, b->now, vd_str("some-session"),
+                                              vd_str(token < 3 ? "order#7" : ""),
+                                              vd_bytes(bytes, sizeof bytes), 1, token, b->effects),
+                         VD_OK);
+        carry_out(b);
+    }
+    assert_string_equal(b->sent[0].record, "order#7");
+    assert_string_equal(b->sent[1].record, "order#7");
+    assert_string_equal(b->sent[2].record, "");
+    assert_int_equal(b->sent[0].sum, vd_crc32c(0, vd_bytes(bytes, sizeof bytes)));
+    /* Told by REJECTED, while an older one is open; then by a row alone. */
+    vd_message_t message = {.id = VD_MESSAGE_REJECTED};
+    message.rejected.epoch = 9;
+    message.rejected.first = 2;
+    message.rejected.count = 1;
+    message.rejected.status = vd_str("exists");
+    message.rejected.seq = 41;
+    message.rejected.text = vd_str("as some-session:41");
+    hear(b, &message);
+    assert_int_equal(b->outcome_count, 0);
+    b->sent_count = 0;
+    pass(b, 3000000); /* sent again: the record goes with it */
+    assert_string_equal(b->sent[0].record, "order#7");
+    committed_existing(b, 9, 3, 1, 40);
+    expect_outcomes(b, "1:exists 2:exists 3:ok");
+    assert_int_equal(b->outcomes[0].seq, 40);
+    assert_string_equal(b->outcomes[0].session, "some-session");
+    assert_int_equal(b->outcomes[1].seq, 41);
+    assert_string_equal(b->outcomes[1].session, "some-session");
+    assert_string_equal(b->outcomes[1].text, "as some-session:41");
+}
+
 static void test_signs_of_life(void **state)
 {
     bench_t *b = *state;
@@ -443,9 +503,10 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        CASE(test_opening),    CASE(test_answers),       CASE(test_sends_again),
-        CASE(test_bounds),     CASE(test_large_frames),  CASE(test_fenced),
-        CASE(test_opens_anew), CASE(test_signs_of_life),
+        CASE(test_opening),       CASE(test_answers),      CASE(test_sends_again),
+        CASE(test_bounds),        CASE(test_large_frames), CASE(test_fenced),
+        CASE(test_opens_anew),    CASE(test_records),      CASE(test_opens_anew),
+        CASE(test_signs_of_life),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

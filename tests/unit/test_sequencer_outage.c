@@ -223,6 +223,50 @@ static void test_a_session_that_cannot_be_written(void **state)
     assert_int_equal(b->answers[0].status, VD_SESSION_CLOSED);
 }
 
+/* One that cannot even begin is refused in the end; until then it holds up nobody else for long. */
+static void test_a_session_that_cannot_begin(void **state)
+{
+    bench_t *b = *state;
+    uint64_t p = bench_begin(b, "p");
+    bench_open_with(b, "q", 2, 0);
+    uint64_t q = bench_answer(b, VD_MESSAGE_OPENED).epoch, q_next = 1;
+    bool refused = false;
+    b->cursed = "bad";
+    for (int tries = 0; tries < 20 && !refused; tries++) {
+        b->count = 0;
+        b->hold = true;
+        bench_emit(b, "q", q, q_next, "s", "y"); /* is out; the rest shares a commit if it may */
+        bench_emit(b, "p", p, 2, "bad", "session_started");
+        bench_emit(b, "q", q, q_next + 1, "s", "z");
+        b->hold = false;
+        if (b->operation != 0)
+            bench_perform(b);
+        for (int i = 0; i < 5 && vd_sequencer_in_trouble(b->sequencer); i++)
+            bench_step(b, &(vd_input_t){.kind = VD_INPUT_TIMER, .id = VD_SEQ_TIMER_REOPEN});
+        for (uint32_t i = 0; i < b->count; i++) {
+            if (b->answers[i].id == VD_MESSAGE_COMMITTED && b->answers[i].epoch == q)
+                q_next = b->answers[i].mark + 1;
+            if (b->answers[i].id != VD_MESSAGE_REJECTED)
+                continue;
+            assert_int_equal(b->answers[i].status, VD_FAILED);
+            refused = true;
+        }
+    }
+    assert_true(refused);
+    assert_true(q_next > 5);
+    vd_store_session_t record;
+    assert_int_equal(vd_store_session(b->store, "bad", &record), VD_NOT_FOUND);
+    assert_int_equal(bench_state_of(b, "s"), VD_SESSION_ACTIVE);
+    /* Another life may try again. */
+    b->cursed = NULL;
+    bench_shut(b);
+    bench_boot(b);
+    b->count = 0;
+    bench_emit_full(b, "p", p, 3, "bad", "session_started", vd_bytes(OWNER_MAP, sizeof OWNER_MAP),
+                    2);
+    assert_int_equal(bench_answer(b, VD_MESSAGE_COMMITTED).seq, 1);
+}
+
 /* Alone in the store it fails, too: commits without events tell that the store can write. */
 static void test_a_session_alone_that_cannot_be_written(void **state)
 {
@@ -324,6 +368,7 @@ int main(void)
         CASE(test_an_outage_in_the_telling),
         CASE(test_many_sessions),
         CASE(test_a_session_that_cannot_be_written),
+        CASE(test_a_session_that_cannot_begin),
         CASE(test_a_session_alone_that_cannot_be_written),
         CASE(test_a_long_outage_fails_nobody),
         CASE(test_failing_again_at_once_waits),

@@ -70,6 +70,8 @@ int cli_session_prune(cli_t *cli)
     if (!named && !older && !keeps)
         return cli_fail(cli, VD_USAGE,
                         "prune what? Name a session, or say --older-than TIME or --keep N");
+    if (keeps && keep == 0 && !older) /* none of them is kept; in PRUNE a 0 is no limit */
+        older_ms = 1;
     if (!cli_actor_runs(cli, "ingestor", &code))
         return code;
     bool dry = cli_has(cli, "dry-run");

@@ -129,6 +129,8 @@ def prune(client, session=None, older_than_s=None, keep=None, dry=False, timeout
     {"sessions", "events", "bytes", "ids"}."""
     if (session is None) == (older_than_s is None and keep is None):
         raise ValueError("name a session, or give limits")
+    if keep == 0 and older_than_s is None:  # none of them is kept; in PRUNE a 0 is no limit
+        older_than_s, keep = 0.001, None
     fields = {"session": session, "older_than_ms": None if older_than_s is None else int(older_than_s * 1000),
               "keep": keep, "dry": dry}
     answer = client.request("ingestor", "control", "PRUNE", fields, timeout_s=timeout_s)

@@ -243,7 +243,10 @@ int cmd_events(cli_t *cli);
 int cmd_run(cli_t *cli);
 
 int cmd_session(cli_t *cli);
-/* `session export`, `import`, `replay` and `prune`: a file each. */
+/* `session ls` and `show` (session_list.c), `export`, `import`, `replay` and `prune`: a file
+ * each. */
+int cli_session_ls(cli_t *cli);
+int cli_session_show(cli_t *cli);
 int cli_session_export(cli_t *cli);
 int cli_session_import(cli_t *cli);
 int cli_session_replay(cli_t *cli);

@@ -58,12 +58,14 @@ static const cli_option_t run_options[] = {
 };
 static const cli_option_t session_options[] = {
     {"state", 0, "STATE", "ls: only active, completed, failed or interrupted ones"},
+    {"name", 0, "GLOB", "ls: only those whose name matches; * and ? are special"},
+    {"label", 'l', "KEY=GLOB", "ls: only those with this label"},
     {"count", 'n', "N", "ls: at most N (100)"},
     {"speed", 0, "X", "replay: X times as fast (1); max: at once"},
     {"from", 0, "WHERE", "replay: start, a sequence, or -N for the last N (start)"},
     {"max-gap", 0, "TIME", "replay: no longer wait than this, before --speed"},
     {"full", 0, NULL, "replay: do not cut lines to the width of the terminal"},
-    {"older-than", 0, "TIME", "prune: those that ended so long ago (30d)"},
+    {"older-than", 0, "TIME", "prune: those that ended so long ago, such as 30d"},
     {"keep", 0, "N", "prune: but for the newest N"},
     {"dry-run", 0, NULL, "prune: only say which"},
     CLI_OFFLINE_ROW,

@@ -69,10 +69,13 @@ def digest(value):
 
 
 def states(home):
-    """What the observers know, by hash, and how often they have looked in this life."""
+    """What the observers know, once they have looked twice in this life: rates need two samples."""
     snapshots = [home.json("snapshot", observer) for observer in ("host", "services")]
-    whole = all(one["phase"] == "running" and one["state"] for one in snapshots)
-    return [one["state"] for one in snapshots] if whole else None
+    if not all(one["phase"] == "running" and one["state"] for one in snapshots):
+        return None
+    states = [one["state"] for one in snapshots]
+    rates = [one["received_bytes_per_s"] for host in states[0]["hosts"] for one in host["interfaces"]]
+    return states if rates and None not in rates else None
 
 
 def fold(events):

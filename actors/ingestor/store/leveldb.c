@@ -266,6 +266,18 @@ static vd_status_t check_tail(vd_leveldb_t *self, vd_store_tail_t *tail, char *e
     memcpy(tail->id, self->head.id, sizeof tail->id);
     tail->first_index = edge(self, false);
     tail->index = edge(self, true);
+    bool known = strcmp(self->head.id, UNKNOWN_ID) != 0;
+    if (tail->index > 0 && known && tail->first_index != self->head.anchor + 1) {
+        if (self->mode != VD_STORE_QUARANTINE) {
+            snprintf(error, error_size,
+                     "store %s: commits %" PRIu64 " to %" PRIu64
+                     " are missing; make a new store of what is left: vedette store repair --copy "
+                     "DIR",
+                     self->dir, self->head.anchor + 1, tail->first_index - 1);
+            return VD_CORRUPT;
+        }
+        tail->first_index = self->head.anchor + 1;
+    }
     return tail->index > 0 ? read_tail(self, tail, error, error_size) : VD_OK;
 }
 

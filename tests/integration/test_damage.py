@@ -269,6 +269,59 @@ def test_table_gone(template, expected):
     quarantined(template, expected, lambda store: os.remove(newest(store, "*.ldb")), len(expected))
 
 
+def write_more(runtime, n, expected):
+    """Writes some events; False when the ingestor says that it cannot any more."""
+    def trouble():
+        return runtime.client.request("ingestor", "emit", "PING").fields.get("trouble", "")
+
+    def written():
+        try:
+            with runtime.client.producer("more", timeout_s=1) as producer:
+                for i in range(20):
+                    event = wire.pack_event("more", {"n": n, "i": i})
+                    expected[producer.emit_raw([event], session="s-1", timeout_s=1)] = (0, event)
+            return True
+        except vedette.Error:
+            return False
+    wait_for("written, or the damage is told", lambda: written() or "repair --copy" in trouble())
+    return not trouble()
+
+
+def test_table_bit(template, expected):
+    """A table that is only found damaged when it is read: what is good is served, and writing goes on until LevelDB wants
+    to merge that table; then it is over, in so many words, while reading goes on."""
+    with Runtime(template) as runtime:
+        table = newest(runtime.store, "*.ldb")
+        flip(table, 0.5)
+        before, expected = runtime.sums(), dict(expected)
+        writes = []
+        for n in range(6):  # each start makes a table of the log: after four of them they are merged
+            pong = runtime.start()
+            assert not pong.get("trouble"), pong
+            served, lost, _ = runtime.read()
+            assert lost and check_served(served, lost, 1 << 60, expected) <= LOST_OF_ONE_SPOT
+            writes.append(write_more(runtime, n, expected))
+            served, lost, _ = runtime.read()
+            # What is not acknowledged may be stored all the same.
+            assert lost and check_served({key: served[key] for key in served if key in expected}, lost, 1 << 60, expected) \
+                <= LOST_OF_ONE_SPOT
+            expected.update({key: found for key, found in served.items() if key not in expected})
+            kill(runtime.ingestor.process)
+            if not writes[-1]:
+                break
+        assert writes[0] and not writes[-1], writes
+        assert runtime.sums()[os.path.basename(table)] == before[os.path.basename(table)], "the damaged table was changed"
+        assert 0 < check_repaired(runtime, expected, served) <= LOST_OF_ONE_SPOT
+
+
+def test_table_index(template, expected):
+    quarantined(template, expected, lambda store: flip(newest(store, "*.ldb"), -100), len(expected))
+
+
+def test_table_cut(template, expected):
+    quarantined(template, expected, lambda store: cut(newest(store, "*.ldb"), 0.5), len(expected))
+
+
 def test_current_gone(template, expected):
     closed(template, expected, lambda store: os.remove(os.path.join(store, "CURRENT")))
 

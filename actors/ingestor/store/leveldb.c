@@ -22,6 +22,10 @@
 /* So many of the last commits are read and checked when a store is opened. */
 #define TAIL_COMMITS    16u
 #define VALUE_BYTES_CAP (64u * 1024 * 1024)
+/* A write that fails within so many commits of a reopening is one more of the same trouble; after so
+ * many in a row the store is read through for damage. */
+#define SOON_COMMITS 64u
+#define FAILURES_MAX 2u
 /* Of a damaged store whose own id cannot be read. */
 #define UNKNOWN_ID "0000000000000000"
 
@@ -33,6 +37,8 @@ static void destroy(vd_leveldb_t *self)
         vd_leveldb_env_release(self->env);
     if (self->db != NULL)
         leveldb_close(self->db);
+    if (self->env != NULL && !self->kept)
+        vd_leveldb_env_end_opening(self->env, false);
     if (self->batch != NULL)
         leveldb_writebatch_destroy(self->batch);
     if (self->write != NULL)
@@ -93,9 +99,10 @@ static vd_status_t open_db(vd_leveldb_t *self, char *error, size_t error_size)
     assert(self->db == NULL);
     vd_leveldb_env_begin_opening(self->env);
     self->db = leveldb_open(self->options, self->dir, &trouble);
-    vd_leveldb_env_end_opening(self->env, self->db != NULL);
+    self->kept = false;
     if (self->db != NULL)
         return VD_OK;
+    vd_leveldb_env_end_opening(self->env, false);
     vd_status_t status = vd_leveldb_dir_blame(self->dir, error, error_size);
     if (status == VD_OK) {
         status = VD_CORRUPT;
@@ -112,6 +119,9 @@ vd_status_t vd_leveldb_write(vd_leveldb_t *self, char *error, size_t error_size)
 {
     char *trouble = NULL;
     pthread_mutex_lock(&self->write_lock);
+    if (!self->kept)
+        vd_leveldb_env_end_opening(self->env, true);
+    self->kept = true;
     leveldb_write(self->db, self->write, self->batch, &trouble);
     pthread_mutex_unlock(&self->write_lock);
     if (trouble == NULL)
@@ -469,12 +479,40 @@ static vd_status_t check_kept(vd_leveldb_t *self, const vd_store_tail_t *before,
     return VD_CORRUPT;
 }
 
+static vd_status_t tell_damaged(const vd_leveldb_t *self, char *error, size_t error_size)
+{
+    snprintf(
+        error, error_size,
+        "store %s: a table is damaged, so that nothing can be written any more; what is "
+        "readable is served; make a new store of what is left: vedette store repair --copy DIR",
+        self->dir);
+    return VD_CORRUPT;
+}
+
+/* Writes fail again and again: is it because a table that is to be merged cannot be read? Reads
+ * everything once. */
+static vd_status_t look_for_damage(vd_leveldb_t *self, char *error, size_t error_size)
+{
+    char *trouble = NULL;
+    leveldb_iterator_t *all = leveldb_create_iterator(self->db, self->read);
+    for (leveldb_iter_seek_to_first(all); leveldb_iter_valid(all); leveldb_iter_next(all))
+        continue;
+    leveldb_iter_get_error(all, &trouble);
+    leveldb_iter_destroy(all);
+    self->damaged = trouble != NULL;
+    leveldb_free(trouble);
+    return self->damaged ? tell_damaged(self, error, error_size) : VD_OK;
+}
+
 static vd_status_t leveldb_store_reopen(vd_store_t *store, vd_store_tail_t *tail, char *error,
                                         size_t error_size)
 {
     vd_leveldb_t *self = (vd_leveldb_t *)store;
     vd_store_tail_t before;
     vd_leveldb_tail(store, &before);
+    self->failures = before.index < self->reopened_index + SOON_COMMITS ? self->failures + 1 : 1;
+    if (self->damaged)
+        return tell_damaged(self, error, error_size);
     vd_status_t status =
         vd_leveldb_dir_probe(self->dir, 2 * (uint64_t)VD_LEVELDB_WRITE_BUFFER, error, error_size);
     if (status == VD_OK)
@@ -487,8 +525,11 @@ static vd_status_t leveldb_store_reopen(vd_store_t *store, vd_store_tail_t *tail
         status = check_kept(self, &before, error, error_size);
     if (status == VD_OK)
         status = vd_leveldb_prune_load(self, error, error_size);
+    if (status == VD_OK && self->failures % FAILURES_MAX == 0)
+        status = look_for_damage(self, error, error_size);
     if (status != VD_OK)
         return status;
+    self->reopened_index = tail->index;
     show_tail(self, tail);
     self->failed = false;
     return VD_OK;

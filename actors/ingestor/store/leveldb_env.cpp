@@ -41,6 +41,12 @@ Status error_of(const std::string &name, int number)
     return Status::IOError(name, std::strerror(number));
 }
 
+bool ends_with(const std::string &name, const std::string &end)
+{
+    return name.size() >= end.size() &&
+           name.compare(name.size() - end.size(), end.size(), end) == 0;
+}
+
 /* A table, read piece by piece. */
 class Table : public leveldb::RandomAccessFile
 {
@@ -115,10 +121,19 @@ class Direct : public leveldb::EnvWrapper
     }
     Status RenameFile(const std::string &from, const std::string &to) override
     {
-        const std::string end = "/LOG.old";
-        bool log =
-            to.size() > end.size() && to.compare(to.size() - end.size(), end.size(), end) == 0;
-        return log ? Status::OK() : target()->RenameFile(from, to);
+        if (ends_with(to, "/LOG.old"))
+            return Status::OK();
+        if (ends_with(to, "/CURRENT"))
+            keep_current(to);
+        return target()->RenameFile(from, to);
+    }
+    Status RemoveFile(const std::string &name) override
+    {
+        std::lock_guard<std::mutex> guard(mutex_);
+        if (!opening_)
+            return target()->RemoveFile(name);
+        doomed_.push_back(name);
+        return Status::OK();
     }
     void begin_opening()
     {
@@ -128,10 +143,13 @@ class Direct : public leveldb::EnvWrapper
     void end_opening(bool well)
     {
         std::lock_guard<std::mutex> guard(mutex_);
-        for (const std::string &name : made_)
-            if (!well)
-                target()->RemoveFile(name);
+        if (!well && !current_.empty())
+            put_current_back();
+        for (const std::string &name : well ? doomed_ : made_)
+            target()->RemoveFile(name);
         made_.clear();
+        doomed_.clear();
+        current_.clear();
         opening_ = false;
     }
     virtual void release()
@@ -142,8 +160,33 @@ class Direct : public leveldb::EnvWrapper
     std::mutex mutex_;
 
   private:
+    /* What CURRENT was before the opening. */
+    void keep_current(const std::string &name)
+    {
+        std::lock_guard<std::mutex> guard(mutex_);
+        if (!opening_ || !current_.empty() || !target()->FileExists(name))
+            return;
+        leveldb::ReadFileToString(target(), name, &current_);
+        current_name_ = name;
+    }
+    void put_current_back()
+    {
+        std::string part = current_name_ + ".back";
+        int file = open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        bool good = file >= 0 &&
+                    write(file, current_.data(), current_.size()) == (ssize_t)current_.size() &&
+                    fdatasync(file) == 0;
+        if (file >= 0)
+            close(file);
+        /* Where it fails, the new CURRENT holds just as well: then its files have to stay. */
+        if (!good || !target()->RenameFile(part, current_name_).ok())
+            made_.clear();
+    }
+
     bool opening_ = false;
-    std::vector<std::string> made_;
+    std::vector<std::string> made_;   /* by the opening: removed when it went wrong */
+    std::vector<std::string> doomed_; /* by the opening: removed when it went well */
+    std::string current_, current_name_;
 };
 
 /* What is good of a log. */
@@ -176,12 +219,6 @@ class CleanLog : public leveldb::SequentialFile
     const size_t size_;
     size_t at_ = 0;
 };
-
-bool is_log(const std::string &name)
-{
-    const std::string end = ".log";
-    return name.size() > end.size() && name.compare(name.size() - end.size(), end.size(), end) == 0;
-}
 
 class Lock : public leveldb::FileLock
 {
@@ -221,7 +258,7 @@ class Overlay : public Direct
             return memory_->NewSequentialFile(name, result);
         if (is_removed(name))
             return error_of(name, ENOENT);
-        if (!lenient_ || !is_log(name))
+        if (!lenient_ || !ends_with(name, ".log"))
             return target()->NewSequentialFile(name, result);
         size_t size = 0;
         unsigned char *bytes = vd_leveldb_log_load(name.c_str(), &size);

@@ -9,8 +9,9 @@
  *    until vd_leveldb_env_release and then find the database closing.
  * 3. In an overlay the index of a table is checked before LevelDB believes it: without paranoid
  *    checks it would not, and would reserve whatever a damaged one asks for.
- * 4. Where opening goes wrong, nothing is left of what it has written until then. LevelDB's own
- *    log for people (LOG) is not kept.
+ * 4. Around an opening of the directory itself, what it writes can be taken back: files go only when
+ *    it is kept, and when it is not, what it has made goes and CURRENT is what it was. LevelDB's own
+ *    log for people (LOG) is not written.
  * 5. With `lenient` an overlay pretends that every table is there: LevelDB refuses a database of
  *    which one is missing as a whole; so only what was in that one cannot be read. And of a damaged
  *    log every record that is good is read, not only those up to the damage (leveldb_log.h).
@@ -37,8 +38,9 @@ typedef enum vd_leveldb_layer {
 vd_leveldb_env_t *vd_leveldb_env_new(vd_leveldb_layer_t layer);
 /* For leveldb_options_set_env; lives as long as `self`. */
 leveldb_env_t *vd_leveldb_env_handle(vd_leveldb_env_t *self);
-/* Around each opening of a database on it: one that went wrong has made no file. */
+/* Before a database on it is opened. */
 void vd_leveldb_env_begin_opening(vd_leveldb_env_t *self);
+/* `well`: the opening is kept. Else, with the database closed, it is taken back. */
 void vd_leveldb_env_end_opening(vd_leveldb_env_t *self, bool well);
 /* Before the database on it is closed: what it waits for goes on. */
 void vd_leveldb_env_release(vd_leveldb_env_t *self);

@@ -43,6 +43,10 @@ typedef struct vd_leveldb {
     leveldb_writebatch_t *batch;
     vd_buffer_t value; /* of the appending thread */
     bool failed;
+    bool kept;    /* something was written since the opening, which can no longer be taken back */
+    bool damaged; /* it was found that writing fails because of damage: it is over */
+    uint32_t failures;       /* in a row, each soon after a reopening */
+    uint64_t reopened_index; /* where the store ended then */
     vd_store_head_t head;
     pthread_mutex_t tail_lock;
     vd_store_tail_t tail;

@@ -29,7 +29,7 @@ class Runtime:
             self.process = subprocess.Popen([self.command("vedette"), "--dir", self.dir, "up", "-c", self.config],
                                             stdout=subprocess.DEVNULL, stderr=file)
         ready = subprocess.run([self.command("vedette"), "--dir", self.dir, "wait", "--for", "ready", "--timeout", "10s"],
-                               check=False, stdout=subprocess.DEVNULL)
+                               check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         if ready.returncode != 0:
             with open(log, encoding="utf-8") as file:
                 raise SystemExit(f"bench: the runtime did not come up: {file.read().strip()}")

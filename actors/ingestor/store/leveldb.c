@@ -391,6 +391,9 @@ static void put_batch(vd_leveldb_t *self, const vd_store_batch_t *batch)
         vd_key_name(&key, VD_KEY_SESSION_META, vd_str(session->session));
         vd_record_session_write(&self->value, session);
         vd_leveldb_put(self, &key);
+        /* It says when the session began, and never anything else. */
+        if (session->started_ms != batch->commit.time_ms)
+            continue;
         vd_key_name(&key, VD_KEY_SESSIONS, vd_str(session->session));
         vd_record_session_index_write(&self->value, session);
         vd_leveldb_put(self, &key);

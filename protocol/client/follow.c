@@ -26,6 +26,8 @@ enum {
     QUEUE_BYTES_MAX = 2 * CREDIT_BYTES + 2 * VD_EVENT_BYTES_MAX + CREDIT_EVENTS * 256,
     QUEUE_BYTES_KEEP = 262144, /* a buffer that a burst has grown is given back when it is over */
     SESSION_EVERY_MS = 2000,   /* between looks whether the session has ended unseen */
+    HEIRLESS_LOOKS = 3,        /* for a session that goes on from one whose end names none */
+    HEIR_ROWS = 32,            /* of active sessions, newest first */
     UNKNOWN_AGAIN_MS = 250,    /* before a session that there is not is tried again */
     SILENT_MS = 2000,          /* without a word before it is looked whether the runtime is there */
 };
@@ -62,6 +64,7 @@ struct vd_follow {
     bool closed;                      /* the session has ended */
     bool rolls;                       /* it goes on in the next session */
     char next[VD_NAME_BYTES_MAX + 1]; /* with closed: that one; empty: there is none */
+    int heirless;                     /* looks for it that found nothing */
     bool pruned;                      /* the session is gone */
     bool dry;                         /* no memory for an event: go on from the last one kept */
     uint64_t target;
@@ -228,7 +231,17 @@ static void ask_session(vd_follow_t *self, vd_effects_t *effects)
     vd_effects_send(effects, PORT_READ, &peer, &message);
 }
 
-static void on_session_rows(vd_follow_t *self, const vd_message_t *message)
+/* A session that the ingestor has given up cannot name its successor, which names it. */
+static void ask_heir(vd_effects_t *effects)
+{
+    vd_message_t message = {.id = VD_MESSAGE_SESSIONS, .correlation = session_correlation + 1};
+    message.sessions.state = vd_str("active");
+    message.sessions.rows_max = HEIR_ROWS;
+    vd_peer_t peer = vd_peer_named("ingestor");
+    vd_effects_send(effects, PORT_READ, &peer, &message);
+}
+
+static void on_session_rows(vd_follow_t *self, const vd_message_t *message, vd_effects_t *effects)
 {
     vd_bytes_t payload = message->payload;
     vd_value_t rows, row;
@@ -244,10 +257,29 @@ static void on_session_rows(vd_follow_t *self, const vd_message_t *message)
     if (!ended || self->closed || !vd_str_is(session.session, self->wanted.session) ||
         self->position.store[0] == 0 || self->position.index < session.last_index)
         return;
-    self->closed = true;
     self->next[0] = 0;
     if (self->rolls && vd_name_valid(session.continued_by))
         vd_str_copy(self->next, sizeof self->next, session.continued_by);
+    if (self->rolls && self->next[0] == 0 && self->heirless++ < HEIRLESS_LOOKS)
+        ask_heir(effects);
+    else
+        self->closed = true;
+}
+
+/* Does one of the active sessions go on from ours? */
+static void on_heir_rows(vd_follow_t *self, const vd_message_t *message)
+{
+    vd_bytes_t rows = message->payload;
+    vd_session_record_t row;
+    vd_status_t status;
+    if (self->closed || !self->rolls || vd_scan_exact(rows, VD_DEPTH_MAX) != VD_OK)
+        return;
+    while ((status = vd_rows_next(&rows, VD_RECORD_session, &row)) != VD_NOT_FOUND)
+        if (status == VD_OK && vd_str_is(row.continues, self->wanted.session)) {
+            vd_str_copy(self->next, sizeof self->next, row.session);
+            self->closed = true;
+            return;
+        }
 }
 
 static bool step(void *arg, vd_now_t now, const vd_input_t *input, vd_effects_t *effects)
@@ -262,7 +294,12 @@ static bool step(void *arg, vd_now_t now, const vd_input_t *input, vd_effects_t 
     }
     if (input->kind == VD_INPUT_MESSAGE && input->message->id == VD_MESSAGE_SESSION_ROWS &&
         input->message->correlation == session_correlation) {
-        on_session_rows(self, input->message);
+        on_session_rows(self, input->message, effects);
+        return true;
+    }
+    if (input->kind == VD_INPUT_MESSAGE && input->message->id == VD_MESSAGE_SESSION_ROWS &&
+        input->message->correlation == session_correlation + 1) {
+        on_heir_rows(self, input->message);
         return true;
     }
     return vd_subscriber_step(self->subscriber, now, input, effects);
@@ -274,6 +311,7 @@ static void go_over(vd_follow_t *self)
     assert(self->closed && self->next[0] != 0 && self->queue.size == 0);
     strcpy(self->wanted.session, self->next);
     self->next[0] = 0;
+    self->heirless = 0;
     self->closed = self->reached = false;
     self->wanted.position = self->position = (vd_position_t){0};
     self->wanted.head = false;

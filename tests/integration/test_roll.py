@@ -311,6 +311,74 @@ def test_a_position_holds_over_a_roll(runtime):
     assert found == whole[:len(found)], (found, whole)
 
 
+def test_who_slept_through_rolls_and_what_was_pruned(runtime):
+    """An observer that stood still while its session rolled twice goes to the newest one with the state it has; when
+    everything but what is needed is pruned, its next life says the same as the one before."""
+    runtime.up()
+    first = runtime.session()
+    server = listen()
+    port = server.getsockname()[1]
+
+    def shown(there=True):
+        snapshot = runtime.settled("services")
+        return snapshot if snapshot and (port in {one["port"] for one in snapshot["state"]["services"]}) == there else None
+
+    wait_for("the service is seen", shown)
+    runtime.control("pause", "services")
+    filler = Filler(runtime.dir, pause_s=0.002)
+    filler.start()
+    third = await_roll(runtime, await_roll(runtime, first))
+    server.close()
+    runtime.control("resume", "services")
+    filler.end()
+    before = wait_for("it has caught up", lambda: shown(there=False))
+    assert before["session"] >= third
+    rows = chain_of(runtime, first)
+    gone = [event for row in rows for event in read_session(runtime.client, row) if event.type == "service_gone"
+            and event.data["port"] == port]
+    assert [event.session >= third for event in gone] == [True], gone
+    asleep = [event for row in rows[1:-1] for event in read_session(runtime.client, row)
+              if event.cause and event.cause["observer"] == "services" and row["session"] < third]
+    assert asleep == [], asleep
+    pruned = runtime.client.prune(older_than_s=0.001)["ids"]
+    kept = [row["session"] for row in rows if row["session"] not in pruned]
+    assert first in pruned and kept == [row["session"] for row in rows[-2:]], (pruned, rows)
+    old = runtime.child("services")["pid"]
+    runtime.kill("services")
+    wait_for("another life", lambda: runtime.child("services")["pid"] not in (0, old))
+    after = wait_for("it is back", lambda: runtime.settled("services"))
+    assert state_hash(after) == state_hash(before)
+    assert after["error"] is None, after["error"]
+
+
+def test_a_session_that_somebody_else_has_ended_is_gone_on_from(runtime):
+    """Its end names nobody: the next one names it, and observers and followers find that."""
+    runtime.up()
+    first = runtime.session()
+    wait_for("the observers are at work", lambda: all(runtime.settled(name) for name in OBSERVERS))
+    with runtime.client.producer("vandal") as producer:
+        producer.emit("session_ended", {"status": "failed"}, session=first)
+    second = await_roll(runtime, first)
+    assert runtime.row(second)["continues"] == first and "continued_by" not in runtime.row(first)
+    wait_for("the observers have arrived", lambda: all(runtime.settled(name) for name in OBSERVERS))
+    rows = [runtime.row(first), runtime.row(second)]
+    sessions = {row["session"]: read_session(runtime.client, row) for row in rows}
+    check_story(sessions[first] + sessions[second])
+    check_states(rows, sessions)
+    whole = runtime.client.follow(first, start="start")
+    while (event := whole.next(10)).type != "session_ended":
+        pass
+    position = whole.position
+    whole.rolls = True
+    event = whole.next(10)
+    assert (event.session, event.type, event.seq) == (second, "session_started", 1), event
+    whole.close()
+    text = f"{position.store}:{position.index}:{position.offset}:{position.chain:08x}:{first}"
+    printed = runtime.command("follow", "--from", text, "--count", "1", "-o", "ndjson")
+    event = json.loads(printed.stdout)
+    assert (event["session"], event["type"], event["seq"]) == (second, "session_started", 1), printed
+
+
 def test_a_killed_supervisor_leaves_sessions_that_can_be_read(runtime):
     runtime.up()
     first = runtime.session()

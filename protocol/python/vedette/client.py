@@ -304,7 +304,10 @@ class Follower:
         self.looked = time.monotonic()
         for row in self.client.sessions(session=self.session):
             if row["state"] in ("completed", "failed") and self.position.index >= row["last_index"]:
-                self._go_over(row.get("continued_by"))
+                # One that the ingestor has given up cannot name its successor, which names it.
+                heirs = [one["session"] for one in self.client.sessions(state="active", rows_max=32)
+                         if one.get("continues") == self.session]
+                self._go_over(row.get("continued_by") or (heirs[0] if heirs else None))
 
     def _take(self, message):
         if message.correlation != self.correlation:

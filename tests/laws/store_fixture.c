@@ -2,6 +2,7 @@
 #include "tests/laws/store_fixture.h"
 
 #include "core/core.h"
+#include "tests/laws/faulty_store.h"
 
 #include <assert.h>
 #include <dirent.h>
@@ -19,8 +20,22 @@ static _Atomic unsigned syncs;
 static _Atomic int fail_writes; /* errno; 0: they work */
 static _Atomic int fail_syncs;
 
+static int (*hooked_write)(size_t *size);
+static int (*hooked_sync)(int file);
+
+void fixture_hook_disk(int (*on_write)(size_t *size), int (*on_sync)(int file))
+{
+    hooked_write = on_write;
+    hooked_sync = on_sync;
+}
+
 int fdatasync(int file)
 {
+    int number = hooked_sync != NULL ? hooked_sync(file) : 0;
+    if (number != 0) {
+        errno = number;
+        return -1;
+    }
     if (fail_syncs != 0) {
         errno = fail_syncs;
         return -1;
@@ -33,6 +48,14 @@ ssize_t write(int file, const void *bytes, size_t size)
 {
     if (fail_writes != 0 && file > 2) {
         errno = fail_writes;
+        return -1;
+    }
+    size_t part = size;
+    int number = hooked_write != NULL && file > 2 ? hooked_write(&part) : 0;
+    if (number != 0) {
+        if (part > 0)
+            syscall(SYS_write, file, bytes, part);
+        errno = number;
         return -1;
     }
     return syscall(SYS_write, file, bytes, size);
@@ -73,6 +96,11 @@ int fixture_setup(void **state)
         return -1;
     f->image = vd_memory_image_new(42);
     *state = f;
+    if (strcmp(backend, "faulty") == 0) {
+        f->faulty = vd_faulty_new(f->dir, f->seed);
+        if (f->faulty == NULL)
+            return -1;
+    }
     return f->image != NULL ? 0 : -1;
 }
 
@@ -102,6 +130,7 @@ int fixture_teardown(void **state)
     fixture_t *f = *state;
     fixture_heal(f);
     vd_store_close(&f->store);
+    vd_faulty_destroy(&f->faulty);
     vd_memory_image_destroy(&f->image);
     for (uint64_t i = 0; i < f->commit_count; i++)
         free_commit(f->commits[i]);
@@ -114,10 +143,13 @@ int fixture_teardown(void **state)
 void fixture_open(fixture_t *f)
 {
     char error[VD_TEXT_BYTES_MAX] = "";
-    vd_status_t status =
-        strcmp(f->backend, "memory") == 0
-            ? vd_memory_image_open(f->image, &f->store)
-            : vd_store_open(f->backend, f->dir, NULL, &f->store, error, sizeof error);
+    vd_status_t status;
+    if (f->faulty != NULL)
+        status = vd_faulty_open(f->faulty, &f->store, error, sizeof error);
+    else if (strcmp(f->backend, "memory") == 0)
+        status = vd_memory_image_open(f->image, &f->store);
+    else
+        status = vd_store_open(f->backend, f->dir, NULL, &f->store, error, sizeof error);
     if (status != VD_OK)
         fail_msg("%s: %s", vd_status_name(status), error);
 }
@@ -179,23 +211,100 @@ static void keep(fixture_t *f, vd_commit_t *commit)
     f->tail.chain = commit->chain;
 }
 
-void fixture_append(fixture_t *f, vd_store_batch_t *batch)
+void fixture_recover(fixture_t *f, vd_store_tail_t *tail)
 {
     char error[VD_TEXT_BYTES_MAX] = "";
+    unsigned attempts = 0;
+    while (vd_store_reopen(f->store, tail, error, sizeof error) != VD_OK)
+        if (++attempts > 10)
+            fail_msg("it does not reopen: %s", error);
+    assert_true(tail->index >= f->tail.index && tail->index <= f->tail.index + 1);
+    if (tail->index == f->tail.index)
+        assert_int_equal(tail->chain, f->tail.chain);
+}
+
+/* Appends, over every fault: until the batch is there. */
+static void append(fixture_t *f, const vd_store_batch_t *batch)
+{
+    char error[VD_TEXT_BYTES_MAX] = "";
+    vd_store_tail_t tail = {0};
+    vd_status_t status;
+    while ((status = vd_store_append(f->store, batch, error, sizeof error)) != VD_OK) {
+        if (f->faulty == NULL)
+            fail_msg("%s: %s", vd_status_name(status), error);
+        assert_int_not_equal(error[0], 0);
+        fixture_recover(f, &tail);
+        /* It is there whole, or not at all. */
+        if (tail.index == batch->commit.index) {
+            assert_int_equal(tail.chain, batch->commit.chain);
+            assert_int_equal(tail.epoch_counter, batch->epoch_counter);
+            return;
+        }
+    }
+}
+
+void fixture_append(fixture_t *f, vd_store_batch_t *batch)
+{
     vd_store_tail_t tail;
     complete(f, batch);
     unsigned before = syncs;
-    vd_status_t status = vd_store_append(f->store, batch, error, sizeof error);
-    if (status != VD_OK)
-        fail_msg("%s: %s", vd_status_name(status), error);
+    append(f, batch);
     /* On disk means that the disk was asked. */
-    if (strcmp(f->backend, "leveldb") == 0)
+    if (strcmp(f->backend, "memory") != 0)
         assert_true(syncs > before);
     keep(f, copy_commit(&batch->commit));
     f->tail.epoch_counter = batch->epoch_counter;
     vd_store_tail(f->store, &tail);
     assert_int_equal(tail.index, f->tail.index);
     assert_int_equal(tail.chain, f->tail.chain);
+}
+
+void fixture_end_session(fixture_t *f, const char *session)
+{
+    vd_store_session_t record = {.state = VD_SESSION_COMPLETED};
+    const vd_store_session_t *list[] = {&record};
+    assert_int_equal(vd_store_session(f->store, session, &record), VD_OK);
+    record.state = VD_SESSION_COMPLETED;
+    vd_store_batch_t batch = {.sessions = list, .session_count = 1};
+    fixture_append(f, &batch);
+}
+
+void fixture_prune(fixture_t *f, const char *const *sessions, unsigned count)
+{
+    char error[VD_TEXT_BYTES_MAX] = "";
+    vd_store_tail_t tail;
+    vd_status_t status;
+    while ((status = vd_store_prune_mark(f->store, sessions, count, error, sizeof error)) !=
+           VD_OK) {
+        if (f->faulty == NULL)
+            fail_msg("%s: %s", vd_status_name(status), error);
+        fixture_recover(f, &tail);
+        assert_int_equal(tail.index, f->tail.index);
+    }
+    for (unsigned i = 0; i < count; i++)
+        for (uint64_t c = 0; c < f->commit_count; c++)
+            for (uint32_t r = 0; r < f->commits[c]->run_count; r++) {
+                vd_commit_run_t *run = (vd_commit_run_t *)&f->commits[c]->runs[r];
+                if (!vd_str_is(run->session, sessions[i]) || run->absent != VD_OK)
+                    continue;
+                run->digest = vd_run_digest(0, run->run);
+                run->absent = VD_PRUNED;
+            }
+}
+
+bool fixture_prune_step(fixture_t *f)
+{
+    char error[VD_TEXT_BYTES_MAX] = "";
+    vd_store_tail_t tail;
+    bool more = false;
+    vd_status_t status = vd_store_prune_step(f->store, &more, error, sizeof error);
+    if (status == VD_OK)
+        return more;
+    if (f->faulty == NULL)
+        fail_msg("%s: %s", vd_status_name(status), error);
+    fixture_recover(f, &tail);
+    assert_int_equal(tail.index, f->tail.index);
+    return true;
 }
 
 uint64_t fixture_last_seq(const fixture_t *f, const char *session)
@@ -389,7 +498,15 @@ void fixture_same_commit(const vd_commit_t *read, const vd_commit_t *given, cons
         assert_true(at < read->run_count);
         const vd_commit_run_t *found = &read->runs[at++];
         assert_true(vd_bytes_equal(found->session, run->session));
-        assert_true(vd_bytes_equal(found->run, run->run));
+        /* Until its space is freed, what was pruned may still be shown. */
+        bool shown = found->absent == VD_OK;
+        if (run->absent == VD_OK)
+            assert_true(shown);
+        if (shown)
+            assert_true(vd_bytes_equal(found->run, run->run));
+        else
+            assert_int_equal(found->run.size, 0);
+        assert_int_equal(found->digest, shown ? 0 : run->digest);
         assert_int_equal(found->at, run->at);
         assert_int_equal(found->first_seq, run->first_seq);
         assert_int_equal(found->count, run->count);
@@ -403,7 +520,9 @@ uint64_t fixture_check_from(fixture_t *f, uint64_t from, const char *session)
     vd_store_cursor_t *cursor = NULL;
     vd_commit_t commit;
     vd_status_t status;
-    uint64_t count = 0, next = from;
+    vd_store_tail_t tail;
+    vd_store_tail(f->store, &tail);
+    uint64_t count = 0, next = from < tail.first_index ? tail.first_index : from;
     assert_int_equal(vd_store_cursor_new(f->store, &cursor), VD_OK);
     assert_int_equal(vd_store_cursor_seek(cursor, from, session), VD_OK);
     while ((status = vd_store_cursor_next(cursor, &commit, error, sizeof error)) == VD_OK) {

@@ -25,6 +25,7 @@ typedef struct fixture {
     const char *backend;
     char dir[256];
     vd_memory_image_t *image;
+    struct vd_faulty *faulty; /* backend "faulty"; else NULL */
     vd_store_t *store;
     uint64_t seed;
     uint64_t commit_count;
@@ -39,12 +40,23 @@ void fixture_open(fixture_t *f);
 /* Closes and opens. */
 void fixture_reopen(fixture_t *f);
 
-/* Appends; completes batch->commit with index, time and chain, and keeps a copy. */
+/* Lets the program's own writes and syncs ask first (faulty_store.h). NULL: no more. */
+void fixture_hook_disk(int (*on_write)(size_t *size), int (*on_sync)(int file));
+
+/* Reopens after something has failed; what was acknowledged must be there. */
+void fixture_recover(fixture_t *f, vd_store_tail_t *tail);
+/* Appends, over every fault of "faulty"; completes batch->commit with index, time and chain, and keeps a copy. */
 void fixture_append(fixture_t *f, vd_store_batch_t *batch);
 void fixture_append_random(fixture_t *f, const char *const *names, unsigned count);
 void fixture_append_empty(fixture_t *f, uint64_t epoch_counter);
 void fixture_append_sized(fixture_t *f, const char *session, unsigned events, size_t size);
 void fixture_append_many_sessions(fixture_t *f, unsigned count);
+/* Ends a session: its record then says completed. */
+void fixture_end_session(fixture_t *f, const char *session);
+/* Marks sessions as pruned, in the store and in the copies, where their bytes stay. */
+void fixture_prune(fixture_t *f, const char *const *sessions, unsigned count);
+/* One step of pruning. Returns whether there is more. */
+bool fixture_prune_step(fixture_t *f);
 /* Appends with a write that fails (or, with `at_sync`, a sync), and goes on failing until
  * healed. */
 void fixture_fail_append(fixture_t *f, const char *const *names, unsigned count, bool at_sync);

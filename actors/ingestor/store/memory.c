@@ -446,6 +446,8 @@ static vd_status_t memory_find(vd_store_t *store, const char *session, uint64_t 
     uint64_t count = visible(self);
     if (vd_memory_tombstone(self, session) != NULL)
         status = VD_PRUNED;
+    if (vd_memory_session(self, session) == NULL)
+        count = 0;
     for (uint64_t i = 0; i < count && status == VD_NOT_FOUND; i++) {
         const vd_commit_t *commit = &self->entries[i]->commit;
         for (uint32_t r = 0; r < commit->run_count; r++) {

@@ -1,6 +1,7 @@
 /* main.c: the ingestor: the loop with the sequencer, the writing thread and the reading thread on
  * one store, as far as that can be opened. */
 #include "arguments.h"
+#include "checkpoint.h"
 #include "committer.h"
 #include "gate.h"
 #include "kit/actor.h"
@@ -34,6 +35,7 @@ typedef struct ingestor {
     bool troubled;
     vd_reader_t *reader;
     vd_committer_t *committer;
+    vd_checkpoint_t *checkpoint;
     int gate_handle;
     int publication_handle;
 } ingestor_t;
@@ -83,7 +85,10 @@ static void tell_mode(ingestor_t *self)
     if (mode->text[0] != 0)
         vd_log(mode->store != NULL && self->arguments->read_only ? VD_INFO : VD_ERROR, "%s",
                mode->text);
-    tell_trouble(self, mode->text);
+    /* To be read alone is what was asked for, and no trouble. */
+    if (strcmp(mode->name, "reading") != 0)
+        tell_trouble(self, mode->text);
+    self->gate.open = mode->store != NULL;
     memcpy(self->gate.text, mode->text, sizeof self->gate.text);
     if (mode->store == NULL)
         return;
@@ -102,6 +107,25 @@ static void show(ingestor_t *self, const vd_store_batch_t *batch)
         vd_actor_complete(self->actor, self->publication_handle, VD_PUBLICATION_SHOW, 0, VD_OK,
                           batch);
     while (vd_publication_pending(&self->publication));
+}
+
+static void begin_checkpoint(ingestor_t *self, const char *dir)
+{
+    if (!vd_checkpoint_start(self->checkpoint, self->mode.store, dir))
+        vd_actor_complete(self->actor, self->gate_handle, VD_GATE_CHECKPOINT, 0, VD_NO_MEMORY,
+                          "the system refuses a thread");
+}
+
+static int on_checkpoint(zloop_t *loop, zmq_pollitem_t *item, void *arg)
+{
+    ingestor_t *self = arg;
+    vd_status_t status;
+    const char *text;
+    (void)loop;
+    (void)item;
+    if (vd_checkpoint_take(self->checkpoint, &status, &text))
+        vd_actor_complete(self->actor, self->gate_handle, VD_GATE_CHECKPOINT, 0, status, text);
+    return 0;
 }
 
 static void perform(void *arg, vd_actor_t *actor, const vd_effect_t *effect)
@@ -128,8 +152,11 @@ static void perform(void *arg, vd_actor_t *actor, const vd_effect_t *effect)
     case VD_SEQ_VISIBLE:
         show(self, effect->object);
         return;
+    case VD_GATE_CHECKPOINT:
+        begin_checkpoint(self, effect->object);
+        return;
     default:
-        assert(!"the sequencer has five operations");
+        assert(!"sequencer and gate have six operations");
     }
     vd_committer_submit(self->committer, &job);
 }
@@ -263,11 +290,19 @@ static vd_status_t start_threads(ingestor_t *self)
     self->reader = vd_reader_new(self->actor, self->dir, &self->mode, &view, &status);
     if (self->reader == NULL)
         return status;
+    if (self->troubled) /* the reader's port tells it, too */
+        vd_actor_set_trouble(self->actor, self->mode.text);
     status = start_committer(self);
     if (status != VD_OK || !vd_reader_start(self->reader)) {
         vd_log(VD_ERROR, "the system refuses a thread or a descriptor; raise ulimit -u and -n");
         return VD_NO_MEMORY;
     }
+    self->checkpoint = vd_checkpoint_new();
+    if (self->checkpoint == NULL)
+        return VD_NO_MEMORY;
+    zmq_pollitem_t copies = {.fd = vd_checkpoint_fd(self->checkpoint), .events = ZMQ_POLLIN};
+    if (zloop_poller(vd_actor_loop(self->actor), &copies, on_checkpoint, self) != 0)
+        return VD_NO_MEMORY;
     vd_actor_watch(self->actor, progresses, self);
     if (self->mode.waits && zloop_timer(vd_actor_loop(self->actor), WAIT_MS, 0, on_wait, self) < 0)
         return VD_NO_MEMORY;
@@ -289,7 +324,6 @@ static int run(ingestor_t *self)
         status = start_threads(self);
     if (status != VD_OK)
         return vd_status_exit_code(status);
-    vd_actor_set_trouble(self->actor, self->mode.text); /* the reader's port tells it too */
     return vd_actor_run(self->actor);
 }
 
@@ -329,6 +363,7 @@ int main(int argc, char **argv)
     exit_code = run(&self);
     vd_reader_destroy(&self.reader);
     vd_committer_destroy(&self.committer);
+    vd_checkpoint_destroy(&self.checkpoint);
     vd_store_close(&self.mode.store);
     vd_actor_destroy(&self.actor);
     vd_sequencer_destroy(&self.gate.sequencer);

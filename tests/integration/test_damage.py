@@ -4,12 +4,14 @@ never a crash loop; and made new by repair."""
 import atexit
 import glob
 import hashlib
+import json
 import os
 import random
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -30,6 +32,12 @@ def values_of(data):
     values = msgpack.Unpacker(max_buffer_size=0)
     values.feed(data)
     return values
+
+
+def vedette_(*arguments, code=0):
+    done = subprocess.run([os.path.join(BIN, "vedette"), *arguments], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == code, done
+    return done
 
 
 class Runtime:
@@ -340,6 +348,83 @@ def test_manifest_bit(template, expected):
 
 def test_manifest_cut(template, expected):
     closed(template, expected, lambda store: cut(newest(store, "MANIFEST-*"), 0.0))
+
+
+def test_checkpoint(template, expected):
+    """A copy of a store that is being written to: whole, checked, and its own from then on."""
+    with Runtime(template) as runtime, Runtime() as copy:
+        runtime.start()
+        stop, written = threading.Event(), []
+
+        def load():
+            with vedette.Client(runtime.directory) as client, client.producer("load") as producer:
+                while not stop.is_set():
+                    written.append(producer.emit("load", {"n": len(written), "text": "x" * 5000}, session="s-1"))
+        thread = threading.Thread(target=load)
+        thread.start()
+        wait_for("load", lambda: len(written) > 20)
+        before = list(written)
+        vedette_("store", "checkpoint", copy.store, "--dir", runtime.directory)
+        wait_for("it is still written to", lambda: len(written) > len(before) + 20)
+        refused = vedette_("store", "checkpoint", copy.store, "--dir", runtime.directory, code=1)
+        assert "there already" in refused.stderr, refused
+        refused = vedette_("store", "checkpoint", "/proc/none/copy", "--dir", runtime.directory, code=1)
+        assert "cannot be made" in refused.stderr, refused
+        stop.set()
+        thread.join()
+        assert sorted(os.listdir(copy.directory)) == ["store"]
+        original, _, _ = runtime.read()
+        copy.start()
+        events, lost, _ = copy.read()
+        assert not lost and set(expected) | set(before) <= set(events) < set(original)
+        assert all(original[key] == found for key, found in events.items())
+        with copy.client.producer("load") as producer:  # both go on, and know nothing of each other
+            assert producer.emit("elsewhere", {}, session="s-1")[1] == max(seq for name, seq in events if name == "s-1") + 1
+        assert runtime.read()[0] == original
+        copy.ingestor.kill()
+
+
+def test_offline(template, expected):
+    """The store of a runtime that is down: the same events, and not a byte of it changes; nothing stays behind."""
+    with Runtime(template) as runtime:
+        before = runtime.sums()
+        lines = vedette_("follow", "s-1", "--from", "start", "--offline", "-o", "ndjson", "--dir", runtime.directory).stdout.splitlines()
+        assert [json.loads(line)["seq"] for line in lines] == sorted(seq for name, seq in expected if name == "s-1")
+        rows = json.loads(vedette_("session", "ls", "--offline", "-o", "json", "--dir", runtime.directory).stdout)
+        assert {row["session"] for row in rows} == {f"s-{n}" for n in range(SESSIONS)}
+        assert "clean" in vedette_("store", "verify", f"--offline={runtime.store}").stdout
+        assert runtime.sums() == before
+        none = vedette_("session", "ls", f"--offline={runtime.directory}/nothing", code=4)
+        assert "no store" in none.stderr, none
+        runtime.start()
+        used = vedette_("session", "ls", "--offline", "--dir", runtime.directory, code=1)
+        assert "in use by process" in used.stderr and "Leave --offline out" in used.stderr, used
+        assert end(runtime.ingestor.process) == 0
+
+        # Killed in the middle, it takes its ingestor and its directory along.
+        reader, writer = os.pipe()
+        cli = subprocess.Popen([os.path.join(BIN, "vedette"), "follow", "*", "--from", "start", f"--offline={runtime.store}",
+                                "-o", "ndjson"], stdout=writer)
+        wait_for("it writes", lambda: os.read(reader, 1))
+        own = wait_for("its directory", lambda: offline_of(runtime.store))
+        kill(cli)
+        os.close(reader)
+        os.close(writer)
+        wait_for("its ingestor ends", lambda: not offline_of(runtime.store))
+        wait_for("its directory goes", lambda: not os.path.exists(own))
+
+
+def offline_of(store):
+    """The directory of the ingestor that serves this store to a command."""
+    for path in glob.glob("/proc/[0-9]*/cmdline"):
+        try:
+            with open(path, "rb") as file:
+                words = file.read().split(b"\0")
+        except OSError:
+            continue
+        if f"--read-only={os.path.realpath(store)}".encode() in words:
+            return words[words.index(b"--dir") + 1].decode()
+    return None
 
 
 def main():

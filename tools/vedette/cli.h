@@ -255,6 +255,7 @@ int cmd_store(cli_t *cli);
 /* `store verify` (store_verify.c). */
 int cli_store_verify(cli_t *cli);
 /* `store repair` and `store checkpoint` (store_copy.c). */
+int cli_store_checkpoint(cli_t *cli);
 int cli_store_repair(cli_t *cli);
 bool cli_store_repairs(const cli_t *cli);
 int cmd_config(cli_t *cli);

@@ -18,6 +18,7 @@ static int stats(cli_t *cli);
 static const store_verb_t verbs[] = {
     {"stats", "", 0, stats},
     {"verify", "", 0, cli_store_verify},
+    {"checkpoint", "DIR", 1, cli_store_checkpoint},
     {"repair", "--copy DIR", 0, cli_store_repair},
 };
 

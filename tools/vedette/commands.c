@@ -196,11 +196,13 @@ const cli_command_t cli_commands[] = {
      "prune [SESSION]        remove sessions that are completed or failed: this one, or\n"
      "                       those that --older-than and --keep allow to remove",
      session_options, 1, 3, cmd_session},
-    {"store", "stats|verify|repair --copy DIR",
+    {"store", "stats|verify|checkpoint DIR|repair --copy DIR",
      "Show how the store is, or check all that it holds.",
      "stats   mode, trouble, sizes, and how long writes take\n"
      "verify  reads every event and checks its checksum and the chain of commits;\n"
      "        lists what is damaged and ends with clean, or with exit code 1\n"
+     "checkpoint  copies the store as it is now, while it is being written, to DIR: tables are\n"
+     "        linked where they can be; the copy is checked\n"
      "repair  makes a new store in DIR of what can be read of a damaged one, which stays as it "
      "is;\n"
      "        says what is lost. The runtime has to be down",

@@ -1,4 +1,5 @@
-/* store_copy.c: `store repair`: a new store from a damaged one. */
+/* store_copy.c: `store checkpoint` and `store repair`: a copy of a store, and a new one from a
+ * damaged one. */
 #include "cli.h"
 
 #include <errno.h>
@@ -47,4 +48,23 @@ int cli_store_repair(cli_t *cli)
     fflush(stdout);
     execv(path, (char *const *)argv);
     return cli_fail(cli, VD_FAILED, "%s: %s", path, strerror(errno));
+}
+
+int cli_store_checkpoint(cli_t *cli)
+{
+    enum { COPY_MS = 3600000 }; /* many gigabytes on another file system */
+    char into[VD_TEXT_BYTES_MAX];
+    vd_message_t message = {.id = VD_MESSAGE_CHECKPOINT};
+    vd_reply_t reply;
+    int code = 0;
+    if (!absolute(cli, cli->arguments[1], into, sizeof into))
+        return vd_status_exit_code(VD_USAGE);
+    if (!cli_actor_runs(cli, "ingestor", &code))
+        return code;
+    message.checkpoint.dir = vd_str(into);
+    vd_status_t status = cli_ask(cli, "ingestor", "control", &message, true, COPY_MS, &reply);
+    if (status != VD_OK)
+        return cli_fail_client(cli, status);
+    cli_say(cli, "the store as it is now: %s", into);
+    return 0;
 }

@@ -223,6 +223,36 @@ static void test_a_session_that_cannot_be_written(void **state)
     assert_int_equal(b->answers[0].status, VD_SESSION_CLOSED);
 }
 
+/* Events that always come together with those that fail are written alone before long. */
+static void test_no_blame_for_those_beside(void **state)
+{
+    bench_t *b = *state;
+    uint64_t p = bench_begin(b, "p");
+    bench_emit(b, "p", p, 2, "bad", "session_started");
+    b->count = 0;
+    bench_open_with(b, "q", 2, 0);
+    uint64_t q = bench_answer(b, VD_MESSAGE_OPENED).epoch;
+    b->cursed = "bad";
+    for (uint64_t tries = 0; tries < 20 && bench_state_of(b, "bad") == VD_SESSION_ACTIVE; tries++) {
+        b->hold = true;
+        bench_open_with(b, "r", 10 + tries, 0); /* is out: what comes now shares a commit */
+        if (strstr(bench_types(b, "s"), " y") == NULL)
+            bench_emit(b, "q", q, 1, "s", "y");
+        bench_emit(b, "p", p, 3, "bad", "x");
+        for (int i = 0; i < 20 && (b->operation != 0 || vd_sequencer_in_trouble(b->sequencer)); i++)
+            if (b->operation != 0)
+                bench_perform(b);
+            else
+                bench_step(b, &(vd_input_t){.kind = VD_INPUT_TIMER, .id = VD_SEQ_TIMER_REOPEN});
+        b->hold = false;
+        b->count = 0;
+    }
+    assert_int_equal(bench_state_of(b, "bad"), VD_SESSION_FAILED);
+    assert_int_equal(bench_state_of(b, "s"), VD_SESSION_ACTIVE);
+    assert_non_null(strstr(bench_types(b, "s"), " y"));
+    assert_null(strstr(strstr(bench_types(b, "s"), " y") + 1, " y"));
+}
+
 /* One that cannot even begin is refused in the end; until then it holds up nobody else for long. */
 static void test_a_session_that_cannot_begin(void **state)
 {
@@ -368,6 +398,7 @@ int main(void)
         CASE(test_an_outage_in_the_telling),
         CASE(test_many_sessions),
         CASE(test_a_session_that_cannot_be_written),
+        CASE(test_no_blame_for_those_beside),
         CASE(test_a_session_that_cannot_begin),
         CASE(test_a_session_alone_that_cannot_be_written),
         CASE(test_a_long_outage_fails_nobody),

@@ -258,6 +258,8 @@ static void test_marks_stay_when_the_store_fails(void **state)
     bench_perform(b);
     b->hold = false;
     assert_true(is_known(b, "p", 1, epoch));
+    bench_emit(b, "p", epoch, 1, "s", "session_started");
+    assert_int_equal(bench_answer(b, VD_MESSAGE_COMMITTED).seq, 1);
 }
 
 int main(void)

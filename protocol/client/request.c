@@ -350,6 +350,8 @@ vd_status_t vd_client_session(vd_client_t *self, const char *session, int timeou
     vd_status_t status = vd_client_ask(self, "ingestor", "read", &message, timeout_ms, &reply);
     if (status == VD_OK)
         status = payload_of(self, "ingestor", &reply, VD_MESSAGE_SESSION_ROWS, &page);
+    if (status == VD_PRUNED && session != NULL)
+        return vd_client_fail(self, status, "session %s was pruned", session);
     if (status != VD_OK)
         return status;
     vd_value_t rows, first;

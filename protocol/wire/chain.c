@@ -37,7 +37,8 @@ vd_status_t vd_chain_end(vd_chain_t *self)
     close_run(self);
     bool right = self->blind || self->crc == self->told;
     self->whole = true;
-    self->blind = false;
+    self->blind = self->lost;
+    self->lost = false;
     return right ? VD_OK : VD_CORRUPT;
 }
 
@@ -76,6 +77,7 @@ static void take_run(vd_chain_t *self, const vd_commit_run_t *run)
     }
     self->digest = run->digest;
     self->blind = self->blind || (run->absent == VD_CORRUPT && run->digest == 0);
+    self->lost = self->lost || (run->absent == VD_CORRUPT && run->session.size == 0);
     close_run(self);
 }
 

@@ -3,7 +3,8 @@
  * 1. Every commit has to come, in order, and every run of it: a filtered stream cannot be checked.
  * 2. The chain of a commit is known to be right when the next one begins, or by vd_chain_end.
  * 3. What cannot be checked is taken as it says: a commit whose predecessor or whose beginning was
- *    not seen, and one with a lost run whose digest is not known.
+ *    not seen, one with a lost run whose digest is not known, and the one behind a commit of which
+ *    nothing can be read.
  */
 #ifndef VD_CHAIN_H
 #define VD_CHAIN_H
@@ -14,6 +15,7 @@ typedef struct vd_chain {
     uint64_t index; /* the commit that is being read, or was read last */
     bool whole;     /* it was read to its end and is right */
     bool blind;     /* it cannot be checked */
+    bool lost;      /* nothing of it can be read: its chain is not known either */
     uint32_t told;  /* the chain that it says it has */
     uint32_t crc;   /* of what was seen of it */
     /* The run that is being read. */

@@ -200,7 +200,79 @@ def test_a_damaged_range_ends_an_export_and_what_came_before_is_good():
         done = home.run("session", "export", "d", code=1)
         lines = done.out.splitlines()
         assert lines == whole[:len(lines)] and 0 < len(lines) < 300, len(lines)
-        assert "events before are good" in done.err and "d" in done.err, done
+        assert "events before are good" in done.err and "session d" in done.err, done
+        assert home.run("session", "replay", "d", "--speed", "max", "-o", "ndjson", code=1).out == done.out
+        check_named(home, len(lines))
+
+
+def check_named(home, good):
+    """What is damaged behind so many events of session d is named by the command and by Python alike."""
+    found = home.client.verify()
+    assert not found["clean"] and found["damage"], found
+    first = min(row["first"] for row in found["damage"] if row.get("session") == "d")
+    assert first == good + 1, found
+    done = home.run("store", "verify", code=None)
+    rows = done.out.splitlines()
+    assert done.code == 1 and rows[0].split() == ["SESSION", "EVENTS", "COMMIT", "WHAT"], done
+    assert rows[1].startswith("d ") and f" {first}" in rows[1] and rows[-1].startswith("damaged: "), done
+    assert all(len(row) <= 80 for row in rows), done
+    assert json.loads(home.run("store", "verify", "-o", "json", code=None).out)["damage"] == found["damage"]
+    events = []
+    try:
+        for event in home.client.export("d"):
+            events.append(event)
+        raise AssertionError("an export over damage ended well")
+    except vedette.Error as problem:
+        assert problem.status == "corrupt" and len(events) == good, (problem, len(events))
+
+
+def test_a_whole_store_is_clean_and_tells_its_figures():
+    with Runtime(BIN) as home:
+        home.run("session", "import", text="\n".join(simple_lines("one", 1000)))
+        assert home.run("store", "verify").out.splitlines()[-1].startswith("clean: ")
+        found, figures = home.client.verify(), home.json("store", "stats")
+        assert found["clean"] and found["events"] == figures["events"] >= 1000, (found, figures)
+        assert figures["mode"] == "writing" and figures["durability"] == "power", figures
+        assert home.client.store()["store"] == figures["store"]
+        text = home.run("store", "stats").out
+        assert all(len(line) <= 80 for line in text.splitlines() if not line.startswith("directory")), text
+        home.run("store", "stats", "more", code=2)
+        assert "did you mean verify" in home.run("store", "verfy", code=2).err
+        home.run("down")
+        assert home.json("store", "stats", "--offline")["mode"] == "reading"
+        assert home.run("store", "verify", "--offline").out.startswith("clean: ")
+
+
+def test_sessions_are_pruned_by_name_by_count_and_by_age_and_never_open_ones():
+    with Runtime(BIN) as home:
+        for name in ("p-1", "p-2", "p-3", "p-4"):
+            home.run("session", "import", text="\n".join(simple_lines(name, 50)))
+        home.run("session", "import", text="\n".join(simple_lines("open", 50, ended=False)))
+        up = home.json("status")["session"]
+
+        def there():
+            return {row["session"] for row in home.json("session", "ls")} - {up}
+        assert "name a session" in home.run("session", "prune", code=2).err.lower()
+        home.run("session", "prune", "p-1", "--keep", "1", code=2)
+        for name in ("open", up):
+            assert "has not ended" in home.run("session", "prune", name, code=1).err
+        dry = home.run("session", "prune", "--keep", "2", "--dry-run")
+        assert dry.out.split() == ["p-1", "p-2"] and "would remove 2 sessions, 100 events" in dry.err, dry
+        assert home.run("session", "prune", "--older-than", "1h").out == ""
+        assert there() == {"p-1", "p-2", "p-3", "p-4", "open"}
+        assert home.run("session", "prune", "--keep", "2").out.split() == ["p-1", "p-2"]
+        assert there() == {"p-3", "p-4", "open"}
+        assert home.client.prune("p-3")["ids"] == ["p-3"]
+        done = home.run("session", "export", "p-3", code=None)
+        assert done.code != 0 and done.out == "" and "p-3" in done.err, done
+        assert home.client.prune(older_than_s=0, keep=0)["ids"] == ["p-4"]
+        assert there() == {"open"}
+        wait_for("their space is free", lambda: home.client.store().get("pruning", 0) == 0)
+        assert home.run("store", "verify").out.startswith("clean: ")
+        whole = list(simple_lines("open", 50, ended=False))
+        assert home.run("session", "export", "open").out.splitlines() == whole, "the chain goes over what was pruned"
+        home.run("down")
+        assert "writes" in home.run("session", "prune", "--keep", "1", "--offline", code=2).err
 
 
 def test_a_replay_keeps_the_time_between_events():

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <unistd.h>
 
 enum { PRUNE_MS = 60000 };
 
@@ -76,10 +77,19 @@ int cli_session_prune(cli_t *cli)
         return code;
     bool dry = cli_has(cli, "dry-run");
     question.prune.session = vd_str(named ? cli->arguments[1] : NULL);
+    /* On the wire 0 is no limit; here it is one that every session that has ended is over. */
+    if ((older && older_ms == 0) || (keeps && keep == 0 && !older))
+        older_ms = 1;
     question.prune.older_than_ms = (uint64_t)older_ms;
     question.prune.keep = keep;
     question.prune.dry = dry;
-    vd_status_t status = cli_ask(cli, "ingestor", "control", &question, !dry, PRUNE_MS, &reply);
+    int64_t deadline_ms = cli_mono_ms() + PRUNE_MS;
+    vd_status_t status;
+    /* One pruning at a time: what is being pruned is waited for. */
+    while ((status = cli_ask(cli, "ingestor", "control", &question, !dry, PRUNE_MS, &reply)) ==
+               VD_BUSY &&
+           cli_mono_ms() < deadline_ms)
+        usleep(CLI_LOOK_MS * 1000);
     if (status == VD_OK)
         status = cli_answer(&reply, VD_MESSAGE_PRUNED, &answer);
     return status == VD_OK ? print_pruned(cli, &answer, dry) : cli_fail_client(cli, status);

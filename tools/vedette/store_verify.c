@@ -48,6 +48,23 @@ static void show_progress(verification_t *self)
     fflush(stderr);
 }
 
+/* Without the store, the record and the commit, which stand elsewhere. */
+static vd_str_t what_of(vd_str_t text)
+{
+    static const struct {
+        const char *begin, *end;
+    } known[] = {{"store ", ", "}, {"record ", ": "}, {"commit ", ": "}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        size_t size = strlen(known[i].begin);
+        if (text.size < size || memcmp(text.data, known[i].begin, size) != 0)
+            continue;
+        const uint8_t *end = memmem(text.data, text.size, known[i].end, 2);
+        if (end != NULL && (size_t)(end - text.data) + 2 < text.size)
+            text = vd_bytes(end + 2, text.size - (size_t)(end - text.data) - 2);
+    }
+    return text;
+}
+
 /* A row of damage as people read it. */
 static void write_row(vd_buffer_t *out, const vd_damage_record_t *damage)
 {
@@ -61,7 +78,7 @@ static void write_row(vd_buffer_t *out, const vd_damage_record_t *damage)
     vd_write_pair_str(out, "session", damage->session);
     vd_write_pair_text(out, "events", events);
     vd_write_pair_u64(out, "index", damage->index);
-    vd_write_pair_str(out, "text", damage->text);
+    vd_write_pair_str(out, "text", what_of(damage->text));
 }
 
 static void take_damage(verification_t *self, vd_bytes_t rows)

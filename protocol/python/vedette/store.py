@@ -1,6 +1,7 @@
 """The store as a whole: sessions with proof, its state, verifying and pruning it."""
 
 import struct
+import time
 
 from . import wire
 from .errors import Error
@@ -15,7 +16,7 @@ class Chain:
 
     def __init__(self, index, chain, known):
         self.index, self.told, self.known = index, chain, known
-        self.crc, self.run, self.whole = 0, None, True
+        self.crc, self.run, self.whole, self.lost = 0, None, True, False
 
     def _close_run(self):
         if self.run is not None:
@@ -29,7 +30,8 @@ class Chain:
         self._close_run()
         if not self.whole and self.known and self.crc != self.told:
             raise Damaged("corrupt", f"the chain of commit {self.index} does not follow on its predecessor")
-        self.known, self.whole = self.known or not self.whole, True
+        if not self.whole:
+            self.known, self.lost, self.whole = not self.lost, False, True
 
     def take(self, commit):
         if self.whole or commit.index != self.index:
@@ -46,6 +48,7 @@ class Chain:
                 count, digest, status = absent
                 self.run[2:] = count, digest
                 self.known = self.known and (status != "corrupt" or digest != 0)
+                self.lost = self.lost or session == ""  # nothing can be read of it, not even its chain
                 self._close_run()
                 continue
             crcs = [wire.crc32c(event) for event in wire.unpack_run(run)]
@@ -131,7 +134,17 @@ def prune(client, session=None, older_than_s=None, keep=None, dry=False, timeout
         raise ValueError("name a session, or give limits")
     if keep == 0 and older_than_s is None:  # none of them is kept; in PRUNE a 0 is no limit
         older_than_s, keep = 0.001, None
-    fields = {"session": session, "older_than_ms": None if older_than_s is None else int(older_than_s * 1000),
-              "keep": keep, "dry": dry}
-    answer = client.request("ingestor", "control", "PRUNE", fields, timeout_s=timeout_s)
+    older_ms = None if older_than_s is None else max(1, int(older_than_s * 1000))
+    if keep == 0 and older_ms is None:
+        older_ms = 1  # on the wire 0 is no limit
+    fields = {"session": session, "older_than_ms": older_ms, "keep": keep, "dry": dry}
+    deadline = time.monotonic() + timeout_s
+    while True:  # one pruning at a time: what is being pruned is waited for
+        try:
+            answer = client.request("ingestor", "control", "PRUNE", fields, timeout_s=timeout_s)
+            break
+        except Error as problem:
+            if problem.status != "busy" or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
     return {**answer.fields, "ids": wire.unpack(answer.payload) if answer.payload else []}

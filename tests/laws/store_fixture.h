@@ -34,6 +34,12 @@ typedef struct fixture {
     vd_store_tail_t tail; /* as it must be */
 } fixture_t;
 
+/* A test on a backend, and on all of them. */
+#define ON(test, backend)                                                                          \
+    cmocka_unit_test_prestate_setup_teardown(test, fixture_setup, fixture_teardown, backend)
+#define BOTH(test)  ON(test, "memory"), ON(test, "leveldb")
+#define EVERY(test) BOTH(test), ON(test, "faulty")
+
 int fixture_setup(void **state);
 int fixture_teardown(void **state);
 void fixture_open(fixture_t *f);

@@ -133,9 +133,11 @@ def fetch_commits(client):
             whole = commits.setdefault(commit.index, commit)
             if whole is commit:
                 continue
-            for at, session, first, run in commit.runs:  # the rest of a commit that was cut
-                last_at, last_session, last_first, last_run = whole.runs[-1]
-                if last_session == session and last_at + sum(1 for _ in wire.unpack_run(last_run)) == at:
+            for at, session, first, run, *absent in commit.runs:  # the rest of a commit that was cut
+                last_at, last_session, last_first, last_run = whole.runs[-1][:4]
+                if run is None or last_run is None:
+                    whole.runs.append((at, session, first, run, *absent))
+                elif last_session == session and last_at + sum(1 for _ in wire.unpack_run(last_run)) == at:
                     whole.runs[-1] = (last_at, session, last_first, last_run + run)
                 else:
                     whole.runs.append((at, session, first, run))

@@ -119,10 +119,10 @@ static void check_commit(const json_t *vector)
     assert_int_equal(rest.size, 0);
     assert_int_equal(commit.index, golden_number(vector, "index"));
     assert_int_equal(commit.chain, golden_number(vector, "chain"));
-    assert_int_equal(vd_commit_chain((uint32_t)golden_number(vector, "previous"), &commit),
-                     commit.chain);
+    assert_true(vd_commit_follows((uint32_t)golden_number(vector, "previous"), &commit));
     for (uint32_t at = 0; at < commit.run_count; at++)
-        assert_int_equal(vd_run_check(runs[at].run, runs[at].count, &bad), VD_OK);
+        if (runs[at].absent == VD_OK)
+            assert_int_equal(vd_run_check(runs[at].run, runs[at].count, &bad), VD_OK);
     free((void *)bytes.data);
 }
 

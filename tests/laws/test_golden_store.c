@@ -151,7 +151,17 @@ static void same_runs(const vd_commit_t *commit, const json_t *runs)
         assert_true(vd_str_is(commit->runs[at].session, json_string_value(json_array_get(run, 1))));
         assert_int_equal(commit->runs[at].first_seq, json_integer_value(json_array_get(run, 2)));
         assert_int_equal(commit->runs[at].count, json_integer_value(json_array_get(run, 3)));
+        const char *absent = json_string_value(json_array_get(run, 4));
+        assert_string_equal(vd_status_name(commit->runs[at].absent),
+                            absent != NULL ? absent : "ok");
     }
+}
+
+/* The lowest commit: what was pruned at the beginning is gone. */
+static uint64_t first_of(const golden_store_t *self)
+{
+    const json_t *first = json_object_get(self->expected, "first");
+    return first != NULL ? (uint64_t)json_integer_value(first) : 1;
 }
 
 /* Every commit in order; those with events against what is expected, all of them by the chain. */
@@ -163,10 +173,12 @@ static void check_commits(golden_store_t *self)
     vd_commit_t commit;
     uint32_t chain = 0;
     size_t with_events = 0;
+    uint64_t first = first_of(self);
     uint64_t last = golden_number(self->expected, "index");
     assert_int_equal(vd_store_cursor_new(self->store, &cursor), VD_OK);
     assert_int_equal(vd_store_cursor_seek(cursor, 1, NULL), VD_OK);
-    for (uint64_t index = 1; index <= last; index++) {
+    assert_int_equal(vd_store_chain(self->store, first - 1, &chain), VD_OK);
+    for (uint64_t index = first; index <= last; index++) {
         assert_int_equal(vd_store_cursor_next(cursor, &commit, error, sizeof error), VD_OK);
         assert_int_equal(commit.index, index);
         chain = vd_commit_chain(chain, &commit);
@@ -192,7 +204,6 @@ static void check_tail(golden_store_t *self)
     assert_string_equal(tail.id, golden_text(self->expected, "store"));
     assert_int_equal(tail.index, golden_number(self->expected, "index"));
     assert_int_equal(tail.chain, golden_number(self->expected, "chain"));
-    assert_int_equal(tail.first_index, 1);
 }
 
 /* ---- producers and sessions ---- */
@@ -276,6 +287,35 @@ static bool same_session(void *arg, const vd_store_session_t *session)
     return true;
 }
 
+/* Ids of frames, sessions that were pruned, and those that are forgotten since. */
+static void check_gone(golden_store_t *self)
+{
+    const json_t *row;
+    vd_store_session_t session;
+    vd_store_tail_t tail;
+    uint64_t seq;
+    size_t at;
+    vd_store_tail(self->store, &tail);
+    assert_int_equal(tail.first_index, first_of(self));
+    json_array_foreach(json_object_get(self->expected, "records"), at, row)
+    {
+        assert_int_equal(vd_store_record(self->store, json_string_value(json_array_get(row, 0)),
+                                         json_string_value(json_array_get(row, 1)), &seq),
+                         VD_OK);
+        assert_int_equal(seq, json_integer_value(json_array_get(row, 2)));
+    }
+    json_array_foreach(json_object_get(self->expected, "pruned"), at, row)
+    {
+        assert_int_equal(vd_store_session(self->store, json_string_value(row), &session),
+                         VD_PRUNED);
+    }
+    json_array_foreach(json_object_get(self->expected, "forgotten"), at, row)
+    {
+        assert_int_equal(vd_store_session(self->store, json_string_value(row), &session),
+                         VD_NOT_FOUND);
+    }
+}
+
 static void check_all(golden_store_t *self)
 {
     const json_t *sessions = json_object_get(self->expected, "sessions"), *row;
@@ -287,6 +327,7 @@ static void check_all(golden_store_t *self)
     assert_int_equal(vd_store_sessions(self->store, same_session, &listing), VD_OK);
     assert_int_equal(listing.count, json_array_size(sessions));
     check_commits(self);
+    check_gone(self);
     json_array_foreach(sessions, at, row)
     {
         check_session_events(self, golden_text(row, "session"));

@@ -3,6 +3,7 @@
 #include "host_state.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 enum { RETRY_US = 500000 };
 
@@ -113,19 +114,22 @@ static void take_stop(void *arg, vd_now_t now, vd_status_t status, const char *t
     tell_replay(self, now, self->links.ids[self->links.at], status, text, effects);
 }
 
-/* The state is then what the other events say; the next turns find from the sources what is
- * missing in it. */
+/* The state is then what the other events say, or the sessions before if the saved state is what is
+ * missing; the next turns find from the sources what is missing in it. */
 static void take_absent(void *arg, vd_now_t now, vd_str_t session, uint64_t first, uint32_t count,
                         vd_status_t status, const vd_position_t *position, vd_effects_t *effects)
 {
     vd_host_t *self = arg;
-    (void)now;
+    char which[64] = "events of a commit";
     self->position = *position;
-    vd_effects_log(
-        effects, VD_WARN,
-        "session %.*s: events %llu to %llu cannot be replayed: %s; going on without them",
-        (int)session.size, (const char *)session.data, (unsigned long long)first,
-        (unsigned long long)(first + count - 1), vd_status_text(status));
+    if (count > 0)
+        snprintf(which, sizeof which, "events %llu to %llu", (unsigned long long)first,
+                 (unsigned long long)(first + count - 1));
+    if (vd_faults_set(&self->faults, VD_STAGE_STATE, now.wall_ms,
+                      "session %.*s: %s cannot be replayed: %s; observer %s goes on without them",
+                      (int)session.size, session.size > 0 ? (const char *)session.data : "", which,
+                      vd_status_text(status), self->name))
+        vd_effects_log(effects, VD_WARN, "%s", self->faults.stages[VD_STAGE_STATE].text);
 }
 
 static const vd_subscriber_handler_t handler = {

@@ -9,6 +9,7 @@
  * that they are in, since sessions overlap in the order of commits.
  */
 #include "client/client_impl.h"
+#include "client/follow_wish.h"
 #include "stream/stream.h"
 
 #include <assert.h>
@@ -351,98 +352,6 @@ vd_status_t vd_follow_position(const vd_follow_t *self, char text[VD_POSITION_TE
     return VD_OK;
 }
 
-/* `session` gets the name behind the position, if there is one. */
-static bool parse_position(const char *text, vd_position_t *position, char *session)
-{
-    int end = -1;
-    int fields =
-        sscanf(text, "%16[0-9a-f]:%20" SCNu64 ":%20" SCNu64 ":%8" SCNx32 "%n", position->store,
-               &position->index, &position->offset, &position->chain, &end);
-    if (fields != 4 || end < 0 || strlen(position->store) != 16)
-        return false;
-    session[0] = 0;
-    if (text[end] != ':')
-        return text[end] == 0;
-    return vd_name_valid(vd_str(text + end + 1)) &&
-           vd_str_copy(session, VD_NAME_BYTES_MAX + 1, vd_str(text + end + 1));
-}
-
-/* Fills in the session where it takes asking: the newest active one, or where its tail begins. */
-static vd_status_t resolve(vd_follow_t *self, const vd_follow_options_t *options, int timeout_ms)
-{
-    vd_blob_t row;
-    vd_session_record_t session;
-    vd_status_t status = vd_client_session(self->client, options->session, timeout_ms, &row);
-    if (status != VD_OK)
-        return status;
-    if (vd_record_decode(vd_bytes(row.data, row.size), VD_RECORD_session, &session) != VD_OK)
-        return vd_client_fail(self->client, VD_MALFORMED,
-                              "the ingestor's row of a session is not one");
-    vd_str_copy(self->wanted.session, sizeof self->wanted.session, session.session);
-    if (options->from == VD_FROM_TAIL) {
-        uint64_t tail = options->seq < session.last_seq ? options->seq : session.last_seq;
-        self->wanted.seq = session.last_seq - tail + 1;
-    }
-    return VD_OK;
-}
-
-static vd_status_t check(vd_client_t *client, const vd_follow_options_t *options, bool all)
-{
-    if (options->session != NULL && !all && !vd_name_valid(vd_str(options->session)))
-        return vd_client_fail(client, VD_USAGE, "'%s' is not a session id", options->session);
-    if (options->from > VD_FROM_TAIL)
-        return vd_client_fail(client, VD_USAGE, "a follow cannot begin at %d", (int)options->from);
-    if (all && (options->from == VD_FROM_SEQ || options->from == VD_FROM_TAIL))
-        return vd_client_fail(client, VD_USAGE,
-                              "a sequence belongs to one session: name it, or begin elsewhere");
-    if (options->from == VD_FROM_SEQ && options->seq == 0)
-        return vd_client_fail(client, VD_USAGE, "sequences begin at 1");
-    size_t type_size = options->type != NULL ? strlen(options->type) : 0;
-    if (type_size > VD_NAME_BYTES_MAX)
-        return vd_client_fail(client, VD_USAGE, "the type '%.20s...' is over %d bytes",
-                              options->type, VD_NAME_BYTES_MAX);
-    for (size_t i = 0; i < type_size; i++)
-        if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-*?",
-                   options->type[i]) == NULL)
-            return vd_client_fail(
-                client, VD_USAGE,
-                "the type '%s' has '%c', which no event type has; * and ? are special",
-                options->type, options->type[i]);
-    return VD_OK;
-}
-
-static vd_status_t prepare(vd_follow_t *self, const vd_follow_options_t *options, int timeout_ms)
-{
-    bool all = options->session != NULL && strcmp(options->session, "*") == 0;
-    vd_status_t status = check(self->client, options, all);
-    if (status != VD_OK)
-        return status;
-    self->until_head = options->until_head != 0;
-    self->wanted.head = options->from == VD_FROM_NOW;
-    self->wanted.seq = options->from == VD_FROM_SEQ ? options->seq : 0;
-    self->wanted.credit_items = CREDIT_EVENTS;
-    self->wanted.credit_bytes = CREDIT_BYTES;
-    self->wanted.seed = (uint64_t)vd_client_mono_us() ^ (uint64_t)(uintptr_t)self;
-    snprintf(self->wanted.name, sizeof self->wanted.name, "client");
-    vd_str_copy(self->wanted.type, sizeof self->wanted.type, vd_str(options->type));
-    char in[VD_NAME_BYTES_MAX + 1] = "";
-    if (options->from == VD_FROM_POSITION &&
-        (options->position == NULL ||
-         !parse_position(options->position, &self->wanted.position, in)))
-        return vd_client_fail(self->client, VD_USAGE, "'%s' is not a position",
-                              options->position != NULL ? options->position : "");
-    self->rolls = options->session == NULL;
-    if (self->rolls && in[0] != 0) {
-        strcpy(self->wanted.session, in);
-        return VD_OK;
-    }
-    if (!all && (options->session == NULL || options->from == VD_FROM_TAIL))
-        return resolve(self, options, timeout_ms);
-    if (!all)
-        vd_str_copy(self->wanted.session, sizeof self->wanted.session, vd_str(options->session));
-    return VD_OK;
-}
-
 static vd_status_t begin(vd_follow_t *self, const char *endpoint)
 {
     vd_status_t status =
@@ -478,7 +387,14 @@ vd_status_t vd_follow_new(vd_follow_t **self_p, vd_client_t *client,
     self->client = client;
     vd_buffer_init(&self->queue, QUEUE_BYTES_MAX);
     vd_buffer_init(&self->json, 16 * VD_EVENT_BYTES_MAX);
-    status = prepare(self, options != NULL ? options : &none, timeout_ms);
+    vd_follow_wish_t wish;
+    status = vd_follow_wish(client, options != NULL ? options : &none, timeout_ms, &wish);
+    self->wanted = wish.wanted;
+    self->wanted.credit_items = CREDIT_EVENTS;
+    self->wanted.credit_bytes = CREDIT_BYTES;
+    self->wanted.seed = (uint64_t)vd_client_mono_us() ^ (uint64_t)(uintptr_t)self;
+    self->until_head = wish.until_head;
+    self->rolls = wish.rolls;
     if (status == VD_OK && vd_client_probe(client, endpoint) == VD_UNREACHABLE)
         status = vd_client_unreachable(client);
     if (status == VD_OK)

@@ -57,7 +57,8 @@ class Runtime(Supervised):
     def settled(self, observer):
         """The snapshot of an observer that is at work in the session of the moment."""
         snapshot = self.client.snapshot(observer)
-        return snapshot if snapshot["phase"] == "running" and snapshot["session"] == self.session() else None
+        at_work = snapshot["phase"] == "running" and snapshot["state"] is not None
+        return snapshot if at_work and snapshot["session"] == self.session() else None
 
     def command(self, *arguments):
         return subprocess.run([os.path.join(BIN, "vedette"), *arguments], env=self.environment(), text=True,

@@ -370,7 +370,7 @@ static int run(run_t *self)
         cli_say(self->cli, "vedette: session %s", self->record.session);
     self->begun_ms = cli_mono_ms();
     if (!start(self)) {
-        code = cli_fail(self->cli, VD_FAILED, "cannot start a process: %s", strerror(errno));
+        cli_fail(self->cli, VD_FAILED, "cannot start a process: %s", strerror(errno));
         self->ended_ms = cli_mono_ms();
         end_session(self, "no process could be started");
         flush(self);

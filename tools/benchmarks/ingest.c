@@ -82,7 +82,11 @@ static void emit(writer_t *self, const char *session, size_t first, size_t count
         vd_bench_data_next(&data[i], first + i);
     while (vd_producer_pending(self->producer) + count > in_flight)
         check(self, "wait", vd_producer_wait(self->producer, PATIENCE_MS));
-    check(self, "emit", vd_producer_emit_frame(self->producer, session, NULL, events, count));
+    vd_status_t status;
+    while ((status = vd_producer_emit_frame(self->producer, session, NULL, events, count)) ==
+           VD_OVERLOADED)
+        check(self, "wait", vd_producer_wait(self->producer, PATIENCE_MS));
+    check(self, "emit", status);
 }
 
 int vd_bench_ingest(int argc, char **argv)

@@ -1,0 +1,54 @@
+#!/usr/bin/python3
+"""test_bench.py BIN: the measurements of vd-bench run against an ingestor, and what they wrote is there, in order."""
+import json
+import os
+import subprocess
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from cli_harness import Home, gapless, wait_for  # noqa: E402
+
+BIN = sys.argv[1]
+COUNT = 3000
+
+
+def measure(home, *arguments):
+    done = subprocess.run([os.path.join(BIN, "vd-bench"), *map(str, arguments)], env=home.environment(), check=False,
+                          capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, (arguments, done)
+    return json.loads(done.stdout)
+
+
+def frames_of_many_events_are_stored_in_order():
+    """Ingest in single events, in frames that do not divide the count, and mixed over sessions; then read all again."""
+    with Home(BIN) as home:
+        ingestor = home.start("vedette-ingestor", "--name", "ingestor")
+        wait_for("the ingestor answers", lambda: home.run("session", "ls", code=None).code == 0)
+        for frame in (1, 7, 1024):
+            done = measure(home, "ingest", home.dir, COUNT, 2048, frame, 1)
+            assert done["count"] == COUNT and done["rate"] > 0, done
+            assert measure(home, "replay", home.dir, done["measurement"], COUNT)["count"] == COUNT
+            row = home.json("session", "show", done["measurement"])
+            assert row["state"] == "completed" and row["last_seq"] == COUNT + 2, row
+        measure(home, "ingest", home.dir, COUNT, 1000, 1, 50)
+        mixed = [row for row in home.json("session", "ls", "--count", "100") if row["last_seq"] == COUNT // 50 + 2]
+        assert len(mixed) == 50, mixed
+        events = home.lines("follow", mixed[0]["session"], "--end")
+        assert gapless(events) and events[-1]["type"] == "session_ended", events[-1]
+        ingestor.terminate()
+
+
+def latencies_are_measured():
+    with Home(BIN) as home:
+        ingestor = home.start("vedette-ingestor", "--name", "ingestor")
+        wait_for("the ingestor answers", lambda: home.run("session", "ls", code=None).code == 0)
+        for arguments in (("acknowledge", home.dir, 50), ("live", home.dir, 300, 1000), ("roundtrip", home.dir, 50),
+                          ("sync", home.dir, 20)):
+            figures = measure(home, *arguments)
+            assert 0 < figures["p50"] <= figures["p99"] <= figures["max"], figures
+        ingestor.terminate()
+
+
+frames_of_many_events_are_stored_in_order()
+latencies_are_measured()

@@ -1,13 +1,16 @@
 #!/usr/bin/python3
 """test_export.py BIN: a session is the same before and after kills, with --offline, and after export and import into an
 empty store; an import goes on where it was interrupted; replays keep the time; what is damaged or unfit is told."""
+import fcntl
 import glob
 import hashlib
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 
 sys.dont_write_bytecode = True
@@ -243,6 +246,44 @@ def test_a_whole_store_is_clean_and_tells_its_figures():
         assert home.run("store", "verify", "--offline").out.startswith("clean: ")
 
 
+def test_sessions_are_listed_by_name_and_label_within_80_columns():
+    with Runtime(BIN) as home:
+        with home.client.producer("many") as producer:
+            for n in range(150):  # more than one answer takes
+                producer.emit("session_started", {"name": f"job-{n % 2}", "labels": {"n": str(n), "kind": "job"}}, f"j-{n:03}")
+            producer.emit("session_ended", {"status": "failed", "error": "the disk was full " * 20}, "j-000")
+
+        def listed(*more):
+            return [row["session"] for row in home.json("session", "ls", *more)]
+        assert listed("--name", "job-*", "-n", "1000") == [f"j-{n:03}" for n in reversed(range(150))]
+        assert listed("--name", "job-1", "-n", "3") == ["j-149", "j-147", "j-145"]
+        assert listed("--label", "n=3") == ["j-003"] and listed("--label", "kind=*", "--name", "job-0", "-n", "1") == ["j-148"]
+        assert listed("--label", "nothing") == [] and listed("--state", "failed") == ["j-000"]
+        row = home.json("session", "show", "j-000")
+        assert row["state"] == "failed" and row["error"].startswith("the disk was full") and row["lasted_ms"] >= 0, row
+        main, other = os.openpty()
+        fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 80, 0, 0))
+        listing = home.start("vedette", "session", "ls", "--name", "job-0", "-n", "200", stdout=other)
+        os.close(other)
+        rows = read_all(main).decode().splitlines()
+        assert listing.wait(timeout=10) == 0
+        assert len(rows) == 76 and all(len(row) <= 80 for row in rows), rows
+        assert rows[0].split() == ["SESSION", "NAME", "STATE", "EVENTS", "AGE", "LASTED", "SAYS"], rows[0]
+        assert rows[-1].startswith("j-000") and "the disk was" in rows[-1] and rows[-1].endswith("..."), rows[-1]
+
+
+def read_all(terminal):
+    """What a program has written to a terminal that is closed by now."""
+    content = b""
+    try:
+        while piece := os.read(terminal, 65536):
+            content += piece
+    except OSError:  # nobody writes any more
+        pass
+    os.close(terminal)
+    return content
+
+
 def test_sessions_are_pruned_by_name_by_count_and_by_age_and_never_open_ones():
     with Runtime(BIN) as home:
         for name in ("p-1", "p-2", "p-3", "p-4"):
@@ -313,8 +354,8 @@ def test_events_of_others_do_not_disturb_an_export():
                     producer.emit_all([("count", {"n": n, "big": big})] * 3, name)
         for name in ("a", "b"):
             assert home.run("session", "export", name).out == home.followed(name)
-            events = list(home.client.export(name))
-            assert len(events) == 10 and gapless([{"seq": event.seq} for event in events])
+        events = list(home.client.export("b"))
+        assert len(events) == 10 and gapless([{"seq": event.seq} for event in events])
         tail = list(home.client.export("a", seq=6))
         assert [event.seq for event in tail] == list(range(6, 11))
 

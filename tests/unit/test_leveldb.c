@@ -3,13 +3,16 @@
 #include "tests/laws/store_fixture.h"
 
 #include "store/leveldb_keys.h"
+#include "store/verify.h"
 
 #include <leveldb/c.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static const char *const names[] = {"a", "b"};
@@ -178,6 +181,156 @@ static void test_a_missing_run_is_told(void **state)
     check_one_bad(f, 15, key.bytes);
 }
 
+/* Reads a session: what is missing must be told once, as `first` and `count`, all else be there. */
+static void check_session(fixture_t *f, const char *session, uint64_t first, uint32_t count)
+{
+    vd_store_cursor_t *cursor = NULL;
+    vd_commit_t commit;
+    vd_status_t status;
+    char error[VD_TEXT_BYTES_MAX];
+    uint64_t next = 1, told = 0;
+    vd_store_cursor_new(f->store, &cursor);
+    vd_store_cursor_seek(cursor, 1, session);
+    while ((status = vd_store_cursor_next(cursor, &commit, error, sizeof error)) == VD_OK) {
+        assert_int_equal(commit.run_count, 1);
+        assert_int_equal(commit.runs[0].first_seq, next);
+        next += commit.runs[0].count;
+        if (commit.runs[0].absent == VD_OK)
+            continue;
+        assert_int_equal(commit.runs[0].absent, VD_CORRUPT);
+        assert_int_equal(commit.runs[0].first_seq, first);
+        assert_int_equal(commit.runs[0].count, count);
+        told++;
+    }
+    assert_int_equal(status, VD_NOT_FOUND);
+    assert_int_equal(told, 1);
+    assert_int_equal(next, fixture_last_seq(f, session) + 1);
+    vd_store_cursor_destroy(&cursor);
+}
+
+static void lose(fixture_t *f, uint64_t index, bool with_commit)
+{
+    vd_key_t key;
+    const vd_commit_run_t *run = &f->commits[index - 1]->runs[0];
+    vd_key_event(&key, run->session, run->first_seq);
+    put_raw(f->dir, &key, vd_bytes(NULL, 0));
+    vd_key_number(&key, VD_KEY_COMMITS, index);
+    if (with_commit)
+        put_raw(f->dir, &key, vd_bytes(NULL, 0));
+}
+
+static void test_a_session_is_read_over_a_lost_run(void **state)
+{
+    fixture_t *f = *state;
+    static const uint64_t places[] = {1, 12, 13};
+    uint64_t index, at;
+    fixture_open(f);
+    for (unsigned i = 0; i < 30; i++) {
+        fixture_append_sized(f, "a", 3, 10);
+        fixture_append_sized(f, "a:b", 2, 10);
+    }
+    vd_store_close(&f->store);
+    lose(f, places[1], false); /* of a:b */
+    lose(f, places[0], false); /* the first of a */
+    fixture_open(f);
+    check_session(f, "a", 1, 3);
+    check_session(f, "a:b", 11, 2);
+    assert_int_equal(vd_store_find(f->store, "a", 2, &index, &at), VD_OK);
+    assert_true(index == 1 && at == 1);
+    assert_int_equal(vd_store_find(f->store, "a:b", 12, &index, &at), VD_OK);
+    assert_true(index == 12 && at == 1);
+    assert_int_equal(vd_store_find(f->store, "a:b", 13, &index, &at), VD_OK);
+    assert_true(index == 14 && at == 0);
+}
+
+static void test_what_is_lost_with_its_commit_is_told_too(void **state)
+{
+    fixture_t *f = *state;
+    vd_store_cursor_t *cursor = NULL;
+    vd_commit_t commit;
+    char error[VD_TEXT_BYTES_MAX];
+    fixture_open(f);
+    for (unsigned i = 0; i < 40; i++)
+        fixture_append_sized(f, "a", 3, 10);
+    vd_store_close(&f->store);
+    lose(f, 9, true);
+    lose(f, 10, true);
+    fixture_open(f);
+    check_session(f, "a", 25, 6);
+    vd_store_cursor_new(f->store, &cursor);
+    vd_store_cursor_seek(cursor, 1, NULL);
+    for (uint64_t i = 1; i <= 40; i++) {
+        /* The one behind a lost commit is good. */
+        assert_int_equal(vd_store_cursor_next(cursor, &commit, error, sizeof error),
+                         i == 9 || i == 10 ? VD_CORRUPT : VD_OK);
+        assert_int_equal(commit.index, i);
+    }
+    vd_store_cursor_destroy(&cursor);
+}
+
+static void test_verifying_names_what_is_damaged(void **state)
+{
+    fixture_t *f = *state;
+    static vd_store_verified_t part;
+    vd_store_cursor_t *cursor = NULL;
+    char error[VD_TEXT_BYTES_MAX];
+    fixture_open(f);
+    for (unsigned i = 0; i < 40; i++)
+        fixture_append_sized(f, "a", 3, 10);
+    vd_store_close(&f->store);
+    lose(f, 5, false);
+    lose(f, 9, true);
+    fixture_open(f);
+    vd_store_cursor_new(f->store, &cursor);
+    assert_int_equal(vd_store_verify(f->store, cursor, 0, 0, &part, error, sizeof error), VD_OK);
+    assert_int_equal(part.damage_count, 2);
+    assert_int_equal(part.damage[0].index, 5);
+    assert_string_equal(part.damage[0].session, "a");
+    assert_int_equal(part.damage[0].first, 13);
+    assert_int_equal(part.damage[0].count, 3);
+    assert_int_equal(part.damage[1].index, 9);
+    assert_string_equal(part.damage[1].session, "");
+    assert_int_equal(part.events, 38 * 3);
+    assert_int_equal(part.index, 40);
+    assert_false(part.more);
+    /* From a place with another chain, and from beyond the end. */
+    assert_int_equal(vd_store_verify(f->store, cursor, 20, 1, &part, error, sizeof error), VD_OK);
+    assert_int_equal(part.damage_count, 1);
+    assert_int_equal(part.damage[0].index, 20);
+    assert_int_equal(vd_store_verify(f->store, cursor, 41, 0, &part, error, sizeof error),
+                     VD_WENT_BACK);
+    vd_store_cursor_destroy(&cursor);
+}
+
+static void test_pruning_gives_the_disk_back(void **state)
+{
+    fixture_t *f = *state;
+    static const char *const gone[] = {"a"};
+    vd_store_info_t before, after;
+    fixture_open(f);
+    fixture_append_sized(f, "b", 1, 10);
+    for (unsigned i = 0; i < 60; i++)
+        fixture_append_sized(f, "a", 4, 60000);
+    fixture_append_sized(f, "b", 1, 10);
+    fixture_end_session(f, "a");
+    fixture_reopen(f); /* what the log held is in tables now */
+    vd_store_info(f->store, &before);
+    assert_true(before.disk_bytes > 10u * 1024 * 1024);
+    fixture_prune(f, gone, 1);
+    vd_store_info(f->store, &after);
+    assert_int_equal(after.pruning, 1);
+    while (fixture_prune_step(f))
+        ;
+    time_t deadline = time(NULL) + 30;
+    do {
+        poll(NULL, 0, 5);
+        vd_store_info(f->store, &after);
+    } while (after.disk_bytes > 2u * 1024 * 1024 && time(NULL) < deadline);
+    assert_true(after.disk_bytes <= 2u * 1024 * 1024);
+    assert_int_equal(after.pruning, 0);
+    fixture_check_all(f, NULL);
+}
+
 static vd_status_t open_status(fixture_t *f, char error[VD_TEXT_BYTES_MAX])
 {
     vd_store_t *store = NULL;
@@ -285,6 +438,10 @@ int main(void)
         ON_DISK(test_a_run_in_the_wrong_place_is_told),
         ON_DISK(test_other_events_under_good_checksums_break_the_chain),
         ON_DISK(test_a_missing_run_is_told),
+        ON_DISK(test_a_session_is_read_over_a_lost_run),
+        ON_DISK(test_what_is_lost_with_its_commit_is_told_too),
+        ON_DISK(test_verifying_names_what_is_damaged),
+        ON_DISK(test_pruning_gives_the_disk_back),
         ON_DISK(test_a_damaged_tail_refuses_to_open),
         ON_DISK(test_a_newer_format_is_not_garbage),
         ON_DISK(test_another_database_is_left_alone),

@@ -4,6 +4,8 @@
  *    rewrite those that nobody writes to any more. So it is told to, range by range.
  * 2. The thread begins with the first range. Appends go on meanwhile. Closing and reopening wait
  *    for the range that is being rewritten.
+ * 3. What was pruned so soon that it had not left memory yet (the write buffer) goes into one table
+ *    with its deletion; its space comes back when LevelDB rewrites that table by itself.
  */
 #ifndef VD_STORE_LEVELDB_COMPACT_H
 #define VD_STORE_LEVELDB_COMPACT_H

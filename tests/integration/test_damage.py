@@ -234,6 +234,9 @@ def quarantined(template, expected, damage, most):
         assert {row["session"] for row in runtime.client.sessions()} == {f"s-{n}" for n in range(SESSIONS)}
         pid = runtime.ingestor.process.pid
         assert end(runtime.ingestor.process) == 0
+        verified = vedette_("store", "verify", f"--offline={runtime.store}", "-o", "json", code=1)
+        damage = json.loads(verified.stdout)
+        assert {row[0] for row in lost} <= {row["index"] for row in damage["damage"]}, (lost, damage)
         assert runtime.sums() == before, "the damaged store was changed"
         runtime.start()  # and once more: the same
         again, _, _ = runtime.read()

@@ -45,6 +45,8 @@ static void destroy(vd_leveldb_t *self)
         leveldb_writeoptions_destroy(self->write);
     if (self->read != NULL)
         leveldb_readoptions_destroy(self->read);
+    if (self->read_through != NULL)
+        leveldb_readoptions_destroy(self->read_through);
     if (self->options != NULL)
         leveldb_options_destroy(self->options);
     if (self->cache != NULL)
@@ -86,6 +88,9 @@ static bool make_options(vd_leveldb_t *self)
     leveldb_options_set_compression(self->options, leveldb_no_compression);
     self->read = leveldb_readoptions_create();
     leveldb_readoptions_set_verify_checksums(self->read, 1);
+    self->read_through = leveldb_readoptions_create();
+    leveldb_readoptions_set_verify_checksums(self->read_through, 1);
+    leveldb_readoptions_set_fill_cache(self->read_through, 0);
     self->write = leveldb_writeoptions_create();
     self->batch = leveldb_writebatch_create();
     return self->env != NULL;
@@ -497,7 +502,7 @@ static vd_status_t tell_damaged(const vd_leveldb_t *self, char *error, size_t er
 static vd_status_t look_for_damage(vd_leveldb_t *self, char *error, size_t error_size)
 {
     char *trouble = NULL;
-    leveldb_iterator_t *all = leveldb_create_iterator(self->db, self->read);
+    leveldb_iterator_t *all = leveldb_create_iterator(self->db, self->read_through);
     for (leveldb_iter_seek_to_first(all); leveldb_iter_valid(all); leveldb_iter_next(all))
         continue;
     leveldb_iter_get_error(all, &trouble);

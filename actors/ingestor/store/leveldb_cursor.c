@@ -452,8 +452,8 @@ static bool skip_removed(vd_leveldb_cursor_t *self, uint64_t index)
 static vd_status_t next_of_all(vd_leveldb_cursor_t *self, vd_commit_t *commit, text_t text)
 {
     if (self->commits == NULL && self->end - self->index >= FEW_COMMITS) {
-        self->commits = leveldb_create_iterator(self->store->db, self->store->read);
-        self->events = leveldb_create_iterator(self->store->db, self->store->read);
+        self->commits = leveldb_create_iterator(self->store->db, self->store->read_through);
+        self->events = leveldb_create_iterator(self->store->db, self->store->read_through);
     }
     vd_status_t status = read_commit(self, self->index, commit, text);
     if (status != VD_CORRUPT || !skip_removed(self, self->index))

@@ -39,6 +39,7 @@ typedef struct vd_leveldb {
     leveldb_cache_t *cache;
     leveldb_filterpolicy_t *filter;
     leveldb_readoptions_t *read;
+    leveldb_readoptions_t *read_through; /* for who reads everything in order: nothing is cached */
     leveldb_writeoptions_t *write;
     leveldb_writebatch_t *batch;
     vd_buffer_t value; /* of the appending thread */

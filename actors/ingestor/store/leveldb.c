@@ -456,6 +456,7 @@ static vd_status_t leveldb_store_append(vd_store_t *store, const vd_store_batch_
  * still read. */
 static vd_status_t exchange_db(vd_leveldb_t *self, char *error, size_t error_size)
 {
+    vd_leveldb_env_release(self->env); /* who holds the lock may wait for the background */
     pthread_rwlock_wrlock(&self->lock);
     for (vd_leveldb_cursor_t *cursor = self->cursors; cursor != NULL; cursor = cursor->following) {
         vd_leveldb_cursor_rest(cursor);

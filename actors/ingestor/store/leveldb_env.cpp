@@ -72,6 +72,60 @@ class Table : public leveldb::RandomAccessFile
     const int file_;
 };
 
+/* A log whose failing syncs are told at the right moment. */
+class Log : public leveldb::WritableFile
+{
+  public:
+    Log(Direct *env, leveldb::WritableFile *file) : env_(env), file_(file)
+    {
+    }
+    Status Append(const Slice &data) override
+    {
+        return file_->Append(data);
+    }
+    Status Close() override
+    {
+        return file_->Close();
+    }
+    Status Flush() override
+    {
+        return file_->Flush();
+    }
+    Status Sync() override
+    {
+        Status status = file_->Sync();
+        if (!status.ok())
+            env_->halt();
+        return status;
+    }
+
+  private:
+    Direct *const env_;
+    const std::unique_ptr<leveldb::WritableFile> file_;
+};
+
+/* What LevelDB wants to have done in the background. */
+struct Work {
+    std::shared_ptr<Gate> gate;
+    void (*function)(void *);
+    void *arg;
+};
+
+void work_when_allowed(void *arg)
+{
+    std::unique_ptr<Work> work(static_cast<Work *>(arg));
+    Gate *gate = work->gate.get();
+    std::unique_lock<std::mutex> guard(gate->mutex);
+    gate->changed.wait(guard, [gate] { return !gate->halted; });
+    gate->working = true;
+    guard.unlock();
+    work->function(work->arg);
+    guard.lock();
+    gate->working = false;
+    gate->changed.notify_all();
+    guard.unlock();
+}
+
 /* Its log for people is kept by nobody. */
 class SilentLogger : public leveldb::Logger
 {
@@ -83,7 +137,7 @@ class SilentLogger : public leveldb::Logger
 
 } // namespace
 
-Direct::Direct() : EnvWrapper(Env::Default())
+Direct::Direct() : EnvWrapper(Env::Default()), gate_(std::make_shared<Gate>())
 {
 }
 
@@ -104,6 +158,8 @@ Status Direct::NewWritableFile(const std::string &name, leveldb::WritableFile **
     std::lock_guard<std::mutex> guard(mutex_);
     if (status.ok() && begins && opening_)
         made_.push_back(name);
+    if (status.ok() && ends_with(name, ".log"))
+        *result = new Log(this, *result);
     return status;
 }
 
@@ -151,8 +207,23 @@ void Direct::end_opening(bool well)
     opening_ = false;
 }
 
+void Direct::Schedule(void (*function)(void *), void *arg)
+{
+    target()->Schedule(work_when_allowed, new Work{gate_, function, arg});
+}
+
+void Direct::halt()
+{
+    std::unique_lock<std::mutex> guard(gate_->mutex);
+    gate_->halted = true;
+    gate_->changed.wait(guard, [this] { return !gate_->working; });
+}
+
 void Direct::release()
 {
+    std::lock_guard<std::mutex> guard(gate_->mutex);
+    gate_->halted = false;
+    gate_->changed.notify_all();
 }
 
 void Direct::keep_current(const std::string &name)

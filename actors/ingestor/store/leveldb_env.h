@@ -12,7 +12,10 @@
  * 4. Around an opening of the directory itself, what it writes can be taken back: files go only when
  *    it is kept, and when it is not, what it has made goes and CURRENT is what it was. LevelDB's own
  *    log for people (LOG) is not written.
- * 5. With `lenient` an overlay pretends that every table is there: LevelDB refuses a database of
+ * 5. Where a sync of the log fails, LevelDB is told when it does nothing in the background, and
+ *    begins nothing there until vd_leveldb_env_release: an error while it compacts a range by order
+ *    ends the process (LevelDB 1.23 forgets the order that its thread works on).
+ * 6. With `lenient` an overlay pretends that every table is there: LevelDB refuses a database of
  *    which one is missing as a whole; so only what was in that one cannot be read. And of a damaged
  *    log every record that is good is read, not only those up to the damage (leveldb_log.h).
  */
@@ -42,7 +45,8 @@ leveldb_env_t *vd_leveldb_env_handle(vd_leveldb_env_t *self);
 void vd_leveldb_env_begin_opening(vd_leveldb_env_t *self);
 /* `well`: the opening is kept. Else, with the database closed, it is taken back. */
 void vd_leveldb_env_end_opening(vd_leveldb_env_t *self, bool well);
-/* Before the database on it is closed: what it waits for goes on. */
+/* Before the database on it is closed, and before a lock that is held while it works in the
+ * background is taken: what waits goes on. */
 void vd_leveldb_env_release(vd_leveldb_env_t *self);
 /* After every database on it has been closed. */
 void vd_leveldb_env_destroy(vd_leveldb_env_t **self);

@@ -4,6 +4,7 @@
 
 #include <leveldb/env.h>
 
+#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -16,7 +17,18 @@ namespace vd
 leveldb::Status error_of(const std::string &name, int number);
 bool ends_with(const std::string &name, const std::string &end);
 
-/* The directory itself; an opening of it can be taken back. */
+/* Whether work in the background may begin. Outlives the environment: work ends after the database
+ * that it is for. */
+struct Gate {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool halted = false;
+    bool working = false;
+};
+
+/* The directory itself; an opening of it can be taken back. Work in the background and a log that
+ * cannot be synced keep out of each other's way: LevelDB 1.23 dies of an error that comes while it
+ * compacts a range by order. */
 class Direct : public leveldb::EnvWrapper
 {
   public:
@@ -28,8 +40,12 @@ class Direct : public leveldb::EnvWrapper
     leveldb::Status NewLogger(const std::string &name, leveldb::Logger **result) override;
     leveldb::Status RenameFile(const std::string &from, const std::string &to) override;
     leveldb::Status RemoveFile(const std::string &name) override;
+    void Schedule(void (*work)(void *), void *arg) override;
     void begin_opening();
     void end_opening(bool well);
+    /* A sync of the log has failed, and nobody has been told yet: waits until nothing is done in the
+     * background, and lets nothing begin there until release. */
+    void halt();
     virtual void release();
 
   protected:
@@ -39,6 +55,7 @@ class Direct : public leveldb::EnvWrapper
     void keep_current(const std::string &name);
     bool put_current_back();
 
+    const std::shared_ptr<Gate> gate_;
     bool opening_ = false;
     std::vector<std::string> made_;      /* by the opening: removed when it is taken back */
     std::vector<std::string> doomed_;    /* by the opening: removed when it is kept */

@@ -73,7 +73,12 @@ class Producer:
         except zmq.Again:
             pass
 
-    def _event(self, number):
+    def session_of(self, number):
+        """Where an event goes."""
+        assert number > 0
+        return self.session
+
+    def event(self, number):
         if number == 1:
             return wire.pack_event("session_started", {"name": "test", "owner": True, "n": number})
         return wire.pack_event("count", {"n": number, "text": "x" * 40})
@@ -88,13 +93,13 @@ class Producer:
         if self.epoch and now > self.wait_until:
             while produce and len(self.out) < WINDOW:
                 self.made += 1
-                self.out[self.made] = self._event(self.made)
+                self.out[self.made] = self.event(self.made)
             while self.sent < self.made and self.sent < self.mark + WINDOW:
                 self.sent += 1
                 run = wire.pack_run([self.out[self.sent]])
                 self._send(wire.pack_message("EMIT", {
                     "producer": self.name, "epoch": self.epoch, "first": self.sent, "count": 1,
-                    "session": self.session, "answered": self.mark}, run))
+                    "session": self.session_of(self.sent), "answered": self.mark}, run))
         while self.socket.poll(2 if self.out else 10):
             try:
                 message = wire.unpack_message(self.socket.recv_multipart(zmq.NOBLOCK))

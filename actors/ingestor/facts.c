@@ -21,8 +21,8 @@ void vd_facts_free(vd_facts_t *self)
 
 /* Reads the data of event session:seq, which has to be of `type`; it lives until the cursor moves.
  * False if it is not to be had. */
-static bool read_data(vd_store_t *store, vd_store_cursor_t *cursor, const char *session,
-                      uint64_t seq, const char *type, vd_value_t *data)
+static bool read_data(vd_facts_t *self, vd_store_t *store, vd_store_cursor_t *cursor,
+                      const char *session, uint64_t seq, const char *type, vd_value_t *data)
 {
     uint64_t index, at;
     char error[VD_TEXT_BYTES_MAX];
@@ -34,6 +34,7 @@ static bool read_data(vd_store_t *store, vd_store_cursor_t *cursor, const char *
         return false;
     const vd_commit_run_t *piece = &commit.runs[0];
     vd_bytes_t run = piece->run;
+    self->read_bytes += run.size;
     vd_entry_t entry;
     vd_event_t event;
     bool found = false;
@@ -74,18 +75,18 @@ void vd_facts_read(vd_facts_t *self, vd_store_t *store, vd_store_cursor_t *curso
     self->command[0] = self->continues[0] = self->continued_by[0] = 0;
     self->text[0] = self->error[0] = 0;
     vd_buffer_clear(&self->status);
-    if (read_data(store, cursor, id, 1, "session_started", &data)) {
+    if (read_data(self, store, cursor, id, 1, "session_started", &data)) {
         take_text(self->command, sizeof self->command, &data, "command");
         take_session(self->continues, &data, "continues");
     }
     if (session->snapshot_seq > 0 &&
-        read_data(store, cursor, id, session->snapshot_seq, "session_status", &data) &&
+        read_data(self, store, cursor, id, session->snapshot_seq, "session_status", &data) &&
         vd_value_get(&data, "snapshot", &snapshot) && snapshot.raw.size <= VD_SPEC_BYTES_MAX)
         vd_buffer_add(&self->status, snapshot.raw.data, snapshot.raw.size);
     if (session->status_seq > 0 &&
-        read_data(store, cursor, id, session->status_seq, "session_status", &data))
+        read_data(self, store, cursor, id, session->status_seq, "session_status", &data))
         take_text(self->text, sizeof self->text, &data, "text");
-    if (closed && read_data(store, cursor, id, session->last_seq, "session_ended", &data)) {
+    if (closed && read_data(self, store, cursor, id, session->last_seq, "session_ended", &data)) {
         take_text(self->text, sizeof self->text, &data, "text");
         take_text(self->error, sizeof self->error, &data, "error");
         take_session(self->continued_by, &data, "continued_by");

@@ -19,6 +19,7 @@ typedef struct vd_facts {
     char text[VD_TEXT_BYTES_MAX + 1];
     char error[VD_TEXT_BYTES_MAX + 1];
     vd_buffer_t status; /* one value, or empty */
+    size_t read_bytes;  /* of runs, to find all this; counts up until somebody sets it to 0 */
 } vd_facts_t;
 
 void vd_facts_init(vd_facts_t *self);

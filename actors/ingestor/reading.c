@@ -8,7 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TIMER_STREAM = 1 };
+enum {
+    TIMER_STREAM = 1,
+    FACTS_BYTES_MAX = 16777216, /* of runs that are read for the rows of one answer */
+};
 
 struct vd_reading {
     vd_store_t *store;
@@ -17,7 +20,7 @@ struct vd_reading {
     vd_store_cursor_t *cursor; /* for facts and checks; NULL: not made yet */
     vd_report_view_t view;
     vd_facts_t facts;
-    vd_buffer_t rows;
+    vd_buffer_t rows, answer;
     /* The newest sessions that match, as a ring while the list is walked from its oldest. */
     uint64_t matched;
     uint32_t room;
@@ -36,6 +39,7 @@ vd_reading_t *vd_reading_new(vd_store_t *store)
         self->publisher =
             vd_publisher_new(VD_READING_PORT, TIMER_STREAM, &vd_store_source_calls, self->source);
     vd_buffer_init(&self->rows, VD_FRAME_BYTES_MAX);
+    vd_buffer_init(&self->answer, VD_FRAME_BYTES_MAX);
     vd_facts_init(&self->facts);
     if (self->publisher == NULL)
         vd_reading_destroy(&self);
@@ -50,6 +54,7 @@ void vd_reading_destroy(vd_reading_t **self)
     vd_publisher_destroy(&(*self)->publisher);
     vd_store_source_destroy(&(*self)->source);
     vd_buffer_free(&(*self)->rows);
+    vd_buffer_free(&(*self)->answer);
     vd_facts_free(&(*self)->facts);
     if ((*self)->cursor != NULL)
         vd_store_cursor_destroy(&(*self)->cursor);
@@ -142,7 +147,8 @@ static bool each_session(void *arg, const vd_store_session_t *session)
     return true;
 }
 
-/* Puts the rows that SESSIONS asks for into self->rows, newest first. */
+/* Puts the rows that SESSIONS asks for into self->answer, newest first: fewer when it takes much
+ * reading to make them. */
 static vd_status_t list_sessions(vd_reading_t *self, const vd_sessions_body_t *ask, uint64_t *count)
 {
     self->matched = 0;
@@ -168,12 +174,15 @@ static vd_status_t list_sessions(vd_reading_t *self, const vd_sessions_body_t *a
     }
     if (status != VD_OK)
         return status;
-    *count = self->matched < self->room ? self->matched : self->room;
+    uint64_t found = self->matched < self->room ? self->matched : self->room;
     vd_buffer_clear(&self->rows);
-    vd_write_array(&self->rows, (uint32_t)*count);
-    for (uint64_t i = 1; i <= *count; i++)
-        write_row(self, &self->found[(self->matched - i) % self->room]);
-    assert(!self->rows.full);
+    vd_buffer_clear(&self->answer);
+    self->facts.read_bytes = 0;
+    for (*count = 0; *count < found && self->facts.read_bytes < FACTS_BYTES_MAX; ++*count)
+        write_row(self, &self->found[(self->matched - 1 - *count) % self->room]);
+    vd_write_array(&self->answer, (uint32_t)*count);
+    vd_write_raw(&self->answer, vd_buffer_view(&self->rows));
+    assert(!self->rows.full && !self->answer.full);
     return VD_OK;
 }
 
@@ -186,7 +195,7 @@ static void on_sessions(vd_reading_t *self, const vd_input_t *input, vd_effects_
                                vd_status_text(status));
         return;
     }
-    vd_message_t answer = {.id = VD_MESSAGE_SESSION_ROWS, .payload = vd_buffer_view(&self->rows)};
+    vd_message_t answer = {.id = VD_MESSAGE_SESSION_ROWS, .payload = vd_buffer_view(&self->answer)};
     answer.session_rows.count = count;
     answer.session_rows.more = self->matched > count;
     vd_effects_reply(effects, input, &answer);

@@ -122,6 +122,18 @@ def run_bytes(events):
     return sum(5 + (2 if len(event.raw) < 256 else 3) + len(event.raw) for event in events)
 
 
+def test_rows_that_take_much_reading_come_in_several_answers():
+    with Store() as store:
+        names = [f"s{number:02}" for number in range(18)]
+        for name in names:
+            large = [("filler", os.urandom(250000)) for _ in range(4)]
+            store.writer.emit_all([("session_started", {"command": f"make {name}"}), *large], session=name)
+        answer = store.client.request("ingestor", "read", "SESSIONS", {"rows_max": 100})
+        assert 0 < answer["count"] < len(names) and answer["more"], answer.fields
+        rows = json.loads(store.cli("session", "ls", "-o", "json"))
+        assert [(row["session"], row["command"]) for row in rows] == [(name, f"make {name}") for name in names[::-1]], rows
+
+
 def test_a_record_is_stored_once_whichever_process_emits_it():
     with Store() as store:
         store.session("s")
@@ -174,6 +186,8 @@ def test_pruning_by_count_frees_disk_and_leaves_what_is_active():
         assert store.writer.emit("more", {}, session="active") == ("active", 2)
         assert store.client.sessions(session="active")[0]["last_index"] > before, "indices go on"
         assert len(store.events("s7")) == 502
+        checked = store.client.verify()
+        assert not checked["damage"] and checked["events"] == 2 * 502 + 5, checked
 
 
 def test_a_pruned_position_is_answered_with_reset():
@@ -285,8 +299,11 @@ def test_an_outage_is_shown_and_told():
         assert len(store.events("ended")) == 2
 
 
-def test_durability_is_set():
+def test_durability_is_set_and_told():
+    with Store() as store:
+        assert store.client.store()["durability"] == "power"
     with Store('[ingestor]\ndurability = "process"\n') as store:
+        assert store.client.store()["durability"] == "process"
         store.session("s")
         store.writer.emit("x", 1, session="s")
         store.again()

@@ -190,7 +190,7 @@ static void test_a_table_that_is_cut_short_is_an_error_of_reading(void **state)
     fixture_open(f);
     for (unsigned i = 0; i < COMMITS; i++)
         fixture_append_sized(f, "a", 1, 200000); /* more than is cached */
-    fixture_reopen(f); /* makes the log a table */
+    fixture_reopen(f);                           /* makes the log a table */
     fixture_append_random(f, names, 2);
     find(f->dir, ".ldb", table);
     assert_int_equal(truncate(table, size_of(table) / 3), 0);

@@ -523,9 +523,9 @@ vd_status_t vd_repair(const char *from, const char *into, FILE *out, char *error
         fprintf(out,
                 "kept   %" PRIu64 " events in %" PRIu64 " commits, %" PRIu64 " sessions, %" PRIu64
                 " producers\nlost   %" PRIu64 " events, the records of %" PRIu64
-                " commits\nstore  %s in %s\n",
+                " commits\nstore  %s in %s\nuse it: mv %s %s.damaged && mv %s %s\n",
                 self.events, self.commits, self.session_count, self.producers, self.lost_events,
-                self.lost_commits, self.survey.head.id, into);
+                self.lost_commits, self.survey.head.id, into, from, from, into, from);
     free_all(&self);
     if (status != VD_OK)
         vd_leveldb_copy_remove(into);

@@ -194,10 +194,38 @@ static void take_open(world_t *world, const vd_message_t *message)
 
 /* ---- reading ---- */
 
-/* Everything that is stored in the session, as one commit of one run. */
+/* Writes the commits of a session that come behind `after`, each of one frame. Returns how many
+ * events are in them. */
+static uint64_t write_commits(const world_t *world, uint32_t session, uint64_t after,
+                              vd_buffer_t *out)
+{
+    uint64_t first = 1, count = 0;
+    for (uint32_t at = 0; at < world->frame_count; at++) {
+        const frame_t *frame = &world->frames[at];
+        if (frame->session != session)
+            continue;
+        vd_commit_run_t piece = {.session = vd_str(world->sessions[session].id),
+                                 .first_seq = first,
+                                 .count = frame->count,
+                                 .run = vd_buffer_view(&frame->run)};
+        if (frame->damaged) {
+            piece.absent = VD_CORRUPT;
+            piece.run = vd_bytes(NULL, 0);
+        }
+        vd_commit_t commit = {.index = frame->index, .run_count = 1, .runs = &piece};
+        first += frame->count;
+        if (frame->index > after) {
+            vd_commit_write(out, &commit);
+            count += frame->damaged ? 0 : frame->count;
+        }
+    }
+    assert_false(out->full);
+    return count;
+}
+
 static void take_start(world_t *world, const vd_message_t *message)
 {
-    vd_buffer_t run, payload;
+    vd_buffer_t payload;
     world->replays++;
     world->opened_before_replay = world->opens > 0;
     assert_true(message->start.seq == 1 || message->start.store.size > 0);
@@ -211,41 +239,21 @@ static void take_start(world_t *world, const vd_message_t *message)
         post(world, VD_HOST_PORT_READ, "ingestor", &reset);
         return;
     }
-    vd_buffer_init(&run, 4 << 20);
     vd_buffer_init(&payload, 4 << 20);
     uint64_t after = message->start.store.size > 0 ? message->start.index : 0;
-    uint64_t first = 1, count = 0;
-    for (uint32_t at = 0; at < world->frame_count; at++) {
-        const frame_t *frame = &world->frames[at];
-        if (frame->session != place_of(world, session))
-            continue;
-        first += frame->index <= after ? frame->count : 0;
-        count += frame->index > after ? frame->count : 0;
-        if (frame->index > after)
-            assert_true(vd_buffer_add(&run, frame->run.data, frame->run.size));
-    }
     vd_message_t started = {.id = VD_MESSAGE_STARTED, .correlation = message->correlation};
     started.started.store = vd_str(world->store);
     started.started.index = after;
     started.started.head = world->index;
     post(world, VD_HOST_PORT_READ, "ingestor", &started);
-    vd_commit_run_t piece = {.session = vd_str(session->id),
-                             .first_seq = first,
-                             .count = count,
-                             .run = vd_buffer_view(&run)};
-    vd_commit_t commit = {.index = world->index, .run_count = 1, .runs = &piece};
-    if (run.size > 0)
-        vd_commit_write(&payload, &commit);
-    vd_message_t commits = {.id = VD_MESSAGE_COMMITS,
-                            .correlation = message->correlation,
-                            .payload = vd_buffer_view(&payload)};
+    vd_message_t commits = {.id = VD_MESSAGE_COMMITS, .correlation = message->correlation};
+    commits.commits.events = write_commits(world, place_of(world, session), after, &payload);
     commits.commits.store = vd_str(world->store);
     commits.commits.after = after;
     commits.commits.index = world->index;
-    commits.commits.events = count;
     commits.commits.head = world->index;
+    commits.payload = vd_buffer_view(&payload);
     post(world, VD_HOST_PORT_READ, "ingestor", &commits);
-    vd_buffer_free(&run);
     vd_buffer_free(&payload);
 }
 

@@ -40,6 +40,7 @@ typedef struct frame {
     uint32_t session;
     uint32_t count;
     bool own; /* of the observer */
+    bool damaged;
     uint64_t index;
     vd_buffer_t run;
 } frame_t;

@@ -8,6 +8,8 @@
 
 #include "unit/observer_world.h"
 
+#include "wire/events.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -44,6 +46,8 @@ static void assert_state_first(const world_t *world, uint32_t place)
         assert_int_equal(vd_run_next(&run, &entry), VD_OK);
         assert_int_equal(vd_event_read(entry.event, &event), VD_OK);
         assert_int_equal(vd_str_is(event.type, VD_OBSERVER_STATE), own == 0);
+        char error[VD_TEXT_BYTES_MAX];
+        assert_int_equal(vd_event_check(event.type, event.data, error, sizeof error), VD_OK);
         own++;
     }
     assert_true(own > 0);
@@ -302,6 +306,47 @@ static void test_a_state_that_cannot_be_loaded_is_restored_from_before(void **st
     assert_story(world, "tree house river");
 }
 
+/* The newest frame of the observer is lost. */
+static void damage_newest(world_t *world)
+{
+    for (uint32_t at = world->frame_count; at-- > 0;)
+        if (world->frames[at].own) {
+            world->frames[at].damaged = true;
+            return;
+        }
+}
+
+static void test_a_damaged_state_is_restored_from_before(void **state)
+{
+    world_t *world = *state;
+    see(world, "tree");
+    roll(world);
+    pass(world, VD_WATCH_MS + 1500);
+    assert_int_equal(world->states, 1);
+    damage_newest(world);
+    kill_host(world);
+    pass(world, 3000);
+    assert_story(world, "tree");
+    assert_int_equal(world->states, 2); /* there is a good one again */
+    see(world, "house");
+    kill_host(world);
+    pass(world, 3000);
+    assert_story(world, "tree house");
+}
+
+static void test_damaged_events_are_told_and_found_again(void **state)
+{
+    world_t *world = *state;
+    see(world, "tree");
+    see(world, "house");
+    damage_newest(world);
+    kill_host(world);
+    pass(world, 3000);
+    assert_error(world, "state", true);
+    assert_string_equal(word_of(world)->text, "house"); /* the source still shows it */
+    assert_int_equal(word_of(world)->applied, 2);
+}
+
 static void test_what_was_pruned_is_told(void **state)
 {
     world_t *world = *state;
@@ -428,6 +473,8 @@ int main(void)
         ROLL_TEST(test_a_state_in_parts),
         ROLL_TEST(test_a_state_too_large_is_told_and_restored_from_before),
         ROLL_TEST(test_a_state_that_cannot_be_loaded_is_restored_from_before),
+        ROLL_TEST(test_a_damaged_state_is_restored_from_before),
+        ROLL_TEST(test_damaged_events_are_told_and_found_again),
         ROLL_TEST(test_what_was_pruned_is_told),
         ROLL_TEST(test_an_observer_whose_session_is_gone_begins_anew),
         ROLL_TEST(test_another_store_in_the_middle_of_a_move),

@@ -1,6 +1,8 @@
 /* test_sequencer_outage.c: what failed appends do to the sessions whose events were in them. */
 #include "sequencer_bench.h"
 
+#include "wire/events.h"
+
 static const uint8_t OWNER_MAP[] = {0x81, 0xa5, 'o', 'w', 'n', 'e', 'r', 0xc3};
 
 static void reopen(bench_t *b)
@@ -34,6 +36,7 @@ static void read_notice(bench_t *b, const char *session, char from[32], char to[
             if (!vd_str_is(event.type, "ingest_interrupted"))
                 continue;
             found = true;
+            assert_int_equal(vd_event_check(event.type, event.data, error, sizeof error), VD_OK);
             assert_true(vd_value_of(event.data, &data));
             vd_str_copy(from, 32, vd_value_get_str(&data, "from"));
             vd_str_copy(to, 32, vd_value_get_str(&data, "to"));

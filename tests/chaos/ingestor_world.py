@@ -22,9 +22,11 @@ REFUSALS = ("session_closed",)
 class IngestorWorld(Place, Parts):
     """Directory, ingestor and parts. Three sessions: one that all write, one of a producer of its own, one that has ended."""
 
-    def __init__(self, executable=os.path.join(BIN, "vedette-ingestor"), environment=None):
+    def __init__(self, executable=os.path.join(BIN, "vedette-ingestor"), environment=None,
+                 sessions=(SHARED, OWN, ENDED)):
         super().__init__()
         self.session, self.parts, self.started = SHARED, {}, []
+        self.sessions = sessions
         self.random = random.Random(SEED)
         self.executable, self.more = executable, environment or {}
         self.process = None
@@ -40,9 +42,10 @@ class IngestorWorld(Place, Parts):
             if self.process is None:
                 self.live()
             with self.client.producer("opener", 30.0) as producer:
-                for session in (SHARED, OWN, ENDED):
+                for session in self.sessions:
                     producer.emit("session_started", {"name": session, "owner": False}, session)
-                producer.emit("session_ended", {"status": "completed"}, ENDED)
+                if ENDED in self.sessions:
+                    producer.emit("session_ended", {"status": "completed"}, ENDED)
         except BaseException:
             self.__exit__(*sys.exc_info())
             raise
@@ -142,6 +145,18 @@ class IngestorWorld(Place, Parts):
         for part in self.ledgers():
             part.end()
 
+    def command(self, *arguments, stdin=None):
+        """Runs `vedette`; what it prints."""
+        done = subprocess.run([os.path.join(BIN, "vedette"), *arguments], env=self.environment(), input=stdin,
+                              capture_output=True, timeout=60, check=False)
+        assert done.returncode == 0, done
+        return done.stdout
+
+    def verify(self, *more):
+        """`vedette store verify` has nothing to complain of."""
+        text = self.command("store", "verify", *more)
+        assert text.startswith(b"clean: "), text
+
     def follow(self, session, *more):
         """`vedette follow` up to the end of what is stored of a session."""
         return subprocess.run([os.path.join(BIN, "vedette"), "follow", session, "--from", "start", "--end", "-o",
@@ -170,8 +185,10 @@ class IngestorWorld(Place, Parts):
             check = ledger.check_listener if part.name.startswith("overhear") else ledger.check_follower
             check(part.name, part.lines(), wanted)
         hashes = self.check_replay()
+        self.verify()
         self.kill()
         assert self.check_replay("--offline") == hashes
+        self.verify("--offline")
         self.live()
         again = ledger.Store(self.client, pruned)
         assert [(event.session, event.seq, event.raw) for event in again.events] == [

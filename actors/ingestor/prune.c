@@ -99,7 +99,7 @@ static void apply_limits(vd_sequencer_t *self, vd_now_t now, const vd_prune_limi
 /* Chooses by limits. VD_OK, also when there is nothing, or VD_NO_MEMORY. */
 static vd_status_t choose(vd_sequencer_t *self, vd_now_t now, const vd_prune_limits_t *limits)
 {
-    assert(self->prune.list == NULL && limits->older_than_ms + limits->keep > 0);
+    assert(self->prune.list == NULL && (limits->older_than_ms > 0 || limits->keep > 0));
     if (!list_ended(self)) {
         forget_list(&self->prune);
         return VD_NO_MEMORY;

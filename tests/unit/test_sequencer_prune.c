@@ -73,6 +73,17 @@ static void test_pruning_by_age(void **state)
     assert_int_equal(bench_state_of(b, "s"), VD_SESSION_ACTIVE);
 }
 
+/* Limits are a peer's numbers: any of them may come. */
+static void test_limits_of_any_size(void **state)
+{
+    bench_t *b = *state;
+    make_sessions(b);
+    bench_prune(b, "", UINT64_MAX, 1, false);
+    assert_int_equal(bench_answer(b, VD_MESSAGE_PRUNED).count, 0);
+    bench_prune(b, "", 1, UINT64_MAX, false);
+    assert_int_equal(bench_answer(b, VD_MESSAGE_PRUNED).count, 0);
+}
+
 static void test_pruning_one(void **state)
 {
     bench_t *b = *state;
@@ -210,6 +221,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_pruning_by_count),
         CASE(test_pruning_by_age),
+        CASE(test_limits_of_any_size),
         CASE(test_pruning_one),
         CASE(test_interrupted_is_excluded),
         CASE(test_continued_after_a_restart),

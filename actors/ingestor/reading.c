@@ -21,10 +21,10 @@ struct vd_reading {
     vd_report_view_t view;
     vd_facts_t facts;
     vd_buffer_t rows, answer;
-    /* The newest sessions that match, as a ring while the list is walked from its oldest. */
-    uint64_t matched;
-    uint32_t room;
-    vd_str_t before, state;
+    /* The newest sessions that match. */
+    uint32_t found_count, room;
+    bool more; /* there is one beyond the room */
+    vd_str_t state;
     vd_store_session_t found[VD_SESSION_ROWS_MAX];
 };
 
@@ -129,75 +129,75 @@ static void write_row(vd_reading_t *self, const vd_store_session_t *session)
     assert(status == VD_OK);
 }
 
-static int compare(vd_str_t a, vd_str_t b)
-{
-    size_t size = a.size < b.size ? a.size : b.size;
-    int order = size > 0 ? memcmp(a.data, b.data, size) : 0;
-    return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
-}
-
 static bool each_session(void *arg, const vd_store_session_t *session)
 {
     vd_reading_t *self = arg;
-    if (self->before.size > 0 && compare(vd_str(session->session), self->before) >= 0)
-        return false;
     if (self->state.size > 0 && !vd_str_is(self->state, state_name(session->state)))
         return true;
-    self->found[self->matched++ % self->room] = *session;
-    return true;
+    self->more = self->found_count == self->room;
+    if (!self->more)
+        self->found[self->found_count++] = *session;
+    return !self->more;
 }
 
-/* Puts the rows that SESSIONS asks for into self->answer, newest first: fewer when it takes much
- * reading to make them. */
-static vd_status_t list_sessions(vd_reading_t *self, const vd_sessions_body_t *ask, uint64_t *count)
+/* Finds the sessions that SESSIONS asks for. */
+static vd_status_t find_sessions(vd_reading_t *self, const vd_sessions_body_t *ask)
 {
-    self->matched = 0;
+    char name[VD_NAME_BYTES_MAX + 1];
+    vd_store_session_t session;
+    self->found_count = 0;
+    self->more = false;
     self->room = ask->rows_max == 0 ? 100 : VD_SESSION_ROWS_MAX;
     if (ask->rows_max > 0 && ask->rows_max < self->room)
         self->room = (uint32_t)ask->rows_max;
-    self->before = ask->before;
     self->state = ask->state;
-    vd_status_t status = make_cursor(self);
-    if (status != VD_OK)
-        return status;
-    if (ask->session.size > 0) {
-        char name[VD_NAME_BYTES_MAX + 1];
-        vd_store_session_t session;
-        vd_str_copy(name, sizeof name, ask->session);
-        status = vd_store_session(self->store, name, &session);
-        if (status == VD_OK)
-            each_session(self, &session);
-        else if (status == VD_NOT_FOUND)
-            status = VD_OK;
-    } else {
-        status = vd_store_sessions(self->store, each_session, self);
+    if (ask->session.size == 0) {
+        vd_str_copy(name, sizeof name, ask->before);
+        return vd_store_sessions_before(self->store, name, each_session, self);
     }
-    if (status != VD_OK)
-        return status;
-    uint64_t found = self->matched < self->room ? self->matched : self->room;
+    vd_str_copy(name, sizeof name, ask->session);
+    vd_status_t status = vd_store_session(self->store, name, &session);
+    if (status == VD_OK)
+        each_session(self, &session);
+    return status == VD_NOT_FOUND ? VD_OK : status;
+}
+
+/* Puts the rows of what was found into self->answer: fewer when it takes much reading to make
+ * them. Returns how many. */
+static uint32_t write_rows(vd_reading_t *self)
+{
+    uint32_t count = 0;
     vd_buffer_clear(&self->rows);
     vd_buffer_clear(&self->answer);
     self->facts.read_bytes = 0;
-    for (*count = 0; *count < found && self->facts.read_bytes < FACTS_BYTES_MAX; ++*count)
-        write_row(self, &self->found[(self->matched - 1 - *count) % self->room]);
-    vd_write_array(&self->answer, (uint32_t)*count);
+    while (count < self->found_count && self->facts.read_bytes < FACTS_BYTES_MAX)
+        write_row(self, &self->found[count++]);
+    vd_write_array(&self->answer, count);
     vd_write_raw(&self->answer, vd_buffer_view(&self->rows));
     assert(!self->rows.full && !self->answer.full);
-    return VD_OK;
+    return count;
 }
 
 static void on_sessions(vd_reading_t *self, const vd_input_t *input, vd_effects_t *effects)
 {
-    uint64_t count = 0;
-    vd_status_t status = list_sessions(self, &input->message->sessions, &count);
+    const vd_sessions_body_t *ask = &input->message->sessions;
+    vd_status_t status = make_cursor(self);
+    if (status == VD_OK)
+        status = find_sessions(self, ask);
+    if (status == VD_PRUNED) {
+        vd_effects_reply_error(effects, input, status, "session %.*s was pruned",
+                               (int)ask->session.size, (const char *)ask->session.data);
+        return;
+    }
     if (status != VD_OK) {
         vd_effects_reply_error(effects, input, status, "the sessions cannot be listed: %s",
                                vd_status_text(status));
         return;
     }
+    uint32_t count = write_rows(self);
     vd_message_t answer = {.id = VD_MESSAGE_SESSION_ROWS, .payload = vd_buffer_view(&self->answer)};
     answer.session_rows.count = count;
-    answer.session_rows.more = self->matched > count;
+    answer.session_rows.more = self->more || count < self->found_count;
     vd_effects_reply(effects, input, &answer);
 }
 

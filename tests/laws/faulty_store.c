@@ -403,6 +403,13 @@ static vd_status_t faulty_sessions(vd_store_t *store,
     return vd_store_sessions(own(store)->inner, each, arg);
 }
 
+static vd_status_t faulty_sessions_before(vd_store_t *store, const char *before,
+                                          bool (*each)(void *, const vd_store_session_t *),
+                                          void *arg)
+{
+    return vd_store_sessions_before(own(store)->inner, before, each, arg);
+}
+
 static vd_status_t faulty_tombstones(vd_store_t *store, bool (*each)(void *, const char *),
                                      void *arg)
 {
@@ -490,6 +497,7 @@ static const vd_store_ops_t faulty_ops = {
     .reopen = faulty_reopen,
     .producers = faulty_producers,
     .sessions = faulty_sessions,
+    .sessions_before = faulty_sessions_before,
     .tombstones = faulty_tombstones,
     .session = faulty_session,
     .record = faulty_record,

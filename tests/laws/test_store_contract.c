@@ -251,6 +251,47 @@ static void test_producers_and_sessions_are_kept_whole(void **state)
     assert_int_equal(listing.count, 1);
 }
 
+/* The sessions that a page was given, one behind the other. */
+typedef struct page {
+    char ids[256];
+    unsigned room;
+} page_t;
+
+static bool each_of_page(void *arg, const vd_store_session_t *session)
+{
+    page_t *page = arg;
+    assert_true(page->room > 0);
+    strcat(page->ids, session->session);
+    strcat(page->ids, " ");
+    return --page->room > 0;
+}
+
+static void check_page(fixture_t *f, const char *before, unsigned room, const char *ids)
+{
+    page_t page = {.room = room};
+    assert_int_equal(vd_store_sessions_before(f->store, before, each_of_page, &page), VD_OK);
+    assert_string_equal(page.ids, ids);
+}
+
+static void test_sessions_are_paged_from_the_newest(void **state)
+{
+    static const char *const ids[] = {"a", "a:b", "a-b", "b", "z"};
+    fixture_t *f = *state;
+    fixture_open(f);
+    check_page(f, "", 9, "");
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
+        fixture_append_sized(f, ids[i], 1, 10);
+        fixture_end_session(f, ids[i]);
+    }
+    fixture_reopen(f);
+    check_page(f, "", 9, "z b a:b a-b a ");
+    check_page(f, "", 2, "z b "); /* and nothing more is looked at */
+    check_page(f, "b", 2, "a:b a-b ");
+    check_page(f, "a:a", 9, "a-b a "); /* one that is not there */
+    check_page(f, "a", 9, "");
+    check_page(f, "zz", 1, "z ");
+}
+
 static void test_after_a_failed_append_nothing_is_appended_or_lost(void **state)
 {
     fixture_t *f = *state;
@@ -325,6 +366,7 @@ int main(void)
         EVERY(test_a_commit_without_events_is_one),
         EVERY(test_large_commits),
         EVERY(test_producers_and_sessions_are_kept_whole),
+        EVERY(test_sessions_are_paged_from_the_newest),
         EVERY(test_a_record_leads_to_its_first_sequence),
         BOTH(test_after_a_failed_append_nothing_is_appended_or_lost),
     };

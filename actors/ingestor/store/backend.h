@@ -25,6 +25,8 @@ typedef struct vd_store_ops {
                              void *arg);
     vd_status_t (*sessions)(vd_store_t *self, bool (*each)(void *arg, const vd_store_session_t *),
                             void *arg);
+    vd_status_t (*sessions_before)(vd_store_t *self, const char *before,
+                                   bool (*each)(void *arg, const vd_store_session_t *), void *arg);
     vd_status_t (*tombstones)(vd_store_t *self, bool (*each)(void *arg, const char *session),
                               void *arg);
     vd_status_t (*session)(vd_store_t *self, const char *session, vd_store_session_t *out);

@@ -566,6 +566,7 @@ const vd_store_ops_t vd_store_leveldb_ops = {
     .reopen = leveldb_store_reopen,
     .producers = vd_leveldb_producers,
     .sessions = vd_leveldb_sessions,
+    .sessions_before = vd_leveldb_sessions_before,
     .tombstones = vd_leveldb_tombstones,
     .session = vd_leveldb_session,
     .record = vd_leveldb_record,

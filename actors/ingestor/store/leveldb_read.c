@@ -64,26 +64,56 @@ static bool iterator_failed(const leveldb_iterator_t *iterator)
     return failed;
 }
 
+/* Places the iterator at the first record under `prefix`, or, backwards, at the last whose name is
+ * below `before` (empty: at the last). */
+static void begin_walk(leveldb_iterator_t *iterator, const char *prefix, const char *before)
+{
+    vd_key_t key;
+    if (before == NULL) {
+        leveldb_iter_seek(iterator, prefix, strlen(prefix));
+        return;
+    }
+    vd_key_name(&key, prefix, vd_str(before));
+    if (before[0] == 0)
+        key.bytes[key.size - 1]++; /* behind every name: '/' ends the prefix */
+    leveldb_iter_seek(iterator, key.bytes, key.size);
+    if (leveldb_iter_valid(iterator))
+        leveldb_iter_prev(iterator);
+    else if (!iterator_failed(iterator))
+        leveldb_iter_seek_to_last(iterator);
+}
+
+typedef struct walk {
+    const char *prefix;
+    const char *before; /* not NULL: backwards, from below this name on */
+    vd_status_t (*each)(void *arg, vd_str_t name, vd_bytes_t value);
+    void *arg;
+} walk_t;
+
 /* Calls `each` for every record under `prefix`, until it returns something else than VD_OK. */
-static vd_status_t walk(vd_leveldb_t *self, const char *prefix,
-                        vd_status_t (*each)(void *arg, vd_str_t name, vd_bytes_t value), void *arg)
+static vd_status_t walk(vd_leveldb_t *self, const walk_t *way)
 {
     vd_status_t status = VD_OK;
+    size_t prefix = strlen(way->prefix);
     pthread_rwlock_rdlock(&self->lock);
     if (self->db == NULL) {
         pthread_rwlock_unlock(&self->lock);
         return VD_IO;
     }
     leveldb_iterator_t *iterator = leveldb_create_iterator(self->db, self->read);
-    leveldb_iter_seek(iterator, prefix, strlen(prefix));
-    for (; status == VD_OK && leveldb_iter_valid(iterator); leveldb_iter_next(iterator)) {
+    begin_walk(iterator, way->prefix, way->before);
+    while (status == VD_OK && leveldb_iter_valid(iterator)) {
         vd_bytes_t key = iterator_key(iterator);
-        if (!vd_key_begins(key, prefix))
+        if (!vd_key_begins(key, way->prefix))
             break;
-        vd_str_t name = vd_bytes(key.data + strlen(prefix), key.size - strlen(prefix));
-        status = each(arg, name, iterator_value(iterator));
+        vd_str_t name = vd_bytes(key.data + prefix, key.size - prefix);
+        status = way->each(way->arg, name, iterator_value(iterator));
         if (status == VD_CORRUPT && self->mode == VD_STORE_QUARANTINE)
             status = VD_OK;
+        if (way->before == NULL)
+            leveldb_iter_next(iterator);
+        else
+            leveldb_iter_prev(iterator);
     }
     if (status == VD_OK && self->mode != VD_STORE_QUARANTINE && iterator_failed(iterator))
         status = VD_CORRUPT;
@@ -111,7 +141,8 @@ vd_status_t vd_leveldb_producers(vd_store_t *store,
                                  bool (*each)(void *, const vd_store_producer_t *), void *arg)
 {
     producer_walk_t producers = {.each = each, .arg = arg};
-    return walk((vd_leveldb_t *)store, VD_KEY_PRODUCERS, each_producer, &producers);
+    walk_t way = {.prefix = VD_KEY_PRODUCERS, .each = each_producer, .arg = &producers};
+    return walk((vd_leveldb_t *)store, &way);
 }
 
 typedef struct session_walk {
@@ -132,12 +163,25 @@ static vd_status_t each_session(void *arg, vd_str_t name, vd_bytes_t value)
     return self->each(self->arg, &self->session) ? VD_OK : VD_CANCELLED;
 }
 
+static vd_status_t walk_sessions(vd_store_t *store, const char *before,
+                                 bool (*each)(void *, const vd_store_session_t *), void *arg)
+{
+    session_walk_t sessions = {.each = each, .arg = arg};
+    walk_t way = {VD_KEY_SESSION_META, before, each_session, &sessions};
+    vd_status_t status = walk((vd_leveldb_t *)store, &way);
+    return status == VD_OK && sessions.damaged ? VD_CORRUPT : status;
+}
+
 vd_status_t vd_leveldb_sessions(vd_store_t *store, bool (*each)(void *, const vd_store_session_t *),
                                 void *arg)
 {
-    session_walk_t sessions = {.each = each, .arg = arg};
-    vd_status_t status = walk((vd_leveldb_t *)store, VD_KEY_SESSION_META, each_session, &sessions);
-    return status == VD_OK && sessions.damaged ? VD_CORRUPT : status;
+    return walk_sessions(store, NULL, each, arg);
+}
+
+vd_status_t vd_leveldb_sessions_before(vd_store_t *store, const char *before,
+                                       bool (*each)(void *, const vd_store_session_t *), void *arg)
+{
+    return strlen(before) <= VD_NAME_BYTES_MAX ? walk_sessions(store, before, each, arg) : VD_USAGE;
 }
 
 typedef struct tombstone_walk {
@@ -158,7 +202,8 @@ static vd_status_t each_tombstone(void *arg, vd_str_t name, vd_bytes_t value)
 vd_status_t vd_leveldb_tombstones(vd_store_t *store, bool (*each)(void *, const char *), void *arg)
 {
     tombstone_walk_t tombstones = {each, arg};
-    return walk((vd_leveldb_t *)store, VD_KEY_TOMBSTONES, each_tombstone, &tombstones);
+    walk_t way = {.prefix = VD_KEY_TOMBSTONES, .each = each_tombstone, .arg = &tombstones};
+    return walk((vd_leveldb_t *)store, &way);
 }
 
 vd_status_t vd_leveldb_session_locked(vd_leveldb_t *self, const char *name, vd_store_session_t *out)

@@ -103,6 +103,8 @@ vd_status_t vd_leveldb_producers(vd_store_t *store,
                                  bool (*each)(void *, const vd_store_producer_t *), void *arg);
 vd_status_t vd_leveldb_sessions(vd_store_t *store, bool (*each)(void *, const vd_store_session_t *),
                                 void *arg);
+vd_status_t vd_leveldb_sessions_before(vd_store_t *store, const char *before,
+                                       bool (*each)(void *, const vd_store_session_t *), void *arg);
 vd_status_t vd_leveldb_tombstones(vd_store_t *store, bool (*each)(void *, const char *), void *arg);
 vd_status_t vd_leveldb_session(vd_store_t *store, const char *session, vd_store_session_t *out);
 /* The same for a caller that holds the read lock. */

@@ -389,6 +389,20 @@ static vd_status_t memory_sessions(vd_store_t *store,
     return VD_OK;
 }
 
+static vd_status_t memory_sessions_before(vd_store_t *store, const char *before,
+                                          bool (*each)(void *, const vd_store_session_t *),
+                                          void *arg)
+{
+    vd_memory_image_t *self = vd_memory_image_of(store);
+    bool goes_on = true;
+    pthread_mutex_lock(&self->lock);
+    for (uint32_t i = self->session_count; i > 0 && goes_on; i--)
+        if (before[0] == 0 || strcmp(self->sessions[i - 1].session, before) < 0)
+            goes_on = each(arg, &self->sessions[i - 1]);
+    pthread_mutex_unlock(&self->lock);
+    return VD_OK;
+}
+
 static vd_status_t memory_session(vd_store_t *store, const char *session, vd_store_session_t *out)
 {
     vd_memory_image_t *self = vd_memory_image_of(store);
@@ -542,6 +556,7 @@ const vd_store_ops_t vd_store_memory_ops = {
     .reopen = memory_reopen,
     .producers = memory_producers,
     .sessions = memory_sessions,
+    .sessions_before = memory_sessions_before,
     .tombstones = memory_tombstones,
     .session = memory_session,
     .record = memory_record,

@@ -98,6 +98,13 @@ vd_status_t vd_store_sessions(vd_store_t *self, bool (*each)(void *, const vd_st
     return self->ops->sessions(self, each, arg);
 }
 
+vd_status_t vd_store_sessions_before(vd_store_t *self, const char *before,
+                                     bool (*each)(void *, const vd_store_session_t *), void *arg)
+{
+    assert(self != NULL && before != NULL && each != NULL);
+    return self->ops->sessions_before(self, before, each, arg);
+}
+
 vd_status_t vd_store_tombstones(vd_store_t *self, bool (*each)(void *, const char *), void *arg)
 {
     assert(self != NULL && each != NULL);

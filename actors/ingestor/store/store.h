@@ -174,6 +174,11 @@ vd_status_t vd_store_producers(vd_store_t *self,
                                bool (*each)(void *arg, const vd_store_producer_t *), void *arg);
 vd_status_t vd_store_sessions(vd_store_t *self, bool (*each)(void *arg, const vd_store_session_t *),
                               void *arg);
+/* Likewise the sessions whose ids are below `before` (empty: all), newest id first: what a page of a
+ * list needs, without the rest. */
+vd_status_t vd_store_sessions_before(vd_store_t *self, const char *before,
+                                     bool (*each)(void *arg, const vd_store_session_t *),
+                                     void *arg);
 /* Calls `each` for every tombstone: the session was pruned and its id is not free yet. */
 vd_status_t vd_store_tombstones(vd_store_t *self, bool (*each)(void *arg, const char *session),
                                 void *arg);

@@ -27,6 +27,7 @@ struct vd_leveldb_prune {
     vd_leveldb_compact_t *compact;
     pending_t *pending;
     size_t pending_count, pending_room;
+    vd_key_t id_next; /* of the first pending: ids of frames below are deleted; empty: none is */
     _Atomic uint64_t pending_shown;
     uint64_t stones; /* tombstones in the store */
     vd_buffer_t record;
@@ -96,6 +97,7 @@ static void drop_first(vd_leveldb_prune_t *self)
     assert(self->pending_count > 0);
     self->pending_count--;
     memmove(self->pending, self->pending + 1, self->pending_count * sizeof *self->pending);
+    self->id_next.size = 0;
     show_pending(self);
 }
 
@@ -149,6 +151,7 @@ vd_status_t vd_leveldb_prune_load(vd_leveldb_t *store, char *error, size_t error
     size_t prefix = strlen(VD_KEY_TOMBSTONES);
     leveldb_iterator_t *stones = leveldb_create_iterator(store->db, store->read);
     self->stones = self->pending_count = 0;
+    self->id_next.size = 0;
     leveldb_iter_seek(stones, VD_KEY_TOMBSTONES, prefix);
     for (; status == VD_OK && leveldb_iter_valid(stones); leveldb_iter_next(stones)) {
         vd_bytes_t key = key_here(stones);
@@ -257,23 +260,33 @@ vd_status_t vd_leveldb_prune_mark(vd_store_t *base, const char *const *sessions,
 
 /* ---- freeing ---- */
 
-/* Deletes ids of frames. True when all of them are in the batch. */
-static bool free_records(vd_leveldb_t *store, const char *session)
+/* Deletes ids of frames from self->id_next on. True when all of them are in the batch; else `next` is
+ * the first that is not. What is deleted stays in the way of iterators for long: each step begins
+ * behind it. */
+static bool free_records(vd_leveldb_prune_t *self, const char *session, vd_key_t *next)
 {
+    vd_leveldb_t *store = self->store;
     vd_key_t prefix;
     uint32_t count = 0;
+    bool all = true;
     vd_key_record(&prefix, vd_str(session), vd_str(""));
-    leveldb_iterator_t *records = leveldb_create_iterator(store->db, store->read);
-    leveldb_iter_seek(records, prefix.bytes, prefix.size);
-    for (; leveldb_iter_valid(records) && count < RECORDS_PER_STEP; leveldb_iter_next(records)) {
+    const vd_key_t *from = self->id_next.size > 0 ? &self->id_next : &prefix;
+    leveldb_iterator_t *records = leveldb_create_iterator(store->db, store->read_through);
+    leveldb_iter_seek(records, from->bytes, from->size);
+    for (; all && leveldb_iter_valid(records); leveldb_iter_next(records)) {
         vd_bytes_t key = key_here(records);
-        if (!vd_key_begins(key, prefix.bytes))
+        if (!vd_key_begins(key, prefix.bytes) || key.size > VD_KEY_SIZE_MAX)
             break;
-        leveldb_writebatch_delete(store->batch, (const char *)key.data, key.size);
-        count++;
+        all = count++ < RECORDS_PER_STEP;
+        if (all) {
+            leveldb_writebatch_delete(store->batch, (const char *)key.data, key.size);
+        } else {
+            memcpy(next->bytes, key.data, key.size);
+            next->size = key.size;
+        }
     }
     leveldb_iter_destroy(records);
-    return count < RECORDS_PER_STEP;
+    return all;
 }
 
 /* Reads a commit whole into self->runs; its bytes are in self->record. */
@@ -348,7 +361,7 @@ static void free_runs(vd_leveldb_prune_t *self, const char *session, vd_tombston
     vd_key_event(&prefix, vd_str(session), 0);
     prefix.bytes[prefix.size - VD_KEY_DIGITS] = 0;
     vd_key_event(&key, vd_str(session), stone->next_seq);
-    leveldb_iterator_t *events = leveldb_create_iterator(store->db, store->read);
+    leveldb_iterator_t *events = leveldb_create_iterator(store->db, store->read_through);
     leveldb_iter_seek(events, key.bytes, key.size);
     bool more = false;
     for (; leveldb_iter_valid(events) && !more; leveldb_iter_next(events)) {
@@ -363,7 +376,7 @@ static void free_runs(vd_leveldb_prune_t *self, const char *session, vd_tombston
         stone->next_seq = first_seq;
         if (more || vd_record_run_read(value_here(events), &record) != VD_OK)
             continue;
-        bytes += put_absent(self, session, first_seq, &record);
+        bytes += record.run.size + put_absent(self, session, first_seq, &record);
         leveldb_writebatch_delete(store->batch, (const char *)name.data, name.size);
     }
     leveldb_iter_destroy(events);
@@ -376,14 +389,16 @@ static vd_status_t free_part(vd_leveldb_prune_t *self, char *error, size_t error
     vd_leveldb_t *store = self->store;
     pending_t *first = &self->pending[0];
     vd_tombstone_t stone = first->stone;
+    vd_key_t id_next = self->id_next;
     begin_batch(store);
-    if (free_records(store, first->session))
+    if (free_records(self, first->session, &id_next))
         free_runs(self, first->session, &stone);
     put_stone(store, first->session, &stone);
     vd_status_t status = write_part(store, error, error_size);
     if (status != VD_OK)
         return status;
     first->stone = stone;
+    self->id_next = id_next;
     if (stone.next_seq <= stone.last_seq)
         return VD_OK;
     vd_leveldb_compact_session(self->compact, first->session);
@@ -483,14 +498,17 @@ static vd_status_t trim(vd_leveldb_prune_t *self, bool *more, char *error, size_
     if (count == 0)
         return VD_OK;
     vd_leveldb_put_head(store);
+    /* Before they go: whoever reads meanwhile is to hear that they are pruned, not that they are
+     * lost. */
+    show_anchor(store);
     vd_status_t status = write_part(store, error, error_size);
     if (status != VD_OK) {
         store->head = before;
+        show_anchor(store);
         return status;
     }
     assert(self->stones >= stones);
     self->stones -= stones;
-    show_anchor(store);
     *more = count == COMMITS_PER_STEP;
     if (!*more)
         vd_leveldb_compact_commits(self->compact, store->head.anchor);

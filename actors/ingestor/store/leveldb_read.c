@@ -334,6 +334,22 @@ vd_status_t vd_leveldb_find(vd_store_t *store, const char *session, uint64_t seq
     return status;
 }
 
+/* The chain of a commit that is no longer held. VD_OK: it is the anchor; VD_PRUNED; VD_NOT_FOUND: it
+ * is held, or never was. */
+static vd_status_t chain_below(vd_leveldb_t *self, uint64_t index, uint32_t *chain)
+{
+    vd_status_t status = VD_NOT_FOUND;
+    pthread_mutex_lock(&self->tail_lock);
+    if (index == self->anchor) {
+        *chain = self->anchor_chain;
+        status = VD_OK;
+    } else if (index < self->tail.first_index) {
+        status = VD_PRUNED;
+    }
+    pthread_mutex_unlock(&self->tail_lock);
+    return status;
+}
+
 vd_status_t vd_leveldb_chain(vd_store_t *store, uint64_t index, uint32_t *chain)
 {
     vd_leveldb_t *self = (vd_leveldb_t *)store;
@@ -342,28 +358,26 @@ vd_status_t vd_leveldb_chain(vd_store_t *store, uint64_t index, uint32_t *chain)
     vd_key_t key;
     vd_buffer_t value;
     char error[VD_TEXT_BYTES_MAX];
+    assert(index > 0);
     vd_leveldb_tail(store, &tail);
     if (index > tail.index)
         return VD_NOT_FOUND;
-    pthread_mutex_lock(&self->tail_lock);
-    bool anchored = index > 0 && index == self->anchor;
-    *chain = self->anchor_chain;
-    pthread_mutex_unlock(&self->tail_lock);
-    if (anchored)
-        return VD_OK;
-    if (index < tail.first_index)
-        return VD_PRUNED;
+    vd_status_t status = chain_below(self, index, chain);
+    if (status != VD_NOT_FOUND)
+        return status;
     vd_key_number(&key, VD_KEY_COMMITS, index);
     vd_buffer_init(&value, VD_FRAME_BYTES_MAX);
     pthread_rwlock_rdlock(&self->lock);
-    vd_status_t status = vd_leveldb_get(self, &key, &value, error, sizeof error);
+    status = vd_leveldb_get(self, &key, &value, error, sizeof error);
     pthread_rwlock_unlock(&self->lock);
-    if (status == VD_NOT_FOUND)
-        status = VD_CORRUPT;
     if (status == VD_OK)
         status = vd_record_commit_read(vd_buffer_view(&value), &head);
-    if (status == VD_OK)
+    if (status == VD_OK) {
         *chain = head.chain;
+    } else if (status == VD_NOT_FOUND) { /* lost, or removed since it was looked for */
+        status = chain_below(self, index, chain);
+        status = status == VD_NOT_FOUND ? VD_CORRUPT : status;
+    }
     vd_buffer_free(&value);
     return status;
 }

@@ -62,6 +62,7 @@ static vd_status_t open_store(ingestor_t *self)
             snprintf(self->mode.text, sizeof self->mode.text,
                      "store %s: its producers and sessions cannot be read: %s", self->dir,
                      vd_status_text(status));
+            vd_store_close(&self->mode.store); /* or it could not be opened again */
         }
     }
     return status;

@@ -411,6 +411,32 @@ static void test_a_damaged_tail_refuses_to_open(void **state)
     assert_non_null(strstr(error, "38"));
 }
 
+/* Behind commits that were pruned there is always one: a store without it is not an empty one. */
+static void test_an_end_that_is_lost_begins_no_new_store(void **state)
+{
+    fixture_t *f = *state;
+    static const char *const gone[] = {"a"};
+    char error[VD_TEXT_BYTES_MAX];
+    vd_store_tail_t tail;
+    vd_key_t key;
+    fixture_open(f);
+    fixture_append_sized(f, "a", 1, 10);
+    fixture_end_session(f, "a");
+    fixture_append_sized(f, "b", 1, 10);
+    fixture_prune(f, gone, 1);
+    while (fixture_prune_step(f))
+        ;
+    vd_store_tail(f->store, &tail);
+    assert_true(tail.first_index > 1);
+    vd_store_close(&f->store);
+    for (uint64_t index = tail.first_index; index <= tail.index; index++) {
+        vd_key_number(&key, VD_KEY_COMMITS, index);
+        put_raw(f->dir, &key, vd_bytes(NULL, 0));
+    }
+    assert_int_equal(open_status(f, error), VD_CORRUPT);
+    assert_non_null(strstr(error, "missing"));
+}
+
 static void test_a_newer_format_is_not_garbage(void **state)
 {
     fixture_t *f = *state;
@@ -502,6 +528,7 @@ int main(void)
         ON_DISK(test_pruning_goes_in_small_steps),
         ON_DISK(test_pruning_many_ids),
         ON_DISK(test_a_damaged_tail_refuses_to_open),
+        ON_DISK(test_an_end_that_is_lost_begins_no_new_store),
         ON_DISK(test_a_newer_format_is_not_garbage),
         ON_DISK(test_another_database_is_left_alone),
         ON_DISK(test_a_missing_current_begins_no_new_store),

@@ -19,15 +19,11 @@
  * without a read. */
 #define FILTER_BITS_PER_KEY 10
 #define TABLE_BYTES         (4u * 1024 * 1024)
-/* So many of the last commits are read and checked when a store is opened. */
-#define TAIL_COMMITS    16u
-#define VALUE_BYTES_CAP (64u * 1024 * 1024)
+#define VALUE_BYTES_CAP     (64u * 1024 * 1024)
 /* A write that fails within so many commits of a reopening is one more of the same trouble; after so
  * many in a row the store is read through for damage. */
 #define SOON_COMMITS 64u
 #define FAILURES_MAX 2u
-/* Of a damaged store whose own id cannot be read. */
-#define UNKNOWN_ID "0000000000000000"
 
 static void destroy(vd_leveldb_t *self)
 {
@@ -188,7 +184,7 @@ static vd_status_t read_store_head(vd_leveldb_t *self, char *error, size_t error
     if (self->mode == VD_STORE_QUARANTINE && status != VD_IO) {
         if (status != VD_OK ||
             vd_record_store_read(vd_buffer_view(&self->value), &self->head) != VD_OK)
-            vd_str_copy(self->head.id, sizeof self->head.id, vd_str(UNKNOWN_ID));
+            vd_str_copy(self->head.id, sizeof self->head.id, vd_str(VD_LEVELDB_UNKNOWN_ID));
         vd_buffer_clear(&self->value);
         return VD_OK;
     }
@@ -217,85 +213,6 @@ static vd_status_t read_store_head(vd_leveldb_t *self, char *error, size_t error
     return status;
 }
 
-/* Index of the first or last commit; 0: none. What was removed from the beginning is not looked
- * through. */
-static uint64_t edge(vd_leveldb_t *self, bool last)
-{
-    uint64_t index = 0;
-    vd_key_t key;
-    leveldb_iterator_t *iterator = leveldb_create_iterator(self->db, self->read);
-    vd_key_number(&key, VD_KEY_COMMITS, last ? UINT64_MAX : self->head.anchor + 1);
-    leveldb_iter_seek(iterator, key.bytes, key.size);
-    if (last && leveldb_iter_valid(iterator))
-        leveldb_iter_prev(iterator);
-    else if (last)
-        leveldb_iter_seek_to_last(iterator);
-    if (leveldb_iter_valid(iterator)) {
-        size_t size = 0;
-        const char *name = leveldb_iter_key(iterator, &size);
-        if (!vd_key_number_of(vd_bytes(name, size), VD_KEY_COMMITS, &index))
-            index = 0;
-    }
-    leveldb_iter_destroy(iterator);
-    return index;
-}
-
-/* Reads the last commits as a reader would, up to tail->index, and completes the tail from the
- * last. */
-static vd_status_t read_tail(vd_leveldb_t *self, vd_store_tail_t *tail, char *error,
-                             size_t error_size)
-{
-    vd_store_cursor_t *cursor = NULL;
-    vd_commit_t commit = {0};
-    vd_status_t status = vd_leveldb_cursor_new(&self->base, &cursor);
-    if (status != VD_OK)
-        return status;
-    /* Readers do not see this tail yet, so that the cursor is placed by hand. */
-    vd_leveldb_cursor_t *own = (vd_leveldb_cursor_t *)cursor;
-    own->first = tail->first_index;
-    own->end = tail->index;
-    own->index = tail->index > TAIL_COMMITS ? tail->index - TAIL_COMMITS + 1 : 1;
-    own->index = own->index < tail->first_index ? tail->first_index : own->index;
-    bool quarantine = self->mode == VD_STORE_QUARANTINE;
-    for (;;) {
-        error[0] = 0;
-        status = vd_leveldb_cursor_next(cursor, &commit, error, error_size);
-        if (status == VD_CORRUPT && quarantine)
-            continue;
-        /* A run that is damaged, and not known to be. */
-        if (status == VD_OK && error[0] != 0 && !quarantine)
-            status = VD_CORRUPT;
-        if (status != VD_OK)
-            break;
-        tail->time_ms = commit.time_ms;
-        tail->chain = commit.chain;
-    }
-    vd_leveldb_cursor_destroy(cursor);
-    return status == VD_NOT_FOUND ? VD_OK : status;
-}
-
-static vd_status_t check_tail(vd_leveldb_t *self, vd_store_tail_t *tail, char *error,
-                              size_t error_size)
-{
-    *tail = (vd_store_tail_t){.epoch_counter = self->head.epoch_counter};
-    memcpy(tail->id, self->head.id, sizeof tail->id);
-    tail->first_index = edge(self, false);
-    tail->index = edge(self, true);
-    bool known = strcmp(self->head.id, UNKNOWN_ID) != 0;
-    if (tail->index > 0 && known && tail->first_index != self->head.anchor + 1) {
-        if (self->mode != VD_STORE_QUARANTINE) {
-            snprintf(error, error_size,
-                     "store %s: commits %" PRIu64 " to %" PRIu64
-                     " are missing; make a new store of what is left: vedette store repair --copy "
-                     "DIR",
-                     self->dir, self->head.anchor + 1, tail->first_index - 1);
-            return VD_CORRUPT;
-        }
-        tail->first_index = self->head.anchor + 1;
-    }
-    return tail->index > 0 ? read_tail(self, tail, error, error_size) : VD_OK;
-}
-
 static void show_tail(vd_leveldb_t *self, const vd_store_tail_t *tail)
 {
     pthread_mutex_lock(&self->tail_lock);
@@ -322,7 +239,7 @@ static vd_status_t open_all(vd_leveldb_t *self, char *error, size_t error_size)
         status = read_store_head(self, error, error_size);
     vd_failpoint("ingestor.open");
     if (status == VD_OK)
-        status = check_tail(self, &tail, error, error_size);
+        status = vd_leveldb_check_tail(self, &tail, error, error_size);
     if (status == VD_OK)
         status = vd_leveldb_prune_load(self, error, error_size);
     if (status == VD_OK)
@@ -529,7 +446,7 @@ static vd_status_t leveldb_store_reopen(vd_store_t *store, vd_store_tail_t *tail
     if (status == VD_OK)
         status = read_store_head(self, error, error_size);
     if (status == VD_OK)
-        status = check_tail(self, tail, error, error_size);
+        status = vd_leveldb_check_tail(self, tail, error, error_size);
     if (status == VD_OK)
         status = check_kept(self, &before, error, error_size);
     if (status == VD_OK)

@@ -24,6 +24,9 @@
  * less often what is written has to be merged with what is there. */
 #define VD_LEVELDB_WRITE_BUFFER (16u * 1024 * 1024)
 
+/* Id of a damaged store whose own cannot be read. */
+#define VD_LEVELDB_UNKNOWN_ID "0000000000000000"
+
 typedef struct vd_leveldb_cursor vd_leveldb_cursor_t;
 typedef struct vd_leveldb_prune vd_leveldb_prune_t;
 
@@ -93,6 +96,10 @@ vd_status_t vd_leveldb_write(vd_leveldb_t *self, char *error, size_t error_size)
 /* Puts self->value under `key` into self->batch, and empties it. */
 void vd_leveldb_put(vd_leveldb_t *self, const vd_key_t *key);
 void vd_leveldb_put_head(vd_leveldb_t *self);
+/* Finds the tail of the database that was just opened and checks the newest commits. VD_OK, or
+ * VD_CORRUPT and the like with text; in quarantine what can be read of it. */
+vd_status_t vd_leveldb_check_tail(vd_leveldb_t *self, vd_store_tail_t *tail, char *error,
+                                  size_t error_size);
 /* The tail as readers may see it. */
 void vd_leveldb_tail(vd_store_t *store, vd_store_tail_t *tail);
 

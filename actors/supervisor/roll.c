@@ -50,17 +50,29 @@ static void look(vd_supervisor_t *self, vd_now_t now, vd_effects_t *effects)
         ask(self, effects);
 }
 
+/* Our session was pruned after somebody else had ended it: nobody knows it any more. */
+static bool is_gone(const vd_message_t *message)
+{
+    if (message->id == VD_MESSAGE_ERROR)
+        return vd_status_of_name(message->error.status) == VD_PRUNED;
+    return vd_rows_count(message->payload) == 0;
+}
+
 static void take_row(vd_supervisor_t *self, vd_now_t now, const vd_message_t *message,
                      vd_effects_t *effects)
 {
     vd_bytes_t rows = message->payload;
-    vd_session_record_t row;
-    if (message->id != VD_MESSAGE_SESSION_ROWS || message->correlation != self->roll_correlation ||
-        !may_roll(self) || vd_scan_exact(rows, VD_DEPTH_MAX) != VD_OK ||
-        vd_rows_next(&rows, VD_RECORD_session, &row) != VD_OK ||
-        !vd_str_is(row.session, self->session.id))
+    vd_session_record_t row = {.last_seq = 0};
+    bool rows_came = message->id == VD_MESSAGE_SESSION_ROWS;
+    if ((!rows_came && message->id != VD_MESSAGE_ERROR) ||
+        message->correlation != self->roll_correlation || !may_roll(self) ||
+        (rows_came && vd_scan_exact(rows, VD_DEPTH_MAX) != VD_OK))
         return;
-    bool ended = vd_str_is(row.state, "completed") || vd_str_is(row.state, "failed");
+    bool ended = is_gone(message);
+    if (!ended && (!rows_came || vd_rows_next(&rows, VD_RECORD_session, &row) != VD_OK ||
+                   !vd_str_is(row.session, self->session.id)))
+        return;
+    ended = ended || vd_str_is(row.state, "completed") || vd_str_is(row.state, "failed");
     if (ended)
         self->session.closed = true;
     if (ended || row.last_seq >= self->setup.session_roll_events)

@@ -60,12 +60,18 @@ static void put_back(vd_session_t *self, vd_session_out_t *out)
     }
 }
 
+/* Was it rejected because its session is over: ended by somebody else, or pruned since? */
+static bool is_over(const vd_outcome_t *outcome)
+{
+    return outcome->status == VD_SESSION_CLOSED || outcome->status == VD_UNKNOWN_SESSION;
+}
+
 /* What becomes of the runtime events in a frame. */
 static void take_written(vd_session_t *self, const vd_outcome_t *outcome, vd_session_out_t *out,
                          vd_effects_t *effects)
 {
     assert(out->out);
-    if (outcome->status == VD_SESSION_CLOSED) {
+    if (is_over(outcome)) {
         put_back(self, out);
     } else if (outcome->status != VD_OK && out->count > 0) {
         vd_effects_log(effects, VD_WARN, "%u runtime events were rejected: %s (%s)", out->count,
@@ -110,7 +116,7 @@ static void outcome(void *arg, vd_now_t now, const vd_outcome_t *outcome, vd_eff
         break;
     default:
         assert(outcome->token == TOKEN_EVENTS);
-        self->closed = self->closed || (outcome->status == VD_SESSION_CLOSED && !self->last[0]);
+        self->closed = self->closed || (is_over(outcome) && !self->last[0]);
         take_written(self, outcome, &self->events, effects);
     }
     go_over(self, now, effects);

@@ -53,7 +53,7 @@ typedef struct vd_session {
     char next[VD_NAME_BYTES_MAX + 1]; /* being begun, or begun; empty: it does not roll */
     char last[VD_NAME_BYTES_MAX + 1]; /* being ended after a roll; empty: none */
     bool next_begun;
-    bool closed; /* somebody else has ended it */
+    bool closed; /* somebody else has ended it, or it was pruned */
     vd_session_facts_t facts;
     vd_session_ids_t ids;
     uint64_t seed;    /* of ids */

@@ -238,6 +238,24 @@ static void a_session_that_another_has_ended_is_gone_on_from(void **unused)
     assert_string_equal(world_session(world, 2)->continues, world_session(world, 1)->id);
 }
 
+/* Ended by somebody else and pruned before that was seen: its store does not know it any more. */
+static void a_session_that_was_pruned_is_gone_on_from(void **unused)
+{
+    (void)unused;
+    up(86400LL * SECOND, 1000);
+    strcpy(world_session(world, 0)->id, "pruned");
+    world_run(world, 5 * SECOND);
+    assert_int_equal(world->session_count, 2);
+    assert_string_equal(session_told(), world_session(world, 1)->id);
+    /* With something to tell: rejected, and not lost. */
+    strcpy(world_session(world, 1)->id, "pruned too");
+    world_kill(world, "host");
+    world_run(world, 5 * SECOND);
+    assert_int_equal(world->session_count, 3);
+    assert_string_equal(session_told(), world_session(world, 2)->id);
+    assert_int_equal(world_session(world, 2)->actors, 3);
+}
+
 static void a_stop_while_it_rolls_ends_both(void **unused)
 {
     (void)unused;
@@ -282,6 +300,7 @@ int main(void)
         ROLL_TEST(a_refused_roll_changes_nothing_and_comes_again),
         ROLL_TEST(the_old_one_is_not_ended_before_the_next_one_is_on_disk),
         ROLL_TEST(a_session_that_another_has_ended_is_gone_on_from),
+        ROLL_TEST(a_session_that_was_pruned_is_gone_on_from),
         ROLL_TEST(a_stop_while_it_rolls_ends_both),
         ROLL_TEST(a_stop_without_an_ingestor_leaves_what_can_be_read),
     };

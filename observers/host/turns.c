@@ -13,7 +13,10 @@ static int64_t due_us(const vd_host_t *self)
 {
     if (self->phase != VD_HOST_RUNNING || self->outstanding || self->moving)
         return -1;
-    if (self->turn_us == 0 && self->new_us == 0)
+    /* The first turn waits for a sample, unless it is known that none will come: then what the state
+     * says of sources that have left is to be put right. */
+    bool none = self->samples->complete && self->samples->source_count == 0;
+    if (self->turn_us == 0 && self->new_us == 0 && !none)
         return -1;
     int64_t rest_us = self->turn_us ? self->turn_us + interval_us(self) : self->new_us;
     if (self->failed)

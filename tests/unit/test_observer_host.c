@@ -256,6 +256,24 @@ static void test_late_turns_are_delayed_not_bunched(void **state)
     assert_true(world->items - items >= 4 && world->items - items <= 8);
 }
 
+/* What left while the observer was away is told by a turn, and no sample ever leads to one. */
+static void test_turns_begin_when_there_is_nothing_to_read(void **state)
+{
+    world_t *world = *state;
+    see(world, "tree");
+    world->broker_inc++;
+    world->broker_knows = world->broker_complete = false;
+    kill_host(world);
+    pass(world, 5000);
+    assert_true(world->ready);
+    uint64_t cycle = vd_host_cycle(world->host); /* the one that is restored */
+    pass(world, 5000);
+    assert_int_equal(vd_host_cycle(world->host), cycle);
+    world->broker_complete = true; /* there is nothing, and that is certain */
+    pass(world, 5000);
+    assert_true(vd_host_cycle(world->host) > cycle);
+}
+
 static void test_fenced_is_the_end(void **state)
 {
     world_t *world = *state;
@@ -370,6 +388,7 @@ int main(void)
                                         set_up_unassigned, tear_down),
         HOST_TEST(test_a_one_off_read_is_answered_or_given_up),
         HOST_TEST(test_late_turns_are_delayed_not_bunched),
+        HOST_TEST(test_turns_begin_when_there_is_nothing_to_read),
         HOST_TEST(test_fenced_is_the_end),
         HOST_TEST(test_another_store_makes_the_state_anew),
         HOST_TEST(test_queries_are_declared),

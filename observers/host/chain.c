@@ -7,7 +7,7 @@ enum {
     AGAIN_US = 500000,
     UNANSWERED_MAX = 10, /* questions before it is told as an error */
     UNKNOWN_MAX = 3,     /* answers that do not know our session */
-    LIST_ROWS = 32,      /* of active sessions, newest first */
+    LIST_ROWS = 32,      /* of a page of sessions, newest first */
 };
 
 /* Correlations of a replay count from 1; those of rows stand apart. */
@@ -20,8 +20,8 @@ static void send(vd_host_t *self, vd_now_t now, vd_effects_t *effects)
     vd_message_t message = {.id = VD_MESSAGE_SESSIONS};
     message.correlation = correlation_bit | ++chain->correlation;
     if (chain->by_list) {
-        message.sessions.state = vd_str("active");
         message.sessions.rows_max = LIST_ROWS;
+        message.sessions.before = vd_str(chain->before);
     } else {
         message.sessions.session = vd_str(chain->asked);
     }
@@ -39,7 +39,7 @@ void vd_chain_ask(vd_host_t *self, vd_now_t now, vd_asking_t asking, const char 
     if (!same)
         chain->unanswered = chain->unknown = 0;
     chain->asking = asking;
-    chain->by_list = false;
+    chain->by_list = chain->listed = false;
     memmove(chain->asked, session, strlen(session) + 1);
     send(self, now, effects);
 }
@@ -99,34 +99,69 @@ static void take_closed(vd_host_t *self, vd_now_t now, const vd_session_record_t
                   "session %s has ended, and none goes on from it yet; events wait",
                   self->chain.asked);
     self->chain.by_list = true;
+    self->chain.before[0] = 0;
     vd_effects_timer(effects, VD_HOST_TIMER_CHAIN, now.mono_us + AGAIN_US);
 }
 
-/* Looks among the active sessions for one that goes on from the session asked for: its own end
- * does not always name it. */
-static void take_list(vd_host_t *self, vd_now_t now, vd_bytes_t rows, vd_effects_t *effects)
+/* Looks among the sessions for one that goes on from the session asked for: its own end does not
+ * always name it. Whether it has ended itself, meanwhile, is the next question. */
+static void take_list(vd_host_t *self, vd_now_t now, const vd_message_t *message,
+                      vd_effects_t *effects)
 {
+    vd_chain_t *chain = &self->chain;
+    vd_bytes_t rows = message->payload;
+    char last[VD_NAME_BYTES_MAX + 1] = "";
     vd_session_record_t row;
     vd_status_t status;
-    self->chain.by_list = false;
+    chain->by_list = false;
     while ((status = vd_rows_next(&rows, VD_RECORD_session, &row)) != VD_NOT_FOUND) {
-        if (status != VD_OK || !vd_str_is(row.continues, self->chain.asked))
+        if (status != VD_OK)
             continue;
-        ask_next(self, now, row.session, effects);
-        return;
+        if (vd_str_is(row.continues, chain->asked)) {
+            ask_next(self, now, row.session, effects);
+            return;
+        }
+        vd_str_copy(last, sizeof last, row.session);
     }
+    /* Ids sort by time: who goes on from a session stands before it. */
+    chain->by_list = message->session_rows.more && strcmp(last, chain->asked) > 0;
+    memcpy(chain->before, last, sizeof last);
+    chain->listed = !chain->by_list;
+    if (chain->by_list || chain->asking == VD_ASK_FORWARD)
+        send(self, now, effects);
 }
 
 /* Nobody knows our session any more: what goes on is a life that begins with the one of the
  * moment. */
-static void take_unknown(vd_host_t *self, vd_effects_t *effects)
+static void leave(vd_host_t *self, vd_effects_t *effects)
 {
-    if (++self->chain.unknown < UNKNOWN_MAX || strcmp(self->chain.asked, self->session) != 0)
-        return;
     self->ended = true;
     vd_effects_exit(effects, VD_UNKNOWN_SESSION,
                     "observer %s: session %s is not in the store any more", self->name,
-                    self->session);
+                    self->chain.asked);
+}
+
+static void take_unknown(vd_host_t *self, vd_effects_t *effects)
+{
+    if (++self->chain.unknown >= UNKNOWN_MAX && strcmp(self->chain.asked, self->session) == 0)
+        leave(self, effects);
+}
+
+/* The session asked for was pruned: no row of it ever comes. */
+static void take_pruned(vd_host_t *self, vd_now_t now, vd_effects_t *effects)
+{
+    switch (self->chain.asking) {
+    case VD_ASK_BACK:
+        vd_host_restore_cut(self, now, VD_PRUNED, effects);
+        break;
+    case VD_ASK_FORWARD:
+    case VD_ASK_MOVE:
+    case VD_ASK_WATCH:
+        leave(self, effects);
+        break;
+    case VD_ASK_NOTHING:
+        assert(!"an answer that nobody has asked for");
+    }
 }
 
 static void take_watched(vd_host_t *self, vd_now_t now, const vd_session_record_t *row,
@@ -156,10 +191,15 @@ static void take_row(vd_host_t *self, vd_now_t now, const vd_session_record_t *r
             vd_host_move_to(self, now, effects);
         break;
     case VD_ASK_FORWARD:
-        if (is_closed(row) && row->continued_by.size > 0)
+        if (is_closed(row) && row->continued_by.size > 0) {
             ask_next(self, now, row->continued_by, effects);
-        else
+        } else if (is_closed(row) && !self->chain.listed) {
+            self->chain.by_list = true; /* its end does not say who goes on from it */
+            self->chain.before[0] = 0;
+            send(self, now, effects);
+        } else {
             vd_host_restore_found(self, now, row, effects);
+        }
         break;
     case VD_ASK_BACK:
         vd_host_restore_found(self, now, row, effects);
@@ -169,19 +209,27 @@ static void take_row(vd_host_t *self, vd_now_t now, const vd_session_record_t *r
     }
 }
 
-void vd_chain_take(vd_host_t *self, vd_now_t now, const vd_message_t *message,
-                   vd_effects_t *effects)
+bool vd_chain_is_asking(const vd_host_t *self, const vd_message_t *message)
+{
+    return self->chain.asking != VD_ASK_NOTHING &&
+           message->correlation == (correlation_bit | self->chain.correlation);
+}
+
+void vd_chain_answered(vd_host_t *self, vd_now_t now, const vd_message_t *message,
+                       vd_effects_t *effects)
 {
     vd_chain_t *chain = &self->chain;
     vd_bytes_t rows = message->payload;
     vd_session_record_t row;
-    if (chain->asking == VD_ASK_NOTHING || message->id != VD_MESSAGE_SESSION_ROWS ||
-        message->correlation != (correlation_bit | chain->correlation) ||
-        vd_scan_exact(rows, VD_DEPTH_MAX) != VD_OK)
+    if (!vd_chain_is_asking(self, message))
         return;
+    if (message->id == VD_MESSAGE_ERROR && vd_status_of_name(message->error.status) == VD_PRUNED)
+        take_pruned(self, now, effects);
+    if (message->id != VD_MESSAGE_SESSION_ROWS || vd_scan_exact(rows, VD_DEPTH_MAX) != VD_OK)
+        return; /* what goes wrong otherwise is asked again */
     chain->unanswered = 0;
     if (chain->by_list)
-        take_list(self, now, rows, effects);
+        take_list(self, now, message, effects);
     else if (vd_rows_next(&rows, VD_RECORD_session, &row) == VD_OK &&
              vd_str_is(row.session, chain->asked))
         take_row(self, now, &row, effects);

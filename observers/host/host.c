@@ -175,8 +175,10 @@ static void take(vd_host_t *self, vd_now_t now, const vd_input_t *input, vd_effe
         check(self, now, effects), watch(self, now, effects);
     else if (input->kind == VD_INPUT_TIMER && input->id == VD_HOST_TIMER_CHAIN)
         vd_chain_again(self, now, effects);
-    else if (input->kind == VD_INPUT_MESSAGE && input->message->id == VD_MESSAGE_SESSION_ROWS)
-        vd_chain_take(self, now, input->message, effects);
+    else if (input->kind == VD_INPUT_MESSAGE && input->port == VD_HOST_PORT_READ &&
+             (input->message->id == VD_MESSAGE_SESSION_ROWS ||
+              (input->message->id == VD_MESSAGE_ERROR && vd_chain_is_asking(self, input->message))))
+        vd_chain_answered(self, now, input->message, effects);
     else if (input->kind == VD_INPUT_TIMER && input->id == VD_HOST_TIMER_RETRY)
         vd_host_restore_begin(self, now, effects);
     else if (!vd_feed_reader_step(&self->roster.reader, now, input, effects) &&

@@ -31,7 +31,9 @@ typedef enum vd_asking {
 typedef struct vd_chain {
     vd_asking_t asking;
     char asked[VD_NAME_BYTES_MAX + 1];
-    bool by_list; /* asked for is the list of active ones: does one continue `asked`? */
+    bool by_list; /* asked for is the list of sessions: does one continue `asked`? */
+    bool listed;  /* restoring: it was looked for there, and none does */
+    char before[VD_NAME_BYTES_MAX + 1]; /* where the next page of the list begins; empty: first */
     uint64_t correlation;
     uint32_t unanswered, unknown; /* in a row */
 } vd_chain_t;
@@ -127,8 +129,10 @@ void vd_chain_later(vd_host_t *self, vd_now_t now, vd_effects_t *effects);
 void vd_chain_rest(vd_host_t *self, vd_effects_t *effects);
 /* The timer: asks again. */
 void vd_chain_again(vd_host_t *self, vd_now_t now, vd_effects_t *effects);
-void vd_chain_take(vd_host_t *self, vd_now_t now, const vd_message_t *message,
-                   vd_effects_t *effects);
+/* Does it answer a question for rows? */
+bool vd_chain_is_asking(const vd_host_t *self, const vd_message_t *message);
+void vd_chain_answered(vd_host_t *self, vd_now_t now, const vd_message_t *message,
+                       vd_effects_t *effects);
 
 /* move.c */
 /* Our session has ended: finds the next one. */

@@ -257,12 +257,36 @@ static void take_start(world_t *world, const vd_message_t *message)
     vd_buffer_free(&payload);
 }
 
+static bool is_before(const char *id, vd_str_t before)
+{
+    char text[VD_NAME_BYTES_MAX + 1];
+    vd_str_copy(text, sizeof text, before);
+    return text[0] == 0 || strcmp(id, text) < 0;
+}
+
+/* What asking for a session is answered with while its tombstone stands. */
+static bool refuse_pruned(world_t *world, const vd_message_t *message)
+{
+    for (uint32_t at = 0; at < world->session_count; at++) {
+        const session_t *session = &world->sessions[at];
+        if (!session->tombstone || !vd_str_is(message->sessions.session, session->id))
+            continue;
+        vd_message_t answer = {.id = VD_MESSAGE_ERROR, .correlation = message->correlation};
+        answer.error.status = vd_str("pruned");
+        answer.error.text = vd_str("the sessions cannot be listed");
+        post(world, VD_HOST_PORT_READ, "ingestor", &answer);
+        return true;
+    }
+    return false;
+}
+
 static void take_sessions(world_t *world, const vd_message_t *message)
 {
     vd_buffer_t rows, all;
     uint32_t count = 0;
+    bool more = false;
     world->asked++;
-    if (world->rows_silent)
+    if (world->rows_silent || refuse_pruned(world, message))
         return;
     vd_buffer_init(&rows, 1 << 16);
     vd_buffer_init(&all, 1 << 16);
@@ -270,9 +294,12 @@ static void take_sessions(world_t *world, const vd_message_t *message)
         const session_t *session = &world->sessions[world->session_count - back];
         bool wanted = message->sessions.session.size > 0
                           ? vd_str_is(message->sessions.session, session->id)
-                          : !session->closed;
+                          : is_before(session->id, message->sessions.before);
         if (!wanted || session->gone)
             continue;
+        more = message->sessions.rows_max > 0 && count >= world->page_max;
+        if (more)
+            break;
         vd_session_record_t row = {.session = vd_str(session->id),
                                    .state = vd_str(session->closed ? "completed" : "active"),
                                    .last_seq = session->seq,
@@ -288,6 +315,7 @@ static void take_sessions(world_t *world, const vd_message_t *message)
                            .correlation = message->correlation,
                            .payload = vd_buffer_view(&all)};
     answer.session_rows.count = count;
+    answer.session_rows.more = more;
     post(world, VD_HOST_PORT_READ, "ingestor", &answer);
     vd_buffer_free(&rows);
     vd_buffer_free(&all);

@@ -380,6 +380,7 @@ static int set_up_with(void **state, bool unassigned)
     begin_session(world);
     world->store = "aaaa";
     world->answers = world->answers_once = true;
+    world->page_max = 32;
     world->poller_inc = POLLER;
     world->broker_inc = 3;
     world->broker_knows = world->broker_complete = true;

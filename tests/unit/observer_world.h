@@ -31,7 +31,8 @@ typedef struct session {
     char continues[VD_NAME_BYTES_MAX + 1];
     char continued_by[VD_NAME_BYTES_MAX + 1];
     bool closed;
-    bool gone; /* pruned */
+    bool gone;      /* pruned */
+    bool tombstone; /* and asking for it is answered with an error */
     uint64_t seq;
 } session_t;
 
@@ -73,6 +74,7 @@ typedef struct world {
     uint32_t session_count;
     uint32_t given; /* the session that the next life is given */
     bool rows_silent;
+    uint32_t page_max; /* rows of a list in one answer */
     uint32_t emits, opens, replays, asked;
     /* The host dies when it has sent so many messages to the ingestor, the last of which arrives or
      * does not; 0: it lives. */

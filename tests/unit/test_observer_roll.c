@@ -158,6 +158,27 @@ static void test_an_end_that_names_nobody_is_waited_out(void **state)
     assert_error(world, "commit", false);
 }
 
+/* Who goes on from our session may have ended, too, before we ask; and many came after it. */
+static void test_one_that_goes_on_and_has_ended_is_found(void **state)
+{
+    world_t *world = *state;
+    see(world, "tree");
+    world->rows_silent = true;
+    end_session(world, 0, false);
+    begin_session(world); /* it continues a session that does not name it */
+    for (int i = 0; i < 5; i++)
+        roll(world);
+    see(world, "house");
+    pass(world, 3000);
+    assert_story(world, "tree");
+    world->rows_silent = false;
+    world->page_max = 2;
+    pass(world, 8000);
+    assert_story(world, "tree house");
+    assert_session(world, "s7");
+    assert_error(world, "commit", false);
+}
+
 static void test_no_answer_about_sessions_is_told_and_outlived(void **state)
 {
     world_t *world = *state;
@@ -367,6 +388,56 @@ static void test_what_was_pruned_is_told(void **state)
     assert_string_equal(story(world), "tree house river sea");
 }
 
+/* A tombstone answers with an error: that is an answer, too. */
+static void test_an_observer_whose_session_has_a_tombstone_begins_anew(void **state)
+{
+    world_t *world = *state;
+    see(world, "tree");
+    roll(world);
+    roll(world);
+    world->sessions[0].gone = world->sessions[0].tombstone = true;
+    see(world, "house");
+    pass(world, 5000);
+    assert_true(world->exited);
+    assert_int_equal(world->exit_status, VD_UNKNOWN_SESSION);
+}
+
+static void test_a_tombstone_on_the_way_back_is_an_end(void **state)
+{
+    world_t *world = *state;
+    word_padding = VD_EMIT_BYTES_MAX; /* so that nothing but the first session knows of tree */
+    see(world, "tree");
+    roll(world);
+    see(world, "house");
+    world->sessions[0].gone = world->sessions[0].tombstone = true;
+    kill_host(world);
+    pass(world, 3000);
+    assert_true(world->ready);
+    assert_error(world, "state", true);
+    assert_int_equal(word_of(world)->applied, 1);
+}
+
+/* Who is given a session that somebody has ended finds out who goes on from it before it has a
+ * state. */
+static void test_a_restart_finds_who_goes_on_from_an_end_that_names_nobody(void **state)
+{
+    world_t *world = *state;
+    see(world, "tree");
+    begin_session(world);
+    end_session(world, 0, false);
+    see(world, "house");
+    pass(world, 4000);
+    assert_session(world, "s2");
+    see(world, "river");
+    world->given = 0;
+    kill_host(world);
+    pass(world, 4000);
+    assert_session(world, "s2");
+    assert_story(world, "tree house river");
+    assert_int_equal(word_of(world)->applied, 3);
+    assert_int_equal(world->states, 1);
+}
+
 static void test_an_observer_whose_session_is_gone_begins_anew(void **state)
 {
     world_t *world = *state;
@@ -466,6 +537,7 @@ int main(void)
         ROLL_TEST(test_a_roll_while_the_state_is_on_its_way),
         ROLL_TEST(test_a_store_in_trouble_delays_a_move),
         ROLL_TEST(test_an_end_that_names_nobody_is_waited_out),
+        ROLL_TEST(test_one_that_goes_on_and_has_ended_is_found),
         ROLL_TEST(test_no_answer_about_sessions_is_told_and_outlived),
         cmocka_unit_test(test_killed_at_any_moment_of_a_roll),
         ROLL_TEST(test_a_restart_follows_from_the_session_it_was_given),
@@ -477,6 +549,9 @@ int main(void)
         ROLL_TEST(test_damaged_events_are_told_and_found_again),
         ROLL_TEST(test_what_was_pruned_is_told),
         ROLL_TEST(test_an_observer_whose_session_is_gone_begins_anew),
+        ROLL_TEST(test_an_observer_whose_session_has_a_tombstone_begins_anew),
+        ROLL_TEST(test_a_tombstone_on_the_way_back_is_an_end),
+        ROLL_TEST(test_a_restart_finds_who_goes_on_from_an_end_that_names_nobody),
         ROLL_TEST(test_another_store_in_the_middle_of_a_move),
         cmocka_unit_test(test_seeds),
     };

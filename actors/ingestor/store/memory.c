@@ -187,15 +187,22 @@ static void cut(vd_memory_image_t *self, uint64_t count)
         self->anchor = count > 0 ? count - 1 : 0;
 }
 
+/* Reads of a store that failed see what was known to be on disk. */
+static uint64_t visible(const vd_memory_image_t *self)
+{
+    return self->failed ? self->synced : self->count;
+}
+
 static void tail_of(const vd_memory_image_t *self, vd_store_tail_t *tail)
 {
+    uint64_t count = visible(self);
     *tail = (vd_store_tail_t){0};
     memcpy(tail->id, self->id, sizeof tail->id);
-    if (self->count == 0)
+    if (count == 0)
         return;
-    const vd_memory_entry_t *last = self->entries[self->count - 1];
+    const vd_memory_entry_t *last = self->entries[count - 1];
     tail->first_index = self->anchor + 1;
-    tail->index = self->count;
+    tail->index = count;
     tail->time_ms = last->commit.time_ms;
     tail->chain = last->commit.chain;
     tail->epoch_counter = last->epoch_counter;
@@ -424,12 +431,6 @@ static vd_status_t memory_tombstones(vd_store_t *store, bool (*each)(void *, con
         ;
     pthread_mutex_unlock(&self->lock);
     return VD_OK;
-}
-
-/* Commits that reads may see: one whose append failed is not among them before reopening. */
-static uint64_t visible(const vd_memory_image_t *self)
-{
-    return self->failed ? self->synced : self->count;
 }
 
 static vd_status_t memory_record(vd_store_t *store, const char *session, const char *record,

@@ -1,11 +1,13 @@
 /* ingestor_node.c: the sequencer's life in the model. */
 #include "ingestor_node.h"
 
+#include "process.h"
 #include "sequencer.h"
 
 #include <assert.h>
 
-static const vd_wire_t wires[] = {{VD_SEQ_PORT_EMIT, VD_WIRE_ROUTER, "emit"}};
+static const vd_wire_t wires[] = {{VD_SEQ_PORT_EMIT, VD_WIRE_ROUTER, "emit"},
+                                  {VD_SEQ_PORT_CONTROL, VD_WIRE_ROUTER, "control"}};
 
 static bool restore_producer(void *arg, const vd_store_producer_t *record)
 {
@@ -127,6 +129,8 @@ static void append(vd_world_t *world, void *arg, uint64_t index)
     vd_world_note(world, "%-12s commit %d: %s", "store", (int)index, vd_status_name(status));
     if (status == VD_OK) {
         self->done = true;
+        if (self->grown != NULL)
+            self->grown(self->shown_arg, world);
         vd_world_later(world, (int64_t)vd_world_random(world, 300), self->node, tell_appended, self,
                        index);
         return;
@@ -206,22 +210,29 @@ static void perform(vd_world_t *world, vd_node_t *node, const vd_effect_t *effec
     }
 }
 
-void vd_model_ingestor_start(vd_model_ingestor_t *self, vd_world_t *world, vd_oracle_t *oracle)
+void vd_model_ingestor_add(vd_model_ingestor_t *self, vd_world_t *world, vd_oracle_t *oracle)
 {
     self->oracle = oracle;
     self->image = vd_memory_image_new(vd_world_random(world, UINT64_MAX));
     assert(self->image != NULL && self->append_us_max > 0);
     vd_node_spec_t spec = {.name = "ingestor",
+                           .core = "sequencer",
                            .step = vd_sequencer_step,
                            .wires = wires,
-                           .wire_count = 1,
+                           .wire_count = 2,
                            .boot = boot,
                            .end = end,
                            .perform = perform,
                            .ended = ended,
                            .arg = self};
-    self->node = vd_world_add(world, &spec);
+    self->node = self->process != NULL ? vd_process_add(world, self->process, &spec)
+                                       : vd_world_add(world, &spec);
     vd_node_may_tear(self->node);
+}
+
+void vd_model_ingestor_start(vd_model_ingestor_t *self, vd_world_t *world, vd_oracle_t *oracle)
+{
+    vd_model_ingestor_add(self, world, oracle);
     vd_node_boot(world, self->node);
 }
 

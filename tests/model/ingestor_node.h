@@ -26,8 +26,15 @@ typedef struct vd_model_ingestor {
     uint64_t prune_older_ms;
     bool restarts; /* boots again after it has ended */
     uint64_t failures;
+    /* In a process with further cores; else NULL. */
+    struct vd_process *process;
+    void (*grown)(void *arg, vd_world_t *world);                                /* synced */
+    void (*shown)(void *arg, vd_world_t *world, const vd_store_batch_t *batch); /* visible */
+    void *shown_arg;
 } vd_model_ingestor_t;
 
+/* Adds the node, down; to its process, if it has one. */
+void vd_model_ingestor_add(vd_model_ingestor_t *self, vd_world_t *world, vd_oracle_t *oracle);
 /* Adds the node and boots it. */
 void vd_model_ingestor_start(vd_model_ingestor_t *self, vd_world_t *world, vd_oracle_t *oracle);
 void vd_model_ingestor_free(vd_model_ingestor_t *self);

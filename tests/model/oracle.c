@@ -57,6 +57,8 @@ struct vd_oracle {
     int64_t time_ms;
     uint64_t events;
     uint64_t outages, notices;
+    vd_seen_fn *seen;
+    void *seen_arg;
 };
 
 vd_oracle_t *vd_oracle_new(void)
@@ -357,15 +359,18 @@ static void read_notice(vd_oracle_t *self, session_t *session, const vd_value_t 
         vd_oracle_fail(self, "%s:%" PRIu64 " does not say when the outage was", session->id, seq);
 }
 
-static void read_event(vd_oracle_t *self, session_t *session, vd_bytes_t bytes, uint64_t index,
-                       uint64_t seq)
+static void read_event(vd_oracle_t *self, session_t *session, const vd_entry_t *entry,
+                       uint64_t index, uint64_t place)
 {
     vd_event_t event;
     vd_value_t data;
-    if (vd_event_read(bytes, &event) != VD_OK || !vd_value_of(event.data, &data)) {
+    uint64_t seq = session->last_seq;
+    if (vd_event_read(entry->event, &event) != VD_OK || !vd_value_of(event.data, &data)) {
         vd_oracle_fail(self, "%s:%" PRIu64 " holds no event", session->id, seq);
         return;
     }
+    vd_seen_t seen = {vd_str(session->id), seq, index, place, entry->crc, &event};
+    bool foreign = self->seen != NULL && self->seen(self->seen_arg, &seen);
     if (vd_str_is(event.type, "ingest_interrupted")) {
         read_notice(self, session, &data, seq);
         return;
@@ -377,11 +382,13 @@ static void read_event(vd_oracle_t *self, session_t *session, vd_bytes_t bytes, 
     session->ended = vd_str_is(event.type, "session_ended");
     uint64_t number = vd_value_get_u64(&data, "id", 0);
     uint64_t id = number / PLACES;
+    self->events++;
+    if (foreign)
+        return;
     if (id == 0 || id > self->frame_count)
         vd_oracle_fail(self, "%s:%" PRIu64 " was never offered", session->id, seq);
     else
         read_place(self, session, id, (uint32_t)(number % PLACES), index, seq);
-    self->events++;
 }
 
 static void read_run(vd_oracle_t *self, const vd_commit_run_t *run, uint64_t index)
@@ -397,7 +404,8 @@ static void read_run(vd_oracle_t *self, const vd_commit_run_t *run, uint64_t ind
         if (vd_crc32c(0, entry.event) != entry.crc)
             vd_oracle_fail(self, "%s:%" PRIu64 " has a wrong checksum", session->id,
                            session->last_seq + 1);
-        read_event(self, session, entry.event, index, ++session->last_seq);
+        session->last_seq++;
+        read_event(self, session, &entry, index, run->at + count);
         count++;
     }
     if (count != run->count)
@@ -440,6 +448,22 @@ void vd_oracle_read(vd_oracle_t *self, vd_store_t *store)
            vd_store_cursor_next(cursor, &commit, error, sizeof error) == VD_OK)
         read_commit(self, &commit);
     vd_store_cursor_destroy(&cursor);
+}
+
+void vd_oracle_listen(vd_oracle_t *self, vd_seen_fn *seen, void *arg)
+{
+    self->seen = seen;
+    self->seen_arg = arg;
+}
+
+bool vd_oracle_was_pruned(vd_oracle_t *self, vd_str_t session)
+{
+    return session_of(self, session)->pruned;
+}
+
+uint64_t vd_oracle_index(const vd_oracle_t *self)
+{
+    return self->index;
 }
 
 void vd_oracle_reopened(vd_oracle_t *self, vd_store_t *store)

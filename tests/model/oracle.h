@@ -68,6 +68,22 @@ void vd_oracle_read(vd_oracle_t *self, vd_store_t *store);
 /* At the end, after a time without faults. */
 void vd_oracle_finish(vd_oracle_t *self, vd_store_t *store);
 
+/* An event as it stands in the store. */
+typedef struct vd_seen {
+    vd_str_t session;
+    uint64_t seq, index;
+    uint64_t place; /* in its commit */
+    uint32_t crc;
+    const vd_event_t *event;
+} vd_seen_t;
+/* Is told of each event, once, in the order of the store. Returns whether it is one of those that were
+ * not offered through vd_oracle_frame. */
+typedef bool vd_seen_fn(void *arg, const vd_seen_t *seen);
+void vd_oracle_listen(vd_oracle_t *self, vd_seen_fn *seen, void *arg);
+bool vd_oracle_was_pruned(vd_oracle_t *self, vd_str_t session);
+/* Newest commit read. */
+uint64_t vd_oracle_index(const vd_oracle_t *self);
+
 typedef struct vd_oracle_sums {
     uint64_t frames, stored, rejected, existing, unknown, fenced, events, commits, sessions;
     uint64_t pruned, notices, given_up;

@@ -1,4 +1,5 @@
 /* world.c: the clock and the nodes of the model. */
+#include "process.h"
 #include "world_state.h"
 
 #include "wire/run.h"
@@ -14,7 +15,7 @@ static const int64_t WALL_START_MS = 1767225600000;
 
 vd_now_t vd_world_now(const vd_world_t *self)
 {
-    return (vd_now_t){self->now_us, WALL_START_MS + self->now_us / 1000};
+    return (vd_now_t){self->now_us, WALL_START_MS + self->wall_offset_ms + self->now_us / 1000};
 }
 
 uint64_t vd_world_random(vd_world_t *self, uint64_t bound)
@@ -140,10 +141,51 @@ vd_node_t *vd_world_add(vd_world_t *self, const vd_node_spec_t *spec)
     return node;
 }
 
-static void end_life(vd_world_t *self, vd_node_t *node, vd_status_t status)
+void vd_node_hold(vd_node_t *node, vd_happening_t happening)
+{
+    if (node->held_count == node->held_room) {
+        node->held_room = node->held_room * 2 + 16;
+        node->held = realloc(node->held, node->held_room * sizeof *node->held);
+        assert(node->held != NULL);
+    }
+    node->held[node->held_count++] = happening;
+}
+
+void vd_node_release(vd_world_t *self, vd_node_t *node, bool happens)
+{
+    for (uint32_t i = 0; i < node->held_count; i++) {
+        node->held[i].at_us = self->now_us;
+        if (happens)
+            vd_world_push(self, node->held[i]);
+        else
+            free(node->held[i].packet);
+    }
+    node->held_count = node->held_published = 0;
+}
+
+void vd_node_freeze(vd_world_t *self, vd_node_t *node)
+{
+    (void)self;
+    node->frozen = node->up;
+}
+
+void vd_node_thaw(vd_world_t *self, vd_node_t *node)
+{
+    if (node->frozen)
+        vd_node_release(self, node, true);
+    node->frozen = false;
+}
+
+const void *vd_node_process(const vd_node_t *node)
+{
+    return node->spec.process != NULL ? (const void *)node->spec.process : node;
+}
+
+void vd_node_end_life(vd_world_t *self, vd_node_t *node, vd_status_t status)
 {
     assert(node->up);
-    node->up = false;
+    node->up = node->frozen = node->exited = false;
+    vd_node_release(self, node, false);
     vd_network_drop(self, node, NULL, 0);
     node->subscription_count = 0;
     for (uint32_t i = 0; i < VD_TIMERS_MAX; i++)
@@ -160,7 +202,20 @@ void vd_node_kill(vd_world_t *self, vd_node_t *node)
         return;
     vd_world_note(self, "%-12s killed", node->spec.name);
     mix(self, node->spec.name, strlen(node->spec.name));
-    end_life(self, node, VD_CANCELLED);
+    vd_node_end_life(self, node, VD_CANCELLED);
+}
+
+static void unsubscribe(vd_node_t *node, uint16_t port, const char *topic)
+{
+    for (uint32_t i = 0; i < node->subscription_count; i++) {
+        if (node->subscription_ports[i] != port || strcmp(node->subscriptions[i], topic) != 0)
+            continue;
+        uint32_t last = --node->subscription_count;
+        memmove(node->subscriptions[i], node->subscriptions[last], sizeof node->subscriptions[0]);
+        node->subscription_ports[i] = node->subscription_ports[last];
+        node->subscribed_us[i] = node->subscribed_us[last];
+        return;
+    }
 }
 
 /* Carries out one effect; false when the node's life has ended with it. */
@@ -170,6 +225,8 @@ static bool carry_out(vd_world_t *self, vd_node_t *node, const vd_effects_t *eff
     const char *text = vd_effect_text(effects, effect);
     switch (effect->kind) {
     case VD_EFFECT_SEND:
+        if (node->tapped)
+            vd_world_tell_tap(self, node, effects, effect);
         vd_network_send(self, node, effects, effect);
         break;
     case VD_EFFECT_CONNECT:
@@ -181,13 +238,13 @@ static bool carry_out(vd_world_t *self, vd_node_t *node, const vd_effects_t *eff
     case VD_EFFECT_SUBSCRIBE:
         assert(node->subscription_count < VD_MODEL_SUBSCRIPTIONS_MAX);
         node->subscription_ports[node->subscription_count] = effect->port;
+        node->subscribed_us[node->subscription_count] =
+            self->now_us + (int64_t)vd_world_random(self, self->weather.delay_max_us + 1);
         vd_str_copy(node->subscriptions[node->subscription_count++], sizeof node->subscriptions[0],
                     vd_str(text));
         break;
     case VD_EFFECT_UNSUBSCRIBE:
-        for (uint32_t i = 0; i < node->subscription_count; i++)
-            if (strcmp(node->subscriptions[i], text) == 0)
-                node->subscriptions[i][0] = 1; /* no topic begins so */
+        unsubscribe(node, effect->port, text);
         break;
     case VD_EFFECT_TIMER:
         node->due_us[effect->id] = effect->at_us;
@@ -209,7 +266,10 @@ static bool carry_out(vd_world_t *self, vd_node_t *node, const vd_effects_t *eff
     case VD_EFFECT_EXIT:
         vd_world_note(self, "%-12s exits: %s: %s", node->spec.name, vd_status_name(effect->status),
                       text);
-        end_life(self, node, effect->status);
+        if (node->spec.process != NULL)
+            vd_process_exited(self, node->spec.process, node, effect->status);
+        else
+            vd_node_end_life(self, node, effect->status);
         return false;
     }
     return true;
@@ -220,6 +280,10 @@ void vd_node_input(vd_world_t *self, vd_node_t *node, const vd_input_t *input)
     assert(node->up && self->depth < sizeof self->spare / sizeof *self->spare);
     vd_effects_t *effects = self->spare[self->depth++];
     uint64_t life = node->life;
+    if (node->exited) {
+        self->depth--;
+        return;
+    }
     vd_effects_clear(effects);
     self->steps++;
     node->spec.step(node->state, vd_world_now(self), input, effects);
@@ -233,8 +297,14 @@ void vd_node_input(vd_world_t *self, vd_node_t *node, const vd_input_t *input)
         if (!carry_out(self, node, effects, &effects->list[i]) || node->life != life || !node->up)
             break;
     self->depth--;
-    if (torn != UINT32_MAX && node->up && node->life == life)
-        vd_node_kill(self, node);
+    if (torn != UINT32_MAX && node->up && node->life == life) {
+        if (node->spec.process != NULL)
+            vd_process_kill(self, node->spec.process);
+        else
+            vd_node_kill(self, node);
+    }
+    if (self->stepped != NULL && node->up && node->life == life)
+        self->stepped(self->stepped_arg, node);
 }
 
 void vd_node_boot(vd_world_t *self, vd_node_t *node)
@@ -244,7 +314,9 @@ void vd_node_boot(vd_world_t *self, vd_node_t *node)
     node->up = true;
     for (uint32_t i = 0; i < VD_TIMERS_MAX; i++)
         node->due_us[i] = -1;
-    vd_world_note(self, "%-12s boots, life %" PRIu64, node->spec.name, node->life);
+    if (node->spec.process == NULL)
+        vd_world_note(self, "%-12s boots, life %" PRIu64, node->spec.name, node->life);
+    vd_node_release(self, node, true);
     node->state = node->spec.boot(self, node, node->spec.arg);
     assert(node->state != NULL);
     vd_node_input(self, node, &(vd_input_t){.kind = VD_INPUT_START});
@@ -280,8 +352,6 @@ void vd_node_may_tear(vd_node_t *node)
 static void deliver(vd_world_t *self, const vd_packet_t *packet)
 {
     vd_node_t *node = packet->to;
-    if (!node->up || (packet->life != VD_MODEL_ANY_LIFE && packet->life != node->life))
-        return;
     vd_message_t message;
     const uint8_t *at = packet->bytes;
     vd_status_t status = vd_message_decode(
@@ -290,21 +360,52 @@ static void deliver(vd_world_t *self, const vd_packet_t *packet)
     assert(status == VD_OK);
     (void)status;
     vd_world_note_message(self, "<-", node->spec.name, &message);
+    if (self->tap != NULL)
+        self->tap(self->tap_arg, node, true, packet->port, "", &message);
+    if (vd_network_pong(self, node, packet, &message))
+        return;
     vd_input_t input = {
         .kind = VD_INPUT_MESSAGE, .port = packet->port, .peer = packet->peer, .message = &message};
     vd_node_input(self, node, &input);
 }
 
+/* A frame that arrives: it is taken, or waits, or is lost. */
+static void arrive(vd_world_t *self, vd_happening_t *happening)
+{
+    vd_packet_t *packet = happening->packet;
+    vd_node_t *node = packet->to;
+    bool its_life = packet->life == VD_MODEL_ANY_LIFE || packet->life == node->life;
+    bool waits = node->frozen || (!node->up && packet->life == VD_MODEL_ANY_LIFE);
+    if (packet->published && node->held_published >= VD_PUB_HWM)
+        waits = its_life = false;
+    if (node->held_count >= VD_MODEL_HELD_MAX)
+        waits = its_life = false;
+    if (!node->up && packet->from != NULL &&
+        (!packet->from->up || packet->from->life != packet->from_life))
+        waits = false; /* what waits for a peer dies with who sent it */
+    if (waits && its_life) {
+        node->held_published += packet->published;
+        vd_node_hold(node, *happening);
+        return;
+    }
+    if (node->up && its_life)
+        deliver(self, packet);
+    free(packet);
+}
+
 static void happen(vd_world_t *self, vd_happening_t *happening)
 {
     if (happening->packet != NULL) {
-        deliver(self, happening->packet);
-        free(happening->packet);
+        arrive(self, happening);
         return;
     }
     vd_node_t *node = happening->node;
     if (node != NULL && happening->life != node->life)
         return;
+    if (node != NULL && node->frozen) {
+        vd_node_hold(node, *happening);
+        return;
+    }
     if (happening->fn != NULL) {
         if (node == NULL || node->up)
             happening->fn(self, happening->arg, happening->number);
@@ -319,13 +420,46 @@ static void happen(vd_world_t *self, vd_happening_t *happening)
 
 void vd_world_run(vd_world_t *self, int64_t until_us)
 {
-    while (self->heap_count > 0 && self->heap[0].at_us <= until_us) {
+    while (!self->ended && self->heap_count > 0 && self->heap[0].at_us <= until_us) {
         vd_happening_t happening = pop(self);
         assert(happening.at_us >= self->now_us);
         self->now_us = happening.at_us;
         happen(self, &happening);
     }
-    self->now_us = until_us;
+    if (!self->ended)
+        self->now_us = until_us;
+}
+
+uint64_t vd_world_next_pid(vd_world_t *self)
+{
+    return ++self->pids + 100;
+}
+
+void vd_world_end(vd_world_t *self)
+{
+    self->ended = true;
+}
+
+void vd_world_set_wall(vd_world_t *self, int64_t offset_ms)
+{
+    self->wall_offset_ms = offset_ms;
+}
+
+void vd_world_listen(vd_world_t *self, vd_tap_fn *tap, void *arg)
+{
+    self->tap = tap;
+    self->tap_arg = arg;
+}
+
+void vd_node_tap(vd_node_t *node)
+{
+    node->tapped = true;
+}
+
+void vd_world_watch(vd_world_t *self, vd_stepped_fn *stepped, void *arg)
+{
+    self->stepped = stepped;
+    self->stepped_arg = arg;
 }
 
 vd_world_t *vd_world_new(uint64_t seed, FILE *trace)
@@ -347,10 +481,12 @@ void vd_world_destroy(vd_world_t **world)
 {
     vd_world_t *self = *world;
     *world = NULL;
-    for (uint32_t i = 0; i < self->node_count; i++) {
+    for (uint32_t i = self->node_count; i-- > 0;) {
         vd_node_t *node = self->nodes[i];
         if (node->up)
             node->spec.end(self, node, node->state, node->spec.arg);
+        vd_node_release(self, node, false);
+        free(node->held);
         free(node);
     }
     while (self->heap_count > 0)

@@ -1,14 +1,17 @@
 /* world.h: many cores in one process under a virtual clock and a network that loses, repeats and
  * reorders.
  *
- * 1. A node is one process: a core with its ports, which boots, is killed at any step, and boots
- *    again.
+ * 1. A node is one core with its ports, which boots, is killed at any step, and boots again. It is
+ *    a process of its own, or one of several cores of one (process.h).
  * 2. The world is the shell of every core: it carries out SEND, CONNECT, SUBSCRIBE, TIMER, EXIT; a
  *    node's `perform` carries out DO. Messages travel as frames and are decoded on arrival, as
  *    between processes.
- * 3. A bound port has the endpoint "<node>.<port name>". A frame to a node that is down waits for
- *    its next life or is lost; a frame to a connection of an earlier life is lost.
- * 4. Everything follows from the seed: the same seed gives the same trace, byte for byte.
+ * 3. A bound port has the endpoint "<name>.<port name>". What a DEALER sends to a node that is down
+ *    waits for its next life or is lost; a frame to a connection of an earlier life is lost. What is
+ *    published before a connection stands, or over PUB_HWM behind a reader that does not read, is
+ *    lost without a word.
+ * 4. A frozen node takes nothing: frames, timers and callbacks wait until it is thawed.
+ * 5. Everything follows from the seed: the same seed gives the same trace, byte for byte.
  */
 #ifndef VD_MODEL_WORLD_H
 #define VD_MODEL_WORLD_H
@@ -32,9 +35,12 @@ typedef struct vd_wire {
 
 typedef struct vd_world vd_world_t;
 typedef struct vd_node vd_node_t;
+struct vd_process;
 
 typedef struct vd_node_spec {
-    const char *name;
+    const char *name;           /* of the process: in endpoints and in the trace */
+    const char *core;           /* which of its cores; NULL: it has only this one */
+    struct vd_process *process; /* NULL: the node is its own process */
     vd_step_fn *step;
     const vd_wire_t *wires;
     size_t wire_count;
@@ -52,6 +58,7 @@ typedef struct vd_node_spec {
 typedef struct vd_weather {
     uint32_t lose, repeat, slow; /* slow: up to 50 times the delay */
     uint32_t delay_min_us, delay_max_us;
+    bool ordered; /* what goes over one connection keeps its order */
     uint32_t
         tear; /* of a step of a node that may be torn: the node is killed between two effects */
 } vd_weather_t;
@@ -66,6 +73,8 @@ void vd_world_weather(vd_world_t *self, const vd_weather_t *weather);
 /* Sum over everything that happened. */
 uint64_t vd_world_sum(const vd_world_t *self);
 uint64_t vd_world_steps(const vd_world_t *self);
+/* The next process id, never given twice. */
+uint64_t vd_world_next_pid(vd_world_t *self);
 
 vd_node_t *vd_world_add(vd_world_t *self, const vd_node_spec_t *spec);
 void vd_node_boot(vd_world_t *self, vd_node_t *node);
@@ -78,8 +87,28 @@ const char *vd_node_name(const vd_node_t *node);
 void vd_node_may_tear(vd_node_t *node);
 /* Gives the core an input (DONE), now. */
 void vd_node_input(vd_world_t *self, vd_node_t *node, const vd_input_t *input);
-/* Nothing passes between two nodes until then. */
+/* Nothing passes between two processes until then; with `b` NULL, between one and all others. Each is
+ * meant by any of its nodes. */
 void vd_world_cut(vd_world_t *self, const vd_node_t *a, const vd_node_t *b, int64_t until_us);
+/* Every cut heals. */
+void vd_world_heal(vd_world_t *self);
+/* Is nothing cut off from this node's process? */
+bool vd_world_is_whole(const vd_world_t *self, const vd_node_t *node);
+void vd_node_freeze(vd_world_t *self, vd_node_t *node);
+void vd_node_thaw(vd_world_t *self, vd_node_t *node);
+/* Whoever listens is told of each message that a node takes, and of those that it sends if it is
+ * tapped. */
+typedef void vd_tap_fn(void *arg, vd_node_t *node, bool arrives, uint16_t port, const char *topic,
+                       const vd_message_t *message);
+void vd_world_listen(vd_world_t *self, vd_tap_fn *tap, void *arg);
+void vd_node_tap(vd_node_t *node);
+/* Called after each step. */
+typedef void vd_stepped_fn(void *arg, vd_node_t *node);
+void vd_world_watch(vd_world_t *self, vd_stepped_fn *stepped, void *arg);
+/* Ends the run at once: something has failed. */
+void vd_world_end(vd_world_t *self);
+/* How long the wall clock is ahead of where it began, beyond the time that has passed. */
+void vd_world_set_wall(vd_world_t *self, int64_t offset_ms);
 /* Sends `message` to a ROUTER port's endpoint from a stranger, with the same weather. */
 void vd_world_inject(vd_world_t *self, const char *endpoint, const vd_message_t *message);
 

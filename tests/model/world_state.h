@@ -8,9 +8,10 @@
 #include "world.h"
 
 enum {
-    VD_MODEL_NODES_MAX = 64,
+    VD_MODEL_NODES_MAX = 96,
+    VD_MODEL_HELD_MAX = 4096, /* frames that wait for a node, without those that were published */
     VD_MODEL_CUTS_MAX = 16,
-    VD_MODEL_SUBSCRIPTIONS_MAX = 32,
+    VD_MODEL_SUBSCRIPTIONS_MAX = 96,
     VD_MODEL_ANY_LIFE = 0
 };
 
@@ -21,7 +22,11 @@ typedef struct vd_link {
     uint16_t port;
     vd_peer_t name;
     vd_peer_t identity;
-    char endpoint[VD_ENDPOINT_BYTES_MAX];
+    vd_node_t *server; /* NULL: nobody is ever bound there */
+    const vd_wire_t *bound;
+    uint64_t server_life; /* that the connection stands to */
+    int64_t up_us;        /* since when, or from when on */
+    int64_t last_us[2];   /* when the last frame arrives: at the server, at the client */
     bool sub;
 } vd_link_t;
 
@@ -29,6 +34,8 @@ typedef struct vd_packet {
     vd_node_t *from; /* NULL: a stranger */
     vd_node_t *to;
     uint64_t life; /* VD_MODEL_ANY_LIFE: whoever is there */
+    uint64_t from_life;
+    bool published;
     uint16_t port;
     vd_peer_t peer;
     uint32_t header_size, body_size, payload_size;
@@ -48,17 +55,20 @@ typedef struct vd_happening {
 
 struct vd_node {
     vd_node_spec_t spec;
-    bool up, may_tear;
+    bool up, may_tear, frozen, exited, tapped;
+    vd_happening_t *held; /* what waits until it is thawed, or boots */
+    uint32_t held_count, held_room, held_published;
     uint64_t life;
     void *state;
     int64_t due_us[VD_TIMERS_MAX]; /* below 0: not set */
     char subscriptions[VD_MODEL_SUBSCRIPTIONS_MAX][VD_FEED_BYTES_MAX + 1];
     uint16_t subscription_ports[VD_MODEL_SUBSCRIPTIONS_MAX];
+    int64_t subscribed_us[VD_MODEL_SUBSCRIPTIONS_MAX]; /* from when on the publisher knows */
     uint32_t subscription_count;
 };
 
 typedef struct vd_cut {
-    const vd_node_t *a, *b;
+    const void *a, *b; /* processes; b NULL: everybody */
     int64_t until_us;
 } vd_cut_t;
 
@@ -76,9 +86,31 @@ struct vd_world {
     uint32_t heap_count, heap_room;
     vd_cut_t cuts[VD_MODEL_CUTS_MAX];
     uint32_t cut_count;
-    vd_effects_t *spare[4]; /* for steps inside of steps */
+    vd_effects_t *spare[8]; /* for steps inside of steps */
     uint32_t depth;
+    uint64_t pids;
+    int64_t wall_offset_ms;
+    vd_tap_fn *tap;
+    void *tap_arg;
+    vd_stepped_fn *stepped;
+    void *stepped_arg;
+    bool ended;
 };
+
+/* Ends the life of a node, and of nothing else. */
+void vd_node_end_life(vd_world_t *self, vd_node_t *node, vd_status_t status);
+/* Keeps what is to happen to a node until it is thawed or boots. */
+void vd_node_hold(vd_node_t *node, vd_happening_t happening);
+/* Lets it happen now; or, when the node is gone, never. */
+void vd_node_release(vd_world_t *self, vd_node_t *node, bool happens);
+/* Tells the listener of a message. */
+void vd_world_tell_tap(vd_world_t *self, vd_node_t *node, const vd_effects_t *effects,
+                       const vd_effect_t *effect);
+/* Answers PING, as the shell of every process does. Returns whether it was one. */
+bool vd_network_pong(vd_world_t *self, vd_node_t *node, const vd_packet_t *packet,
+                     const vd_message_t *message);
+/* The process of a node, or the node itself. */
+const void *vd_node_process(const vd_node_t *node);
 
 /* Adds what is to happen. */
 void vd_world_push(vd_world_t *self, vd_happening_t happening);

@@ -1,0 +1,321 @@
+/* reader_part.c: who follows the store: subscribers that remember a position, die, and go on from
+ * it; and a bare SUB. */
+#include "whole.h"
+
+#include "actors/ingestor/publication.h"
+#include "stream/stream.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+enum { PORT_READ = 1, PORT_EVENTS, TIMER_STREAM = 1, TIMER_SAVE };
+
+typedef struct reader {
+    vd_whole_t *whole;
+    vd_process_t *process;
+    vd_node_t *node;
+    uint32_t number;
+    char name[16];
+    vd_subscriber_t *subscriber;
+    bool ticks;          /* follows the type "tick" alone */
+    uint64_t at;         /* in the ledger: the next entry that may come */
+    vd_position_t saved; /* what survives its death; empty store: nothing */
+    uint64_t saved_at;
+    uint64_t events;
+} reader_t;
+
+struct vd_reader_part {
+    reader_t readers[WHOLE_READERS];
+    uint32_t count;
+    /* The bare SUB. */
+    vd_process_t *process;
+    vd_node_t *node;
+    uint64_t published;
+};
+
+static const vd_wire_t wires[] = {{PORT_READ, VD_WIRE_DEALER, "read"}};
+static const vd_wire_t bare_wires[] = {{PORT_EVENTS, VD_WIRE_SUB, "events"}};
+
+/* ---- what comes ---- */
+
+static bool is_wanted(const reader_t *self, const vd_ledger_entry_t *entry)
+{
+    return !self->ticks || entry->tick;
+}
+
+static bool is_pruned(const reader_t *self, const vd_ledger_entry_t *entry)
+{
+    return vd_oracle_was_pruned(self->whole->oracle,
+                                vd_str(vd_ledger_session(self->whole->ledger, entry->session)));
+}
+
+static void look_at_store(vd_whole_t *self)
+{
+    if (self->ingestor.store != NULL)
+        vd_oracle_read(self->oracle, self->ingestor.store);
+}
+
+/* What lies between the entry at which a reader stands and `to` was not for it, or is no more. */
+static void pass_over(reader_t *self, uint64_t to)
+{
+    const vd_ledger_t *ledger = self->whole->ledger;
+    for (; self->at < to && self->at < vd_ledger_count(ledger); self->at++) {
+        const vd_ledger_entry_t *entry = vd_ledger_at(ledger, self->at);
+        if (is_wanted(self, entry) && !is_pruned(self, entry))
+            vd_whole_fail(self->whole, "[no gap] %s was never handed %s:%" PRIu64, self->name,
+                          vd_ledger_session(ledger, entry->session), entry->seq);
+    }
+}
+
+static void on_event(void *arg, vd_now_t now, const vd_event_t *event, const vd_commit_t *commit,
+                     const vd_position_t *position, vd_effects_t *effects)
+{
+    reader_t *self = arg;
+    look_at_store(self->whole);
+    uint64_t at = vd_ledger_find(self->whole->ledger, commit->index, position->offset - 1);
+    const vd_ledger_entry_t *entry =
+        at < vd_ledger_count(self->whole->ledger) ? vd_ledger_at(self->whole->ledger, at) : NULL;
+    if (entry == NULL || position->index + 1 != entry->index ||
+        position->offset != entry->place + 1u || entry->seq != event->seq ||
+        !vd_str_is(event->session, vd_ledger_session(self->whole->ledger, entry->session)) ||
+        entry->crc != vd_crc32c(0, event->raw))
+        vd_whole_fail(self->whole,
+                      "[visible is durable] %s was handed %.*s:%" PRIu64 " of commit %" PRIu64
+                      ", which the store does not hold so",
+                      self->name, (int)event->session.size, (const char *)event->session.data,
+                      event->seq, commit->index);
+    else if (at < self->at)
+        vd_whole_fail(self->whole, "[no duplicate] %s was handed %.*s:%" PRIu64 " again",
+                      self->name, (int)event->session.size, (const char *)event->session.data,
+                      event->seq);
+    pass_over(self, at);
+    self->at = at + 1;
+    self->events++;
+    vd_subscriber_consumed(self->subscriber, now, 1, event->raw.size, effects);
+}
+
+static void on_absent(void *arg, vd_now_t now, vd_str_t session, uint64_t first, uint32_t count,
+                      vd_status_t status, const vd_position_t *position, vd_effects_t *effects)
+{
+    reader_t *self = arg;
+    (void)now;
+    (void)position;
+    (void)effects;
+    if (status != VD_PRUNED || !vd_oracle_was_pruned(self->whole->oracle, session))
+        vd_whole_fail(self->whole, "[absent] %s was told that %.*s:%" PRIu64 " (%u) is %s",
+                      self->name, (int)session.size, (const char *)session.data, first, count,
+                      vd_status_name(status));
+}
+
+static void begin(reader_t *self, vd_now_t now, vd_effects_t *effects)
+{
+    vd_subscription_t subscription = {.position = self->saved,
+                                      .seed = vd_process_inc(self->process),
+                                      .credit_items = self->number == 1 ? 3 : 0,
+                                      .credit_bytes = self->number == 1 ? 2000 : 0};
+    snprintf(subscription.name, sizeof subscription.name, "%s", self->name);
+    if (self->ticks)
+        snprintf(subscription.type, sizeof subscription.type, "tick");
+    vd_subscriber_start(self->subscriber, now, &subscription, effects);
+}
+
+static void on_stopped(void *arg, vd_now_t now, vd_status_t status, const char *text,
+                       uint64_t first, uint64_t head, vd_effects_t *effects)
+{
+    reader_t *self = arg;
+    (void)first;
+    (void)head;
+    vd_world_note(self->whole->world, "%-12s stopped: %s: %s", self->name, vd_status_name(status),
+                  text);
+    if (status != VD_PRUNED)
+        vd_whole_fail(self->whole, "[stream goes on] %s cannot go on: %s: %s", self->name,
+                      vd_status_name(status), text);
+    self->saved = (vd_position_t){.index = 0};
+    begin(self, now, effects);
+}
+
+static const vd_subscriber_handler_t handler = {
+    .event = on_event, .absent = on_absent, .stopped = on_stopped};
+
+static void step(void *state, vd_now_t now, const vd_input_t *input, vd_effects_t *effects)
+{
+    reader_t *self = state;
+    if (input->kind == VD_INPUT_START) {
+        vd_subscriber_connect(self->subscriber, now, "ingestor.read", effects);
+        begin(self, now, effects);
+        vd_effects_timer(effects, TIMER_SAVE, now.mono_us + 100000);
+    } else if (input->kind == VD_INPUT_TIMER && input->id == TIMER_SAVE) {
+        const vd_position_t *position = vd_subscriber_position(self->subscriber);
+        if (position->store[0] != 0) {
+            self->saved = *position;
+            self->saved_at = self->at;
+        }
+        vd_effects_timer(effects, TIMER_SAVE,
+                         now.mono_us + 50000 +
+                             (int64_t)vd_world_random(self->whole->world, 2000000));
+    } else {
+        vd_subscriber_step(self->subscriber, now, input, effects);
+    }
+}
+
+static void *boot(vd_world_t *world, vd_node_t *node, void *arg)
+{
+    reader_t *self = arg;
+    vd_peer_t peer = vd_peer_named("ingestor");
+    (void)world;
+    (void)node;
+    self->subscriber = vd_subscriber_new(PORT_READ, &peer, TIMER_STREAM, &handler, self);
+    assert(self->subscriber != NULL);
+    self->at = self->saved.store[0] != 0 ? self->saved_at : 0;
+    return self;
+}
+
+static void end(vd_world_t *world, vd_node_t *node, void *state, void *arg)
+{
+    reader_t *self = arg;
+    (void)world;
+    (void)node;
+    (void)state;
+    vd_subscriber_destroy(&self->subscriber);
+}
+
+static void boot_again(vd_world_t *world, void *arg, uint64_t number)
+{
+    vd_process_t *process = arg;
+    (void)number;
+    if (!vd_process_is_up(process))
+        vd_process_boot(world, process, "", false);
+}
+
+static void ended(vd_world_t *world, vd_process_t *process, vd_status_t status, bool killed,
+                  void *arg)
+{
+    (void)status;
+    (void)killed;
+    (void)arg;
+    vd_world_later(world, 1000 + (int64_t)vd_world_random(world, 1000000), NULL, boot_again,
+                   process, 0);
+}
+
+/* ---- the bare SUB: what is published is on disk ---- */
+
+static void bare_step(void *state, vd_now_t now, const vd_input_t *input, vd_effects_t *effects)
+{
+    vd_whole_t *self = state;
+    (void)now;
+    if (input->kind == VD_INPUT_START) {
+        vd_peer_t peer = vd_peer_named("ingestor");
+        vd_effects_subscribe(effects, PORT_EVENTS, "events/");
+        vd_effects_connect(effects, PORT_EVENTS, &peer, "ingestor.events");
+        return;
+    }
+    if (input->kind != VD_INPUT_MESSAGE || input->message->id != VD_MESSAGE_COMMITTED_RUN)
+        return;
+    const vd_committed_run_body_t *body = &input->message->committed_run;
+    vd_bytes_t rest = input->message->payload;
+    vd_entry_t entry;
+    look_at_store(self);
+    uint64_t seq = body->first;
+    uint64_t at = vd_ledger_find_seq(self->ledger, body->session, seq);
+    while (vd_run_next(&rest, &entry) == VD_OK) {
+        bool there = at < vd_ledger_count(self->ledger) &&
+                     vd_ledger_at(self->ledger, at)->crc == entry.crc &&
+                     vd_ledger_at(self->ledger, at)->seq == seq &&
+                     vd_ledger_at(self->ledger, at)->index == body->index;
+        if (!there)
+            vd_whole_fail(self,
+                          "[visible is durable] %.*s:%" PRIu64 " was published and is not so "
+                          "in the store",
+                          (int)body->session.size, (const char *)body->session.data, seq);
+        seq++;
+        at++;
+        self->readers->published++;
+    }
+}
+
+static void *bare_boot(vd_world_t *world, vd_node_t *node, void *arg)
+{
+    (void)world;
+    (void)node;
+    return arg;
+}
+
+static void bare_end(vd_world_t *world, vd_node_t *node, void *state, void *arg)
+{
+    (void)world;
+    (void)node;
+    (void)state;
+    (void)arg;
+}
+
+/* ---- all of them ---- */
+
+static void add_reader(vd_whole_t *whole, reader_t *self, uint32_t number)
+{
+    *self = (reader_t){.whole = whole, .number = number, .ticks = number == 2};
+    snprintf(self->name, sizeof self->name, "reader-%u", number);
+    vd_process_spec_t spec = {.name = self->name, .kind = "reader", .ended = ended, .arg = self};
+    self->process = vd_process_new(whole->world, &spec);
+    vd_node_spec_t node = {
+        .step = step, .wires = wires, .wire_count = 1, .boot = boot, .end = end, .arg = self};
+    self->node = vd_process_add(whole->world, self->process, &node);
+    vd_process_boot(whole->world, self->process, "", false);
+}
+
+void vd_reader_part_add(vd_whole_t *self)
+{
+    if (self->options.without_actors & WITHOUT_READERS)
+        return;
+    self->readers = calloc(1, sizeof *self->readers);
+    assert(self->readers != NULL);
+    self->readers->count = WHOLE_READERS;
+    for (uint32_t i = 0; i < WHOLE_READERS; i++)
+        add_reader(self, &self->readers->readers[i], i);
+    vd_process_spec_t spec = {.name = "bare", .kind = "reader", .ended = ended, .arg = self};
+    self->readers->process = vd_process_new(self->world, &spec);
+    vd_node_spec_t node = {.step = bare_step,
+                           .wires = bare_wires,
+                           .wire_count = 1,
+                           .boot = bare_boot,
+                           .end = bare_end,
+                           .arg = self};
+    self->readers->node = vd_process_add(self->world, self->readers->process, &node);
+    vd_process_boot(self->world, self->readers->process, "", false);
+}
+
+void vd_reader_part_free(vd_whole_t *self)
+{
+    if (self->readers == NULL)
+        return;
+    for (uint32_t i = 0; i < self->readers->count; i++)
+        vd_process_destroy(&self->readers->readers[i].process);
+    vd_process_destroy(&self->readers->process);
+    free(self->readers);
+    self->readers = NULL;
+}
+
+void vd_reader_part_kill(vd_whole_t *self, uint32_t die)
+{
+    if (self->readers == NULL)
+        return;
+    uint32_t at = die % (self->readers->count + 1);
+    vd_process_kill(self->world, at < self->readers->count ? self->readers->readers[at].process
+                                                           : self->readers->process);
+}
+
+void vd_reader_part_finish(vd_whole_t *self)
+{
+    for (uint32_t i = 0; self->readers != NULL && i < self->readers->count; i++) {
+        reader_t *reader = &self->readers->readers[i];
+        look_at_store(self);
+        uint64_t before = reader->at;
+        while (reader->at < vd_ledger_count(self->ledger) &&
+               (!is_wanted(reader, vd_ledger_at(self->ledger, reader->at)) ||
+                is_pruned(reader, vd_ledger_at(self->ledger, reader->at))))
+            reader->at++;
+        if (reader->at != vd_ledger_count(self->ledger))
+            vd_whole_fail(self, "[comes to rest] %s stands at %" PRIu64 " of %" PRIu64 " events",
+                          reader->name, before, vd_ledger_count(self->ledger));
+    }
+}

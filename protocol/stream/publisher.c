@@ -10,6 +10,8 @@
 /* Work of one step; the rest follows in the next, so that questions are answered in between. */
 #define FRAMES_PER_STEP 16u
 #define BYTES_PER_STEP  (1024u * 1024)
+/* What a frame takes beside its payload. */
+#define FRAME_OVERHEAD 128u
 
 typedef struct subscriber {
     vd_peer_t peer;
@@ -20,6 +22,7 @@ typedef struct subscriber {
     vd_place_t sent;  /* everything before it was sent */
     uint64_t credit_items, credit_bytes;
     uint64_t spent_items, spent_bytes;
+    uint64_t uncredited_bytes; /* of frames without events since it was heard last */
     int64_t heard_us;
     int64_t told_us; /* the last frame that carried the head */
     bool caught_up;  /* it has been told that it was at the head, once */
@@ -140,6 +143,8 @@ static void send_commits(vd_publisher_t *self, vd_now_t now, subscriber_t *to,
     to->sent = to->place;
     to->spent_items += self->frame.events;
     to->spent_bytes += self->frame.bytes;
+    if (self->frame.events == 0)
+        to->uncredited_bytes += self->frame.payload.size + FRAME_OVERHEAD;
     to->told_us = now.mono_us;
 }
 
@@ -149,7 +154,8 @@ static bool is_behind(const vd_publisher_t *self, const subscriber_t *subscriber
 {
     return subscriber->place.index < self->tail.head &&
            subscriber->spent_items < subscriber->credit_items &&
-           subscriber->spent_bytes < subscriber->credit_bytes;
+           subscriber->spent_bytes < subscriber->credit_bytes &&
+           subscriber->uncredited_bytes < VD_UNCREDITED_BYTES_MAX;
 }
 
 /* Few commits in a frame near the head, so that each goes out at once; many far behind it. */
@@ -315,11 +321,14 @@ static void on_credit(vd_publisher_t *self, vd_now_t now, const vd_input_t *inpu
     subscriber->heard_us = now.mono_us;
     bool grants =
         credit->items > subscriber->credit_items || credit->bytes > subscriber->credit_bytes;
+    bool goes_on = subscriber->uncredited_bytes >= VD_UNCREDITED_BYTES_MAX;
+    subscriber->uncredited_bytes = 0;
     if (!grants) {
         self->source->tail(self->arg, &self->tail);
         send_head(self, now, subscriber, effects);
-        return;
     }
+    if (!grants && !goes_on)
+        return;
     if (credit->items > subscriber->credit_items)
         subscriber->credit_items = credit->items;
     if (credit->bytes > subscriber->credit_bytes)

@@ -5,8 +5,9 @@
  *    it, in both directions, carries the correlation of its START; what carries another one is of
  *    an older stream.
  * 2. Credit is cumulative since START, in events and in bytes of events (the wire bytes of each,
- *    without CRC). One event may overdraw. Absent runs, COMMITS without events, HEAD, DROP and STREAM_RESET are
- *    free of credit.
+ *    without CRC). One event may overdraw. Absent runs, COMMITS without events, HEAD, DROP and
+ *    STREAM_RESET are free of credit; but of COMMITS without events at most UNCREDITED_BYTES_MAX are
+ *    sent before the next CREDIT, whatever that grants.
  * 3. A COMMITS frame leads from the position (after, after_offset) to (index, offset), so that a
  *    frame that was lost shows at the next one, and a commit may be cut anywhere: by credit, by
  *    size, by a filter.

@@ -37,8 +37,9 @@ struct vd_subscriber {
     uint64_t used_items, used_bytes;     /* in this life, dealt with by the handler */
     uint64_t base_items, base_bytes;     /* handed at START */
     uint64_t granted_items, granted_bytes;
-    uint32_t attempts; /* STARTs since the stream last went on */
-    uint32_t damaged;  /* of these, for a damaged frame */
+    uint64_t uncredited_bytes; /* of frames without events since credit was granted last */
+    uint32_t attempts;         /* STARTs since the stream last went on */
+    uint32_t damaged;          /* of these, for a damaged frame */
     int64_t heard_us;
     int64_t asked_us; /* START or CREDIT sent */
     int64_t due_us;   /* WAITING: when to START; STARTING: when the answer is overdue */
@@ -101,6 +102,7 @@ static void send_credit(vd_subscriber_t *self, vd_now_t now, vd_effects_t *effec
     self->granted_bytes = grant(self->window_bytes, self->used_bytes, self->base_bytes);
     message.credit.items = self->granted_items;
     message.credit.bytes = self->granted_bytes;
+    self->uncredited_bytes = 0;
     vd_effects_send(effects, self->port, &self->peer, &message);
     self->asked_us = now.mono_us;
 }
@@ -152,6 +154,7 @@ static void send_start(vd_subscriber_t *self, vd_now_t now, vd_effects_t *effect
     const vd_subscription_t *wanted = &self->subscription;
     self->base_items = self->handed_items;
     self->base_bytes = self->handed_bytes;
+    self->uncredited_bytes = 0;
     self->granted_items = grant(self->window_items, self->used_items, self->base_items);
     self->granted_bytes = grant(self->window_bytes, self->used_bytes, self->base_bytes);
     message.start.name = vd_str(wanted->name);
@@ -395,6 +398,10 @@ static void on_commits(vd_subscriber_t *self, vd_now_t now, const vd_message_t *
     }
     self->attempts = 0;
     self->damaged = 0;
+    if (commits->events == 0)
+        self->uncredited_bytes += message->payload.size;
+    if (self->uncredited_bytes > VD_UNCREDITED_BYTES_MAX / 4)
+        send_credit(self, now, effects);
     progress(self, now, effects);
 }
 

@@ -327,6 +327,7 @@ static void carry_out(world_t *w, bool by_publisher)
         vd_peer_t now_here = identity(w->connection);
         switch (effect->kind) {
         case VD_EFFECT_SEND:
+            w->sent_bytes += by_publisher ? vd_effect_payload(w->effects, effect).size : 0;
             /* To an identity that is gone, a ROUTER drops. */
             if (!by_publisher || vd_peer_equal(&effect->peer, &now_here))
                 carry(w, !by_publisher, vd_effect_header(w->effects, effect),

@@ -63,6 +63,7 @@ typedef struct world {
     world_frame_t frames[WORLD_FRAMES_MAX]; /* a ring, in order of sending */
     uint64_t frame_head, frame_tail;
     uint64_t commits_frames; /* COMMITS delivered to the subscriber */
+    uint64_t sent_bytes;     /* payloads that the publisher has sent, to whomever */
     /* What the subscriber told. */
     vd_subscription_t wanted;
     uint64_t expected; /* place of the next event in the list of all */

@@ -346,6 +346,34 @@ static void test_absent_runs_cost_no_credit(void **state)
     world_free(w);
 }
 
+/* A long way of commits of which nothing is left costs no credit, and still no more is sent than
+ * whoever stands still can be sent; who listens has all of it at once. */
+static void test_what_costs_no_credit_is_bounded_too(void **state)
+{
+    (void)state;
+    world_t *w = world_new(88);
+    vd_subscription_t all = everything();
+    for (unsigned i = 0; i < WORLD_COMMITS_MAX; i++)
+        world_commit(w, 1, 10);
+    for (uint64_t c = 1; c <= w->commit_count; c++)
+        for (uint32_t r = 0; r < w->commits[c - 1]->commit.run_count; r++)
+            world_lose(w, c, r, VD_PRUNED);
+    world_subscribe(w, &all);
+    world_run(w, S);
+    uint64_t all_bytes = w->sent_bytes;
+    assert_true(all_bytes > VD_UNCREDITED_BYTES_MAX * 3 / 2);
+    assert_int_equal(w->position.index, w->commit_count);
+    vd_message_t start = {.id = VD_MESSAGE_START, .correlation = 9};
+    start.start.items = start.start.bytes = 1000;
+    w->connection += 100; /* another one, which never says anything again */
+    world_send(w, &start);
+    w->connection -= 100;
+    world_run(w, 5 * S);
+    assert_true(w->sent_bytes - all_bytes >= VD_UNCREDITED_BYTES_MAX);
+    assert_true(w->sent_bytes - all_bytes < all_bytes);
+    world_free(w);
+}
+
 static void test_a_silent_subscriber_is_dropped(void **state)
 {
     (void)state;
@@ -450,6 +478,7 @@ int main(void)
         cmocka_unit_test(test_absent_runs_are_told_once_and_in_their_place),
         cmocka_unit_test(test_the_rest_of_a_run_is_told_to_who_knows_its_beginning),
         cmocka_unit_test(test_absent_runs_cost_no_credit),
+        cmocka_unit_test(test_what_costs_no_credit_is_bounded_too),
         cmocka_unit_test(test_a_silent_subscriber_is_dropped),
         cmocka_unit_test(test_the_table_is_bounded),
         cmocka_unit_test(test_a_lossy_network_loses_and_doubles_nothing),

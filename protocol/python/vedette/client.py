@@ -234,7 +234,7 @@ class Follower:
 
     def _begin(self):
         self.correlation = next(self.client.correlations)
-        self.items = self.bytes = 0
+        self.items = self.bytes = self.uncredited = 0
         self.granted_items = LIMITS["CREDIT_ITEMS_DEFAULT"]
         self.granted_bytes = LIMITS["CREDIT_BYTES_DEFAULT"]
         fields = {"name": f"python-{os.getpid()}", "session": self.session or None, "type": self.type,
@@ -260,9 +260,11 @@ class Follower:
     def _grant(self, now):
         used_half = (self.granted_items - self.items < LIMITS["CREDIT_ITEMS_DEFAULT"] // 2 or
                      self.granted_bytes - self.bytes < LIMITS["CREDIT_BYTES_DEFAULT"] // 2)
+        used_half = used_half or self.uncredited > LIMITS["UNCREDITED_BYTES_MAX"] // 4
         if not used_half and now - self.beat < LIMITS["SUBSCRIBER_BEAT_MS"] / 1000:
             return
         self.beat = now
+        self.uncredited = 0
         self.granted_items = self.items + LIMITS["CREDIT_ITEMS_DEFAULT"]
         self.granted_bytes = self.bytes + LIMITS["CREDIT_BYTES_DEFAULT"]
         self.link.send(wire.pack_message("CREDIT", {"items": self.granted_items, "bytes": self.granted_bytes},
@@ -274,6 +276,8 @@ class Follower:
             self._again()
             return
         following = None
+        if message["events"] == 0:
+            self.uncredited += len(message.payload)
         for commit in wire.unpack_commits(message.payload):
             found = []
             for place, event in commit.events():

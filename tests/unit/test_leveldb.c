@@ -348,6 +348,52 @@ static void test_pruning_goes_in_small_steps(void **state)
     fixture_check_all(f, NULL);
 }
 
+/* A commit of both sessions. */
+static uint64_t commit_of_both(const fixture_t *f)
+{
+    for (uint64_t c = 0; c < f->commit_count; c++)
+        if (f->commits[c]->run_count == 2)
+            return c + 1;
+    fail_msg("no commit has two runs");
+    return 0;
+}
+
+/* A damaged run of a session that is pruned takes nothing else of its commits along. */
+static void test_pruning_what_is_damaged_harms_nobody_else(void **state)
+{
+    fixture_t *f = *state;
+    static const char *const gone[] = {"a"};
+    fill(f);
+    uint64_t index = commit_of_both(f);
+    const vd_commit_run_t *runs = f->commits[index - 1]->runs;
+    uint32_t a = vd_str_is(runs[0].session, "a") ? 0 : 1;
+    vd_run_record_t record;
+    vd_key_t key;
+    vd_key_event(&key, runs[a].session, runs[a].first_seq);
+    vd_buffer_t value = get_raw(f->dir, &key);
+    assert_int_equal(vd_record_run_read(vd_buffer_view(&value), &record), VD_OK);
+    value.data[record.run.data - value.data + 2] ^= 1; /* in the checksum of its first event */
+    put_raw(f->dir, &key, vd_buffer_view(&value));
+    vd_buffer_free(&value);
+    fixture_open(f);
+    fixture_end_session(f, "a");
+    fixture_prune(f, gone, 1);
+    while (fixture_prune_step(f))
+        ;
+    vd_store_cursor_t *cursor = NULL;
+    vd_commit_t commit;
+    char error[VD_TEXT_BYTES_MAX];
+    vd_store_cursor_new(f->store, &cursor);
+    vd_store_cursor_seek(cursor, index - 1, NULL); /* the one before tells the chain */
+    vd_store_cursor_next(cursor, &commit, error, sizeof error);
+    assert_int_equal(vd_store_cursor_next(cursor, &commit, error, sizeof error), VD_OK);
+    assert_int_equal(commit.index, index);
+    assert_int_equal(commit.runs[a].absent, VD_CORRUPT);
+    assert_int_equal(commit.runs[1 - a].absent, VD_OK);
+    assert_true(vd_bytes_equal(commit.runs[1 - a].run, runs[1 - a].run));
+    vd_store_cursor_destroy(&cursor);
+}
+
 enum { IDS = 9000, IDS_AT_ONCE = 3000 };
 
 static void append_ids(fixture_t *f, unsigned from)
@@ -527,6 +573,7 @@ int main(void)
         ON_DISK(test_pruning_gives_the_disk_back),
         ON_DISK(test_pruning_goes_in_small_steps),
         ON_DISK(test_pruning_many_ids),
+        ON_DISK(test_pruning_what_is_damaged_harms_nobody_else),
         ON_DISK(test_a_damaged_tail_refuses_to_open),
         ON_DISK(test_an_end_that_is_lost_begins_no_new_store),
         ON_DISK(test_a_newer_format_is_not_garbage),

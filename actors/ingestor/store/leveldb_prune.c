@@ -350,6 +350,18 @@ static size_t put_absent(vd_leveldb_prune_t *self, const char *session, uint64_t
     return size;
 }
 
+/* Do the events match their checksums? The digest of others is not the one that the commit's chain
+ * was made of. */
+static bool is_whole(const vd_run_record_t *record)
+{
+    vd_bytes_t rest = record->run;
+    vd_entry_t entry;
+    for (uint32_t i = 0; i < record->count; i++)
+        if (vd_run_next(&rest, &entry) != VD_OK || vd_crc32c(0, entry.event) != entry.crc)
+            return false;
+    return rest.size == 0;
+}
+
 /* Puts what frees runs of the session into the batch and moves `stone`. What is damaged is left as
  * it is. */
 static void free_runs(vd_leveldb_prune_t *self, const char *session, vd_tombstone_t *stone)
@@ -376,7 +388,10 @@ static void free_runs(vd_leveldb_prune_t *self, const char *session, vd_tombston
         stone->next_seq = first_seq;
         if (more || vd_record_run_read(value_here(events), &record) != VD_OK)
             continue;
-        bytes += record.run.size + put_absent(self, session, first_seq, &record);
+        bytes += record.run.size;
+        if (!is_whole(&record))
+            continue;
+        bytes += put_absent(self, session, first_seq, &record);
         leveldb_writebatch_delete(store->batch, (const char *)name.data, name.size);
     }
     leveldb_iter_destroy(events);

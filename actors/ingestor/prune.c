@@ -298,7 +298,8 @@ static void fail(vd_sequencer_t *self, vd_now_t now, const vd_input_t *input, vd
     if (marking)
         self->prune.look_us = now.mono_us + POLICY_SLOW_US;
     /* Nothing was done, and the store is as good as before. */
-    if (marking && (input->status == VD_NOT_FOUND || input->status == VD_BUSY))
+    if (marking && (input->status == VD_NOT_FOUND || input->status == VD_BUSY ||
+                    input->status == VD_CORRUPT || input->status == VD_NO_MEMORY))
         return;
     /* An append that is out will fail, too, and tell. */
     if (!self->trouble && !self->out)

@@ -215,6 +215,27 @@ static void test_pruning_in_trouble(void **state)
     assert_string_equal(bench_answer(b, VD_MESSAGE_PRUNED).ids, "a");
 }
 
+/* A session that cannot be marked is no outage of the store. */
+static void test_what_cannot_be_marked_stops_nobody(void **state)
+{
+    bench_t *b = *state;
+    uint64_t epoch = make_sessions(b);
+    b->hold_prune = true;
+    bench_prune(b, "a", 0, 0, false);
+    assert_int_equal(b->prune_operation, VD_SEQ_PRUNE);
+    b->prune_operation = 0;
+    bench_step(b, &(vd_input_t){.kind = VD_INPUT_DONE,
+                                .id = VD_SEQ_PRUNE,
+                                .status = VD_CORRUPT,
+                                .result = "its record is damaged"});
+    assert_int_equal(bench_answer(b, VD_MESSAGE_ERROR).status, VD_CORRUPT);
+    assert_int_equal(vd_sequencer_stats(b->sequencer)->failures, 0);
+    b->hold_prune = false;
+    write_events(b, epoch, "s", "x", vd_bytes(EMPTY_MAP, 1));
+    bench_prune(b, "d", 0, 0, false);
+    assert_string_equal(bench_answer(b, VD_MESSAGE_PRUNED).ids, "d");
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, bench_set_up, bench_tear_down)
@@ -228,6 +249,7 @@ int main(void)
         CASE(test_policy),
         CASE(test_pruning_beside_appends),
         CASE(test_pruning_in_trouble),
+        CASE(test_what_cannot_be_marked_stops_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

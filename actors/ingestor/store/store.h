@@ -219,8 +219,9 @@ vd_status_t vd_store_checkpoint(vd_store_t *self, const char *dir, char *error, 
 /* ---- pruning: by the appending thread, between appends ---- */
 
 /* Takes completed or failed sessions out of view, durably, all or none; those that are tombstones
- * already are passed over. VD_OK; VD_NOT_FOUND or VD_BUSY (active or interrupted) with text and
- * nothing done; any other status as that of an append, law 2 included. */
+ * already are passed over. VD_OK; VD_NOT_FOUND, VD_BUSY (active or interrupted), VD_CORRUPT (what is
+ * known of one is damaged) or VD_NO_MEMORY with text and nothing done; any other status as that of an
+ * append, law 2 included. */
 vd_status_t vd_store_prune_mark(vd_store_t *self, const char *const *sessions, uint32_t count,
                                 char *error, size_t error_size);
 /* Frees a bounded part of what tombstones hold. *more: call it again. VD_OK, or as of an append. */

@@ -133,6 +133,10 @@ def test_typed_events_come_through_the_descriptor():
     # What it emits goes into its session, too.
     assert run("-n", "emits", "sh", "-c", f"{VEDETTE} emit inside --data '[2]'")[0] == 0
     assert [event["data"] for event in events_of("emits", "completed") if event["type"] == "inside"] == [[2]]
+    # Once that has ended, an emit of what it left behind says so.
+    late = subprocess.run([VEDETTE, "emit", "late"], capture_output=True, timeout=20, check=False,
+                          env=home.environment() | {"VEDETTE_SESSION": session_of("emits")["session"]})
+    assert late.returncode == 1 and b"has ended" in late.stderr, late
     # On a descriptor of one's choice.
     assert run("-n", "nine", "--events-fd", "9", "sh", "-c", "echo '{\"type\":\"x\"}' >&9; echo $VEDETTE_EVENTS_FD")[1] == b"9\n"
     assert [event["type"] for event in events_of("nine", "completed")][1:-1].count("x") == 1
@@ -236,6 +240,39 @@ def test_with_best_effort_nobody_waits_and_what_is_lost_is_said():
     found = events_of("effort", "failed")
     lost = sum(event["data"]["lines"] for event in found if event["type"] == "output_lost")
     assert lost > 0 and len(output(found)) + lost == 300002 and seqs(found)[-1] == "last", lost
+
+
+def test_a_command_that_ends_while_nothing_is_taken_has_its_end_on_record():
+    process = begin("--name", "outlasted", "--best-effort", "sh", "-c", "echo first; read line; exec seq 300000",
+                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    wait_for("its first line", lambda: (row := session_of("outlasted")) and row["last_seq"] >= 2)
+    home.run("pause", "ingestor")
+    try:
+        process.stdin.write(b"go\n")
+        process.stdin.close()
+        while process.stdout.readline() != b"300000\n":
+            pass
+        while "has ended" not in process.stderr.readline().decode():
+            pass
+    finally:
+        home.run("resume", "ingestor")
+    assert process.wait(60) == 0, process.stderr.read()
+    found = events_of("outlasted", "completed")
+    lost = [event["data"]["lines"] for event in found if event["type"] == "output_lost"]
+    assert lost and len(output(found)) + sum(lost) == 300001, lost
+    # One that is given up while it is held back ends as failed, and is no crash.
+    process = begin("--name", "given-up", "sh", "-c", "echo first; read line; exec seq 2000000",
+                    stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    wait_for("its first line", lambda: (row := session_of("given-up")) and row["last_seq"] >= 2)
+    home.run("pause", "ingestor")
+    try:
+        process.stdin.write(b"go\n")
+        process.stdin.close()
+        assert "held back" in process.stderr.readline().decode()
+        wait_for("both ends", lambda: process.poll() is not None or process.terminate())
+    finally:
+        home.run("resume", "ingestor")
+    assert process.wait(60) == 143 and "not complete" in process.stderr.read().decode()
 
 
 def test_signals_reach_the_command_and_its_exit_code_comes_back():

@@ -49,11 +49,17 @@ static int read_data(cli_t *cli, vd_blob_t *data)
     return code;
 }
 
-/* The session given, or that of the command that we are part of, or the newest active one. */
+/* The session that was named: by the option, or by `vedette run` for its command. NULL: none. */
+static const char *named_session(const cli_t *cli)
+{
+    const char *own = getenv("VEDETTE_SESSION");
+    return cli_value(cli, "session", own != NULL && *own != 0 ? own : NULL);
+}
+
+/* The one that was named, or the newest active one. */
 static int find_session(cli_t *cli, int timeout_ms, char *out, size_t size)
 {
-    const char *own = getenv("VEDETTE_SESSION"); /* within `vedette run` */
-    const char *given = cli_value(cli, "session", own != NULL && *own != 0 ? own : NULL);
+    const char *given = named_session(cli);
     if (given != NULL) {
         if (!vd_str_copy(out, size, vd_str(given)) || !vd_name_valid(vd_str(given)))
             return cli_fail(cli, VD_USAGE, "%s is not a session id", given);
@@ -109,7 +115,7 @@ static int emit(cli_t *cli, vd_producer_t *producer, char *session, size_t sessi
         status = vd_producer_flush(producer, timeout_ms);
     if (status == VD_UNKNOWN_SESSION)
         return cli_fail(cli, status, "there is no session '%s'; see: vedette session ls", session);
-    if (status == VD_SESSION_CLOSED && cli_value(cli, "session", NULL) == NULL) {
+    if (status == VD_SESSION_CLOSED && named_session(cli) == NULL) {
         /* It was the newest one, and rolled meanwhile: nothing is stored of the event. */
         int code = find_session(cli, timeout_ms, session, session_size);
         return code != 0 ? code : emit(cli, producer, session, session_size, data, timeout_ms);

@@ -182,7 +182,7 @@ static void end_session(run_t *self, const char *error)
         vd_write_pair_text(&data, "text",
                            "processes that it left behind still held its output open");
     assert(!data.full);
-    run_record_event(&self->record, "session_ended", vd_buffer_view(&data));
+    run_record_end(&self->record, vd_buffer_view(&data));
     vd_buffer_free(&data);
 }
 

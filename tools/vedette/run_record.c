@@ -11,7 +11,8 @@
 
 enum {
     LARGEST = VD_EVENT_BYTES_MAX + 2 * VD_NAME_BYTES_MAX, /* event in the frame */
-    SHOWN_BYTES = 200,                                    /* of a line that is refused, on stderr */
+    LAST_BYTES = 4 * VD_TEXT_BYTES_MAX, /* each of the last events; checked where it is written */
+    SHOWN_BYTES = 200,                  /* of a line that is refused, on stderr */
 };
 
 static void on_receipt(void *arg, const vd_receipt_t *receipt)
@@ -30,7 +31,7 @@ vd_status_t run_record_open(run_record_t *self, cli_t *cli, int timeout_ms)
     char name[VD_NAME_BYTES_MAX + 1];
     uint32_t salt = (uint32_t)cli_wall_ms();
     self->cli = cli;
-    vd_buffer_init(&self->frame, RUN_FRAME_BYTES_MAX + LARGEST);
+    vd_buffer_init(&self->frame, RUN_FRAME_BYTES_MAX + LARGEST + RUN_LAST_EVENTS * LAST_BYTES);
     vd_buffer_init(&self->data, VD_EVENT_BYTES_MAX);
     vd_buffer_init(&self->text, 4 * RUN_LINE_BYTES_MAX);
     /* A name of its own: commands that run at the same time must not fence each other. */
@@ -57,7 +58,8 @@ static bool lets_go(const run_record_t *self)
 
 static bool has_room(const run_record_t *self)
 {
-    return self->count < RUN_FRAME_EVENTS_MAX && self->frame.size < RUN_FRAME_BYTES_MAX;
+    return self->count < RUN_FRAME_EVENTS_MAX - RUN_LAST_EVENTS &&
+           self->frame.size < RUN_FRAME_BYTES_MAX;
 }
 
 bool run_record_full(const run_record_t *self)
@@ -85,6 +87,24 @@ static bool is_lost(run_record_t *self)
     self->lost++;
     self->incomplete = true;
     return true;
+}
+
+static void write_lost(run_record_t *self)
+{
+    vd_buffer_clear(&self->data);
+    vd_write_map(&self->data, 2);
+    vd_write_pair_u64(&self->data, "lines", self->lost);
+    vd_write_pair_text(&self->data, "text", "the runtime took no events");
+    run_record_event(self, "output_lost", vd_buffer_view(&self->data));
+    self->lost = 0;
+}
+
+void run_record_end(run_record_t *self, vd_bytes_t data)
+{
+    assert(data.size <= LAST_BYTES - VD_NAME_BYTES_MAX);
+    if (self->lost > 0 && !self->over)
+        write_lost(self);
+    run_record_event(self, "session_ended", data);
 }
 
 static void write_cut(vd_buffer_t *out, const run_line_t *line, size_t more)
@@ -232,16 +252,6 @@ static void tell(run_record_t *self, bool blocked)
     cli_say(self->cli, self->best_effort ? "vedette: the runtime takes no events: output is lost"
                                          : "vedette: the runtime takes no events: the command "
                                            "is held back until it does; see: vedette status");
-}
-
-static void write_lost(run_record_t *self)
-{
-    vd_buffer_clear(&self->data);
-    vd_write_map(&self->data, 2);
-    vd_write_pair_u64(&self->data, "lines", self->lost);
-    vd_write_pair_text(&self->data, "text", "the runtime took no events");
-    run_record_event(self, "output_lost", vd_buffer_view(&self->data));
-    self->lost = 0;
 }
 
 bool run_record_push(run_record_t *self, int wait_ms)

@@ -19,6 +19,7 @@ enum {
     RUN_EVENT_BYTES_MAX = 524288, /* of a line that is an event */
     RUN_FRAME_EVENTS_MAX = 1024,
     RUN_FRAME_BYTES_MAX = 524288,
+    RUN_LAST_EVENTS = 2,    /* output_lost and session_ended have room in every frame */
     RUN_PATIENCE_MS = 2000, /* before it is said that nothing is taken */
 };
 
@@ -49,6 +50,9 @@ void run_record_close(run_record_t *self);
 bool run_record_full(const run_record_t *self);
 /* Adds session_started, session_ended or the like. `data` is one value. */
 void run_record_event(run_record_t *self, const char *type, vd_bytes_t data);
+/* Adds session_ended, behind the count of the lines that were lost: nothing may follow. There is
+ * room for it also in a frame that is full. */
+void run_record_end(run_record_t *self, vd_bytes_t data);
 /* Adds a line of output. */
 void run_record_output(run_record_t *self, const char *stream, const run_line_t *line);
 /* Adds the event that a line says, or one that says what is wrong with the line. */

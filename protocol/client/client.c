@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -140,6 +141,14 @@ vd_now_t vd_client_now(void)
 int64_t vd_client_deadline_us(int timeout_ms)
 {
     return timeout_ms < 0 ? INT64_MAX : vd_client_mono_us() + (int64_t)timeout_ms * 1000;
+}
+
+int vd_client_rest_ms(int64_t deadline_us)
+{
+    if (deadline_us == INT64_MAX)
+        return -1;
+    int64_t rest_ms = (deadline_us - vd_client_mono_us() + 999) / 1000;
+    return rest_ms < 0 ? 0 : rest_ms < INT_MAX ? (int)rest_ms : INT_MAX;
 }
 
 vd_status_t vd_client_endpoint(vd_client_t *self, const char *actor, const char *port,

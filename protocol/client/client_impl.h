@@ -83,6 +83,8 @@ vd_now_t vd_client_now(void);
 int64_t vd_client_mono_us(void);
 /* The moment at which a timeout in milliseconds is over; negative timeouts never are. */
 int64_t vd_client_deadline_us(int timeout_ms);
+/* What is left until then, as a timeout again: -1 when it never comes. */
+int vd_client_rest_ms(int64_t deadline_us);
 
 /* The conventional endpoint of an actor's port. VD_OK, or VD_USAGE when that cannot be one. */
 vd_status_t vd_client_endpoint(vd_client_t *self, const char *actor, const char *port,

@@ -289,8 +289,7 @@ vd_status_t vd_export_next(vd_export_t *self, int timeout_ms, vd_follow_event_t 
         } else if (self->placed && (status = check_end_of_commit(self)) == VD_OK && is_done(self)) {
             return end(self, VD_NOT_FOUND, "that was all");
         } else if (status == VD_OK) {
-            int64_t rest_ms = (deadline_us - vd_client_mono_us() + 999) / 1000;
-            int left_ms = timeout_ms < 0 ? -1 : rest_ms > 0 ? (int)rest_ms : 0;
+            int left_ms = vd_client_rest_ms(deadline_us);
             status = self->placed ? fetch(self, left_ms) : find_place(self, left_ms);
         }
         if (status != VD_OK)

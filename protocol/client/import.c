@@ -59,6 +59,10 @@ struct vd_import {
     uint32_t frame_count;
     vd_buffer_t run;
     uint64_t sent; /* frames */
+    /* The session that is being compared with what the store has, and how far. */
+    const subject_t *compared;
+    vd_export_t *stored;
+    uint64_t digested, digest;
     vd_buffer_t event;
     vd_buffer_t json;
     subject_t *last;
@@ -104,8 +108,8 @@ static void on_receipt(void *arg, const vd_receipt_t *receipt)
 static vd_status_t wait_receipt(vd_import_t *self, int64_t deadline_us)
 {
     for (;;) {
-        int64_t rest_ms = (deadline_us - vd_client_mono_us() + 999) / 1000;
-        int look_ms = rest_ms < 0 ? 0 : rest_ms < LOOK_MS ? (int)rest_ms : LOOK_MS;
+        int rest_ms = vd_client_rest_ms(deadline_us);
+        int look_ms = rest_ms >= 0 && rest_ms < LOOK_MS ? rest_ms : LOOK_MS;
         vd_status_t status = vd_producer_wait(self->producer, look_ms);
         if (self->refused)
             return vd_client_fail(self->client, self->failed, "%s", self->failed_text);
@@ -182,10 +186,9 @@ static subject_t *find(vd_import_t *self, const char *session)
 
 static vd_status_t open_producer(vd_import_t *self, const char *session, int64_t deadline_us)
 {
-    int64_t rest_ms = (deadline_us - vd_client_mono_us() + 999) / 1000;
     snprintf(self->name, sizeof self->name, "import-%016" PRIx64, vd_hash(0, vd_str(session)));
     return vd_producer_open(&self->producer, self->client, self->name, on_receipt, self,
-                            rest_ms > 0 ? (int)rest_ms : 0);
+                            vd_client_rest_ms(deadline_us));
 }
 
 /* May the import go on from what the store has? */
@@ -219,8 +222,7 @@ static vd_status_t begin_subject(vd_import_t *self, subject_t *subject, const ch
     vd_status_t status = self->producer == NULL ? open_producer(self, session, deadline_us) : VD_OK;
     if (status != VD_OK)
         return status;
-    int64_t rest_ms = (deadline_us - vd_client_mono_us() + 999) / 1000;
-    status = vd_client_session(self->client, session, rest_ms > 0 ? (int)rest_ms : 0, &row);
+    status = vd_client_session(self->client, session, vd_client_rest_ms(deadline_us), &row);
     if (status != VD_OK && status != VD_UNKNOWN_SESSION)
         return status;
     *subject = (subject_t){.first_line = line, .next = 1};
@@ -235,51 +237,61 @@ static vd_status_t begin_subject(vd_import_t *self, subject_t *subject, const ch
     return VD_OK;
 }
 
-/* The digest of the first `count` events that the store has of a session. */
+/* Goes on reading the first `count` events that the store has of a session. When the time is over
+ * the next call goes on from there, so that a session of any size can be compared. */
 static vd_status_t digest_stored(vd_import_t *self, const subject_t *subject, uint64_t count,
-                                 int64_t deadline_us, uint64_t *digest)
+                                 int64_t deadline_us)
 {
-    vd_export_t *stored = NULL;
     vd_follow_event_t event;
-    int64_t rest_ms = (deadline_us - vd_client_mono_us() + 999) / 1000;
-    vd_status_t status =
-        vd_export_new(&stored, self->client, subject->session, 1, rest_ms > 0 ? (int)rest_ms : 0);
-    *digest = 0;
-    for (uint64_t i = 0; i < count && status == VD_OK; i++) {
-        rest_ms = (deadline_us - vd_client_mono_us() + 999) / 1000;
-        status = vd_export_next(stored, rest_ms > 0 ? (int)rest_ms : 0, &event);
-        const char *json = status == VD_OK ? vd_export_json(stored) : NULL;
-        *digest = vd_hash(*digest, vd_str(json));
+    vd_status_t status = VD_OK;
+    if (self->compared != subject) {
+        vd_export_destroy(&self->stored);
+        self->count.known -= self->digested;
+        self->digested = self->digest = 0;
+        self->compared = subject;
     }
-    vd_export_destroy(&stored);
+    if (self->stored == NULL)
+        status = vd_export_new(&self->stored, self->client, subject->session, 1,
+                               vd_client_rest_ms(deadline_us));
+    while (self->digested < count && status == VD_OK) {
+        status = vd_export_next(self->stored, vd_client_rest_ms(deadline_us), &event);
+        if (status != VD_OK)
+            break;
+        self->digest = vd_hash(self->digest, vd_str(vd_export_json(self->stored)));
+        self->digested++;
+        self->count.known++;
+    }
     return status;
 }
 
 /* Are the lines up to now those that the store has? */
 static vd_status_t compare(vd_import_t *self, subject_t *subject, int64_t deadline_us)
 {
-    uint64_t given = subject->next - 1, digest;
+    uint64_t given = subject->next - 1;
     uint64_t count = given < subject->known ? given : subject->known;
     char text[2 * VD_NAME_BYTES_MAX + 160];
     if (subject->compared || count == 0)
         return VD_OK;
-    vd_status_t status = digest_stored(self, subject, count, deadline_us, &digest);
+    vd_status_t status = digest_stored(self, subject, count, deadline_us);
     if (status == VD_TIMED_OUT || status == VD_UNREACHABLE || status == VD_CANCELLED)
         return status;
-    if (status != VD_OK) {
-        snprintf(text, sizeof text, "session %s exists, and cannot be compared: %s",
-                 subject->session, vd_status_text(status));
-        return fail_at(self, subject->first_line, VD_SESSION_EXISTS, text);
+    vd_export_destroy(&self->stored);
+    self->compared = NULL;
+    if (status == VD_OK && self->digest == subject->digest) {
+        subject->compared = true;
+        self->digested = 0;
+        return VD_OK;
     }
-    if (digest != subject->digest) {
+    self->count.known -= self->digested;
+    self->digested = 0;
+    if (status == VD_OK)
         snprintf(text, sizeof text,
                  "session %s exists, and its first %" PRIu64 " events are not these",
                  subject->session, count);
-        return fail_at(self, subject->first_line, VD_SESSION_EXISTS, text);
-    }
-    subject->compared = true;
-    self->count.known += count;
-    return VD_OK;
+    else
+        snprintf(text, sizeof text, "session %s exists, and cannot be compared: %s",
+                 subject->session, vd_status_text(status));
+    return fail_at(self, subject->first_line, VD_SESSION_EXISTS, text);
 }
 
 /* ---- lines ---- */
@@ -425,6 +437,7 @@ void vd_import_destroy(vd_import_t **self_p)
     if (self == NULL)
         return;
     vd_producer_destroy(&self->producer);
+    vd_export_destroy(&self->stored);
     vd_buffer_free(&self->run);
     vd_buffer_free(&self->event);
     vd_buffer_free(&self->json);

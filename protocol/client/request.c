@@ -308,11 +308,9 @@ vd_status_t vd_client_sessions(vd_client_t *self, const char *state, uint32_t ro
         message.sessions.state = vd_str(state);
         message.sessions.before = vd_str(before);
         message.sessions.rows_max = wanted - count < ROWS_PAGE ? wanted - count : ROWS_PAGE;
-        int64_t rest_ms = (deadline_us - vd_client_mono_us() + 999) / 1000;
         vd_reply_t reply;
-        vd_status_t status =
-            vd_client_ask(self, "ingestor", "read", &message,
-                          timeout_ms < 0 ? -1 : (int)(rest_ms > 0 ? rest_ms : 0), &reply);
+        vd_status_t status = vd_client_ask(self, "ingestor", "read", &message,
+                                           vd_client_rest_ms(deadline_us), &reply);
         vd_blob_t page = {0};
         if (status == VD_OK)
             status = payload_of(self, "ingestor", &reply, VD_MESSAGE_SESSION_ROWS, &page);

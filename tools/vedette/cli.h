@@ -89,6 +89,17 @@ bool cli_number(const cli_t *cli, const char *option, uint64_t fallback, uint64_
 /* Writes the options --label KEY=TEXT as a map; a key that is given again counts once, with its last
  * text. False with the error told. */
 bool cli_labels(const cli_t *cli, vd_buffer_t *out);
+/* A verb of a command, which is its first argument. */
+typedef struct cli_verb {
+    const char *name;
+    const char *arguments;            /* as in the usage line */
+    int arguments_min, arguments_max; /* behind the verb */
+    bool writes;                      /* not with --offline */
+    int (*run)(cli_t *cli);
+} cli_verb_t;
+/* Runs the verb that is given, and returns its exit code. Options whose help begins with the name of
+ * another verb ("ls: ...") are refused. */
+int cli_run_verb(cli_t *cli, const cli_verb_t *verbs, size_t count);
 void cli_help(void);
 void cli_help_command(const cli_command_t *command);
 

@@ -45,10 +45,12 @@ static int read_options(const cli_t *cli, vd_follow_options_t *options, uint64_t
     return 0;
 }
 
-/* Follows until an end. Returns the exit code. */
+/* Follows until an end. Returns the exit code: 1 too when something is missing in what is printed,
+ * but for what was pruned of the sessions among all. */
 static int run(cli_t *cli, vd_follow_t *follow, cli_events_t *events, uint64_t wanted)
 {
     bool told = false;
+    int code = 0;
     while (events->count < wanted) {
         vd_follow_event_t event;
         vd_status_t status = cli_interrupted() ? VD_CANCELLED : vd_follow_next(follow, 0, &event);
@@ -57,7 +59,7 @@ static int run(cli_t *cli, vd_follow_t *follow, cli_events_t *events, uint64_t w
             status = vd_follow_next(follow, LOOK_OUT_MS, &event);
         }
         if (!cli_stdout_open() || status == VD_CANCELLED)
-            return 0;
+            return code;
         switch (status) {
         case VD_OK:
             told = false;
@@ -67,11 +69,11 @@ static int run(cli_t *cli, vd_follow_t *follow, cli_events_t *events, uint64_t w
         case VD_TIMED_OUT:
             break;
         case VD_SESSION_CLOSED:
-            if (!cli_has(cli, "end") && cli->offline.dir[0] == 0)
+            if (code == 0 && !cli_has(cli, "end") && cli->offline.dir[0] == 0)
                 cli_say(cli, "%s", vd_client_error(cli->client));
-            return 0;
+            return code;
         case VD_NOT_FOUND:
-            return 0;
+            return code;
         case VD_UNREACHABLE:
             if (!told)
                 cli_say(cli, "%s; waiting for it", vd_client_error(cli->client));
@@ -80,19 +82,36 @@ static int run(cli_t *cli, vd_follow_t *follow, cli_events_t *events, uint64_t w
         case VD_PRUNED:
         case VD_WENT_BACK:
         case VD_CORRUPT:
-            cli_fail(cli, status, "%s", vd_client_error(cli->client));
+            cli_fail_client(cli, status);
+            if (status != VD_PRUNED || !events->sessions)
+                code = vd_status_exit_code(status);
             break;
         default:
             return cli_fail_client(cli, status);
         }
     }
-    return 0;
+    return code;
+}
+
+/* In a store that nobody writes to no session need be active: then its newest one is meant. */
+static vd_status_t newest(cli_t *cli, char session[VD_NAME_BYTES_MAX + 1])
+{
+    vd_session_record_t record;
+    vd_blob_t rows;
+    vd_status_t status = vd_client_sessions(cli->client, NULL, 1, CLI_TIMEOUT_MS, &rows);
+    vd_bytes_t rest = vd_bytes(rows.data, rows.size);
+    if (status == VD_OK)
+        status = vd_rows_next(&rest, VD_RECORD_session, &record);
+    if (status == VD_OK)
+        vd_str_copy(session, VD_NAME_BYTES_MAX + 1, record.session);
+    return status;
 }
 
 int cmd_follow(cli_t *cli)
 {
     vd_follow_options_t options = {0};
     vd_follow_t *follow = NULL;
+    char session[VD_NAME_BYTES_MAX + 1];
     cli_events_t events;
     uint64_t wanted;
     int code = read_options(cli, &options, &wanted);
@@ -102,6 +121,11 @@ int cmd_follow(cli_t *cli)
         cli_await_start(cli);
     cli_catch_signals();
     vd_status_t status = vd_follow_new(&follow, cli->client, &options, CLI_TIMEOUT_MS);
+    bool none = status == VD_UNKNOWN_SESSION && options.session == NULL;
+    if (none && cli->offline.dir[0] != 0 && newest(cli, session) == VD_OK) {
+        options.session = session;
+        status = vd_follow_new(&follow, cli->client, &options, CLI_TIMEOUT_MS);
+    }
     if (status == VD_CANCELLED && cli_interrupted())
         return 0;
     if (status != VD_OK)

@@ -269,24 +269,11 @@ static int list_providers(cli_t *cli)
 
 int cmd_source(cli_t *cli)
 {
-    static const struct {
-        const char *verb;
-        int arguments;
-        int (*run)(cli_t *cli);
-    } verbs[] = {{"ls", 1, list},
-                 {"providers", 1, list_providers},
-                 {"add", 2, cli_source_add},
-                 {"rm", 2, cli_source_rm}};
-    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
-        if (strcmp(verbs[i].verb, cli->arguments[0]) != 0)
-            continue;
-        if (cli->argument_count != verbs[i].arguments)
-            return cli_fail(cli, VD_USAGE, "usage: vedette source %s%s", verbs[i].verb,
-                            verbs[i].arguments == 2 ? " NAME" : "");
-        if (cli->given_count > 0 && verbs[i].run != cli_source_add)
-            return cli_fail(cli, VD_USAGE, "source %s has no option --%s; source add has",
-                            verbs[i].verb, cli->given[0].option->name);
-        return verbs[i].run(cli);
-    }
-    return cli_fail(cli, VD_USAGE, "source %s: it is ls, providers, add or rm", cli->arguments[0]);
+    static const cli_verb_t verbs[] = {
+        {"ls", "", 0, 0, false, list},
+        {"providers", "", 0, 0, false, list_providers},
+        {"add", "NAME --address A", 1, 1, true, cli_source_add},
+        {"rm", "NAME", 1, 1, true, cli_source_rm},
+    };
+    return cli_run_verb(cli, verbs, sizeof verbs / sizeof *verbs);
 }

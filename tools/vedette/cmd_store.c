@@ -5,23 +5,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* A verb of `store`. The arguments are those behind the verb. */
-typedef struct store_verb {
-    const char *name;
-    const char *arguments; /* as in the usage line */
-    int argument_count;
-    int (*run)(cli_t *cli);
-} store_verb_t;
-
-static int stats(cli_t *cli);
-
-static const store_verb_t verbs[] = {
-    {"stats", "", 0, stats},
-    {"verify", "", 0, cli_store_verify},
-    {"checkpoint", "DIR", 1, cli_store_checkpoint},
-    {"repair", "--copy DIR", 0, cli_store_repair},
-};
-
 static void add_size(char *out, size_t size, uint64_t bytes)
 {
     size_t used = strlen(out);
@@ -142,20 +125,11 @@ static int stats(cli_t *cli)
 
 int cmd_store(cli_t *cli)
 {
-    const char *names[sizeof verbs / sizeof *verbs];
-    const char *word = cli->arguments[0];
-    size_t count = sizeof verbs / sizeof *verbs;
-    for (size_t i = 0; i < count; i++) {
-        names[i] = verbs[i].name;
-        if (strcmp(verbs[i].name, word) != 0)
-            continue;
-        if (cli->argument_count - 1 != verbs[i].argument_count)
-            return cli_fail(cli, VD_USAGE, "usage: vedette store %s%s%s", word,
-                            verbs[i].arguments[0] != 0 ? " " : "", verbs[i].arguments);
-        return verbs[i].run(cli);
-    }
-    const char *nearest = cli_nearest(word, names, count);
-    return cli_fail(cli, VD_USAGE, "store has no verb %s; %s%s", word,
-                    nearest != NULL ? "did you mean " : "see: vedette store --help",
-                    nearest != NULL ? nearest : "");
+    static const cli_verb_t verbs[] = {
+        {"stats", "", 0, 0, false, stats},
+        {"verify", "", 0, 0, false, cli_store_verify},
+        {"checkpoint", "DIR", 1, 1, false, cli_store_checkpoint},
+        {"repair", "--copy DIR", 0, 0, false, cli_store_repair},
+    };
+    return cli_run_verb(cli, verbs, sizeof verbs / sizeof *verbs);
 }

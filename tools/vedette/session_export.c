@@ -51,8 +51,6 @@ int cli_session_export(cli_t *cli)
     vd_export_t *export = NULL;
     uint64_t count = 0;
     int code = 0;
-    if (cli->argument_count < 2)
-        return cli_fail(cli, VD_USAGE, "usage: vedette session export SESSION [FILE]");
     if (!cli_actor_runs(cli, "ingestor", &code))
         return code;
     vd_status_t status = vd_export_new(&export, cli->client, cli->arguments[1], 1, CLI_TIMEOUT_MS);

@@ -24,7 +24,8 @@ typedef struct import {
     const char *file;
     int fd;
     int64_t told_ms;
-    bool shown; /* a line of progress stands on the terminal */
+    uint64_t done; /* events that were stored or compared at the last look */
+    bool shown;    /* a line of progress stands on the terminal */
 } import_t;
 
 static void clear_progress(import_t *self)
@@ -55,8 +56,10 @@ static bool again(import_t *self, vd_status_t status, int64_t *since_ms, int *co
 {
     vd_import_count_t count;
     bool waits = status == VD_TIMED_OUT || (status == VD_CANCELLED && !cli_interrupted());
-    if (*since_ms == 0)
+    vd_import_counts(self->lines, &count);
+    if (*since_ms == 0 || count.stored + count.known != self->done)
         *since_ms = cli_mono_ms();
+    self->done = count.stored + count.known;
     if (waits && cli_mono_ms() - *since_ms < STALL_MS) {
         show_progress(self);
         return true;
@@ -166,8 +169,6 @@ int cli_session_import(cli_t *cli)
     import_t self = {.cli = cli, .fd = STDIN_FILENO};
     vd_buffer_t text;
     int code = 0;
-    if (cli->argument_count > 2)
-        return cli_fail(cli, VD_USAGE, "usage: vedette session import [FILE]");
     self.file = cli->argument_count > 1 ? cli->arguments[1] : "-";
     bool from_stdin = strcmp(self.file, "-") == 0;
     if (!cli_actor_runs(cli, "ingestor", &code))

@@ -185,8 +185,6 @@ int cli_session_ls(cli_t *cli)
                        .label = cli_value(cli, "label", NULL)};
     uint64_t count, matched = 0;
     int code = 0;
-    if (cli->argument_count > 1)
-        return cli_fail(cli, VD_USAGE, "usage: vedette session ls [--state STATE] [--count N]");
     bool known = filter.state == NULL;
     for (size_t i = 0; i < 4 && !known; i++)
         known = strcmp(states[i], filter.state) == 0;
@@ -218,8 +216,6 @@ int cli_session_show(cli_t *cli)
     vd_value_t map;
     vd_blob_t row;
     int code = 0;
-    if (cli->argument_count != 2)
-        return cli_fail(cli, VD_USAGE, "usage: vedette session show SESSION");
     if (!cli_actor_runs(cli, "ingestor", &code))
         return code;
     /* Asked first: what the row is read into is good until the next question only. */

@@ -60,9 +60,6 @@ int cli_session_prune(cli_t *cli)
     int code = 0;
     bool named = cli->argument_count > 1;
     bool older = cli_has(cli, "older-than"), keeps = cli_has(cli, "keep");
-    if (cli->argument_count > 2)
-        return cli_fail(cli, VD_USAGE,
-                        "usage: vedette session prune SESSION | [--older-than TIME] [--keep N]");
     if (!cli_duration(cli, "older-than", 0, &older_ms) || !cli_number(cli, "keep", 0, &keep))
         return vd_status_exit_code(VD_USAGE);
     if (named && (older || keeps))
@@ -71,8 +68,6 @@ int cli_session_prune(cli_t *cli)
     if (!named && !older && !keeps)
         return cli_fail(cli, VD_USAGE,
                         "prune what? Name a session, or say --older-than TIME or --keep N");
-    if (keeps && keep == 0 && !older) /* none of them is kept; in PRUNE a 0 is no limit */
-        older_ms = 1;
     if (!cli_actor_runs(cli, "ingestor", &code))
         return code;
     bool dry = cli_has(cli, "dry-run");

@@ -35,8 +35,9 @@ static bool read_speed(const char *text, double *speed)
         return true;
     }
     *speed = strtod(text, &end);
-    end += *end == 'x';
-    return end > text && *end == 0 && isfinite(*speed) && *speed >= 0 && *speed <= speed_max;
+    if (end == text || (*end == 'x' ? end[1] : *end) != 0)
+        return false;
+    return isfinite(*speed) && *speed > 0 && *speed <= speed_max;
 }
 
 /* Where the replay begins: the sequence. Returns 0, or the exit code with the error told. */
@@ -116,8 +117,6 @@ int cli_session_replay(cli_t *cli)
     vd_export_t *stored = NULL;
     uint64_t seq;
     const char *speed = cli_value(cli, "speed", "1");
-    if (cli->argument_count != 2)
-        return cli_fail(cli, VD_USAGE, "usage: vedette session replay SESSION [--speed X]");
     if (!read_speed(speed, &pace.speed))
         return cli_fail(cli, VD_USAGE, "--speed %s: it is a factor such as 2 or 0.5, or max",
                         speed);

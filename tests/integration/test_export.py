@@ -145,6 +145,15 @@ def test_an_import_that_was_killed_goes_on_and_stores_each_event_once():
         assert importing.wait(timeout=60) == 0
         assert sha(home.followed("many")) == sha(text)
         assert sha(home.run("session", "export", "many").out) == sha(text)
+        # What takes longer to compare than one call may last is compared in several.
+        probe = os.path.join(BIN, "..", "tests", "import_probe")
+        done = subprocess.run([probe, home.dir, path, "10"], capture_output=True, text=True, timeout=60, check=True)
+        status, stored_now, known, calls = done.stdout.split()
+        assert (status, stored_now, known) == ("ok", "0", str(MANY)) and int(calls) > 1, done
+        for arguments in (("prune", "--older-than", "1ms", "--name", "few"), ("ls", "--keep", "1")):
+            done = home.run("session", *arguments, code=2)
+            assert f"session {arguments[0]} has no option" in done.err, done
+        assert stored() == MANY
 
 
 def test_sessions_may_be_mixed_in_one_file():
@@ -244,6 +253,8 @@ def test_a_whole_store_is_clean_and_tells_its_figures():
         home.run("down")
         assert home.json("store", "stats", "--offline")["mode"] == "reading"
         assert home.run("store", "verify", "--offline").out.startswith("clean: ")
+        # No session is active any more: the newest one is meant.
+        assert home.lines("follow", "--offline")[-1]["type"] == "session_ended"
 
 
 def test_sessions_are_listed_by_name_and_label_within_80_columns():
@@ -306,6 +317,7 @@ def test_sessions_are_pruned_by_name_by_count_and_by_age_and_never_open_ones():
         assert home.client.prune("p-3")["ids"] == ["p-3"]
         done = home.run("session", "export", "p-3", code=None)
         assert done.code != 0 and done.out == "" and "p-3" in done.err, done
+        assert "was pruned" in home.run("follow", "p-3", "--from", "start", "--end", code=1).err
         assert home.client.prune(older_than_s=0, keep=0)["ids"] == ["p-4"]
         assert there() == {"open"}
         wait_for("their space is free", lambda: home.client.store().get("pruning", 0) == 0)
@@ -333,6 +345,8 @@ def test_a_replay_keeps_the_time_between_events():
         assert at_once[1] == real[1] == 5
         assert 1.0 <= real[0] < 1.0 + 5, real
         assert fast[0] < real[0] - 0.5 and cut[0] < real[0] - 0.5 and at_once[0] < real[0] - 0.5
+        for speed in ("x", "0", "-1", "nan", "1x2"):
+            assert f"--speed {speed}" in home.run("session", "replay", "r", "--speed", speed, code=2).err
         assert fast[0] >= 0.1 and cut[0] >= 0.2
         assert took("--from", "-2", "--speed", "0")[1] == 2 and took("--from", "4", "--speed", "0")[1] == 2
         slow = home.start("vedette", "session", "replay", "r", "--speed", "0.001", stdout=subprocess.PIPE)

@@ -333,7 +333,7 @@ static int repair(const vd_arguments_t *arguments)
     char error[VD_TEXT_BYTES_MAX];
     vd_status_t status = vd_repair(arguments->repair, arguments->into, stdout, error, sizeof error);
     if (status != VD_OK)
-        fprintf(stderr, "%s\n", error);
+        fprintf(stderr, "vedette: %s\n", error);
     return vd_status_exit_code(status);
 }
 

@@ -2,6 +2,7 @@
 """test_cli.py BIN: every command of `vedette` on a real runtime, and without one."""
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -37,6 +38,11 @@ def without_a_runtime():
         assert "did you mean --from?" in home.run("follow", "--form", "x", code=2).err
         assert "shorter --dir" in home.run("ps", "--dir", "/tmp/" + "x" * 120, code=2).err
         assert "follow" in home.run("--help").out and "--from" in home.run("follow", "--help").out
+        commands = re.findall(r"^  ([a-z]+) ", home.run("--help").out, re.M)
+        assert len(commands) > 20, commands
+        for command in ([], *([command] for command in commands)):
+            wide = [line for line in home.run(*command, "--help").out.splitlines() if len(line) > 80]
+            assert not wide, wide
 
 
 def processes_are_listed_and_controlled():

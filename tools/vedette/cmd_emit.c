@@ -148,7 +148,7 @@ int cmd_emit(cli_t *cli)
                         VD_NAME_BYTES_MAX);
     int code = read_data(cli, &data);
     if (code == 0 && cli_actor_runs(cli, "ingestor", &code))
-        code = find_session(cli, (int)timeout_ms, session, sizeof session);
+        code = find_session(cli, cli_wait_ms(timeout_ms), session, sizeof session);
     if (code != 0)
         return code;
     /* A name of its own: commands that run at the same time must not fence each other. */
@@ -158,11 +158,11 @@ int cmd_emit(cli_t *cli)
     snprintf(name, sizeof name, "emit-%d-%08" PRIx32, (int)getpid(), salt);
     vd_producer_t *producer = NULL;
     vd_status_t status =
-        vd_producer_open(&producer, cli->client, name, NULL, NULL, (int)timeout_ms);
+        vd_producer_open(&producer, cli->client, name, NULL, NULL, cli_wait_ms(timeout_ms));
     if (status != VD_OK)
         return cli_fail_client(cli, status);
     vd_producer_strict(producer, cli_has(cli, "strict"));
-    code = emit(cli, producer, session, sizeof session, data, (int)timeout_ms);
+    code = emit(cli, producer, session, sizeof session, data, cli_wait_ms(timeout_ms));
     vd_producer_destroy(&producer);
     return code;
 }

@@ -141,7 +141,7 @@ static vd_status_t begin_session(run_t *self)
     run_record_event(record, "session_started", vd_buffer_view(&data));
     vd_buffer_free(&data);
     run_record_push(record, 0);
-    return vd_producer_flush(record->producer, (int)self->timeout_ms);
+    return vd_producer_flush(record->producer, cli_wait_ms(self->timeout_ms));
 }
 
 /* Begins the session. Returns 0, or the exit code with the error told. */
@@ -152,7 +152,7 @@ static int begin(run_t *self)
     cli_await_start(cli);
     if (!cli_actor_runs(cli, "ingestor", &code))
         return code;
-    vd_status_t status = run_record_open(&self->record, cli, (int)self->timeout_ms);
+    vd_status_t status = run_record_open(&self->record, cli, cli_wait_ms(self->timeout_ms));
     if (status != VD_OK)
         return cli_fail_client(cli, status);
     status = begin_session(self);
@@ -331,14 +331,15 @@ static int finish(run_t *self)
     cli_format_duration(self->ended_ms - self->begun_ms, took, sizeof took);
     if (!stored)
         cli_fail(cli, VD_FAILED,
-                 "the record of session %s is not complete: %" PRIu64 " events are not known to be "
-                 "stored",
-                 record->session, vd_producer_pending(record->producer) + record->count);
+                 "the record of session %s is not complete: %s not known to be stored",
+                 record->session,
+                 CLI_COUNT(vd_producer_pending(record->producer) + record->count, "event"));
     else if (cli->verbosity > 0 ||
              (cli->verbosity == 0 && isatty(STDERR_FILENO) && self->child.exec_error == 0))
-        cli_say(cli, "vedette: session %s: %s%s%s, %" PRIu64 " events in %s", record->session,
+        cli_say(cli, "vedette: session %s: %s%s%s, %s in %s", record->session,
                 error[0] != 0 ? "failed: " : "completed", error,
-                record->incomplete ? ", with lines that are missing" : "", record->written, took);
+                record->incomplete ? ", with lines that are missing" : "",
+                CLI_COUNT(record->written, "event"), took);
     int code = run_child_exit_code(&self->child);
     bool good = stored && !record->incomplete;
     return code == 0 && !good && !record->best_effort ? RUN_FAILED : code;

@@ -89,8 +89,9 @@ static void print_content(const vd_store_is_body_t *store)
 static void print_writes(const vd_store_is_body_t *store)
 {
     char text[256], middle[32], late[32];
-    snprintf(text, sizeof text, "%" PRIu64 " commits, %" PRIu64 " events, %" PRIu64 " failed",
-             store->written_commits, store->written_events, store->failures);
+    snprintf(text, sizeof text, "%s, %s, %" PRIu64 " failed",
+             CLI_COUNT(store->written_commits, "commit"), CLI_COUNT(store->written_events, "event"),
+             store->failures);
     line("written", text);
     if (store->written_commits == 0)
         return;

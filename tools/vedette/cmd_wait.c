@@ -73,8 +73,7 @@ static int wait_expression(cli_t *cli, const char *observer, const char *text, i
         return fail_expression(cli, text, &error);
     hint_at_slip(cli, observer);
     for (;;) {
-        status =
-            vd_wait(cli->client, observer, text, rest < INT_MAX ? (int)rest : INT_MAX, &snapshot);
+        status = vd_wait(cli->client, observer, text, cli_wait_ms(rest), &snapshot);
         rest = begun + timeout_ms - cli_mono_ms();
         if (status != VD_UNREACHABLE || rest <= 0)
             break;

@@ -94,11 +94,9 @@ static const cli_option_t source_options[] = {
 
 const cli_command_t cli_commands[] = {
     {"up", "[-c FILE] [--detach [--wait]] [--for TIME]", "Start a runtime in the foreground.",
-     "Ctrl-C ends it in order, with exit code 0; a second one kills what is left. On a terminal, "
-     "and\n"
-     "with --detach, the log goes to supervisor.log (see: vedette logs); with -v, and where stderr "
-     "is\n"
-     "no terminal, to stderr.",
+     "Ctrl-C ends it in order, with exit code 0; a second one kills what is left. On a\n"
+     "terminal, and with --detach, the log goes to supervisor.log (see: vedette logs);\n"
+     "with -v, and where stderr is no terminal, to stderr.",
      up_options, 0, 0, cmd_up},
     {"down", "[--timeout TIME]", "Stop the runtime in order.", NULL, down_options, 0, 0, cmd_down},
     {"status", "", "Show the runtime as a whole.", NULL, NULL, 0, 0, cmd_status},
@@ -111,78 +109,79 @@ const cli_command_t cli_commands[] = {
     CONTROL("kill", "Kill an actor with SIGKILL; its supervisor starts it again.", NULL),
     CONTROL("pause", "Freeze an actor with SIGSTOP.", NULL),
     CONTROL("resume", "Let a paused actor go on.", NULL),
-    {"wait", "[--for ready|down] [--timeout TIME] | OBSERVER EXPRESSION [--timeout TIME]",
+    {"wait", "[--for ready|down | OBSERVER EXPRESSION] [--timeout TIME]",
      "Wait for the runtime, or for what an observer shows.",
-     "Also for one that is only being started. Exit code 124 when the time is over, 6 if there is "
-     "no\n"
-     "runtime by then, 4 if there is no such observer.\n\n"
-     "EXPRESSION is a question to the observer's snapshot, and true is what is waited for:\n"
+     "Also for one that is only being started. Exit code 124 when the time is over, 6\n"
+     "if there is no runtime by then, 4 if there is no such observer.\n"
+     "\n"
+     "EXPRESSION is a question to the observer's snapshot, and true is what is waited\n"
+     "for:\n"
      "  vedette wait services 'any(services, item.port == 8080)' --timeout 10s\n"
      "  vedette wait host 'hosts[0].load.load_1m < 2 and $.cycle > 10'\n"
-     "Names begin at what the observer shows (vedette snapshot OBSERVER), $ is the snapshot as a\n"
-     "whole. == != < <= > >= in, and or not (&& || !), any(list, item...), all, count, length(x),\n"
-     "matches(text, 'glob*'). What is missing is null, and no comparison holds for it but == "
-     "null.\n"
-     "With -o json or ndjson the snapshot is printed; when the time is over, stderr says what was\n"
-     "last seen.",
+     "Names begin at what the observer shows (vedette snapshot OBSERVER), $ is the\n"
+     "snapshot as a whole. == != < <= > >= in, and or not (&& || !), any(list,\n"
+     "item...), all, count, length(x), matches(text, 'glob*'). What is missing is\n"
+     "null, and no comparison holds for it but == null. With -o json or ndjson the\n"
+     "snapshot is printed; when the time is over, stderr says what was last seen.",
      wait_options, 0, 2, cmd_wait},
     {"logs", "[ACTOR] [-f] [-n N]", "Show the logs, of one actor or of all by time.", NULL,
      logs_options, 0, 1, cmd_logs},
     {"metrics", "[ACTOR]", "Show what the actors count, or everything that one counts.",
-     "IN and OUT are messages, DROPS those that could not be sent, GARBAGE those that were not\n"
-     "understood. CPU and MEMORY (anonymous, resident) are of the whole process.",
+     "IN and OUT are messages, DROPS those that could not be sent, GARBAGE those that\n"
+     "were not understood. CPU and MEMORY (anonymous, resident) are of the whole\n"
+     "process.",
      NULL, 0, 1, cmd_metrics},
     {"source", "ls | providers | add NAME --address A | rm NAME",
      "List what is observed and how reading it goes; add and remove sources by hand.",
-     "ls         the sources; AGE is that of the oldest good reading, LATENCY the slowest last "
-     "one\n"
+     "ls         the sources; AGE is that of the oldest good reading, LATENCY that of\n"
+     "           the slowest last one\n"
      "providers  who lists them, and when that went well last\n"
-     "add        from now on NAME exists, also after a restart; once more: it is replaced\n"
+     "add        from now on NAME exists, also after a restart; again: it is replaced\n"
      "rm         a source that was added by hand exists no more",
      source_options, 1, 2, cmd_source},
     {"snapshot", "OBSERVER", "Show what an observer knows now.", NULL, NULL, 1, 1, cmd_snapshot},
     {"query", "OBSERVER [NAME [ARGUMENT...]]", "Ask an observer a question, or which it answers.",
-     "An argument that is JSON is passed as such, any other as text. Without NAME the queries "
-     "that\n"
-     "the observer offers are listed.",
+     "An argument that is JSON is passed as such, any other as text. Without NAME the\n"
+     "queries that the observer offers are listed.",
      NULL, 1, CLI_POSITIONALS_MAX, cmd_query},
     {"follow", "[SESSION] [--from WHERE] [--count N] [--end] [--type GLOB]",
      "Print events as they are committed.",
-     "SESSION is the newest active one if it is left out, and '*' is all of them, with the "
-     "session\n"
-     "in each line. Without --from it begins with the last 10 events, with --end at the first. It\n"
-     "ends with the session, or with Ctrl-C (exit code 0), and goes on over the death of every\n"
-     "process. Times are UTC. Lines are cut to the width of a terminal; what is piped is whole.\n"
-     "With -o json it prints one array, with -o ndjson one event a line. With --offline, from the\n"
-     "store of a runtime that is not up, it ends at what is newest there.",
+     "SESSION is the newest active one if it is left out, and '*' is all of them, with\n"
+     "the session in each line. Without --from it begins with the last 10 events, with\n"
+     "--end at the first. It ends with the session, or with Ctrl-C (exit code 0), and\n"
+     "goes on over the death of every process. Times are UTC. Lines are cut to the\n"
+     "width of a terminal; what is piped is whole. With -o json it prints one array,\n"
+     "with -o ndjson one event a line. With --offline, from the store of a runtime\n"
+     "that is not up, it ends at what is newest there; without an active session its\n"
+     "newest one is meant. Exit code 1 also when some of it was pruned or is damaged:\n"
+     "stderr says what.",
      follow_options, 0, 1, cmd_follow},
     {"emit", "TYPE [--session S] [--data JSON|-]",
      "Write one event; prints session:seq once it is on disk.", NULL, emit_options, 1, 1, cmd_emit},
     {"run", "[--name NAME] [--label KEY=TEXT] [--] COMMAND [ARGUMENT...]",
      "Run a command in a session of its own, which records what it writes.",
-     "Its lines on stdout and stderr are passed on as they come and become events of type output,\n"
-     "bounded to 16384 bytes. What it writes to the descriptor VEDETTE_EVENTS_FD, one JSON object\n"
-     "{\"type\": ..., \"data\": ...} a line, becomes events of these types:\n"
+     "Its lines on stdout and stderr are passed on as they come and become events of\n"
+     "type output, bounded to 16384 bytes. What it writes to the descriptor\n"
+     "VEDETTE_EVENTS_FD, one JSON object {\"type\": ..., \"data\": ...} a line, becomes\n"
+     "events of these types:\n"
      "  echo '{\"type\": \"deployed\"}' >&$VEDETTE_EVENTS_FD\n"
-     "A line that is no event is recorded as event_refused and shown on stderr. VEDETTE_SESSION is "
-     "the\n"
-     "session's id: vedette emit writes there. The last event is session_ended, with the exit "
-     "code\n"
-     "and the duration.\n\n"
-     "Signals sent to vedette go to the command. While the runtime takes no events the command is\n"
-     "held back when it writes, and nothing is lost; with --best-effort it goes on, and "
-     "output_lost\n"
-     "says how many lines are missing. Without a runtime the command is not run (exit code 6) "
-     "unless\n"
-     "--best-effort is given.\n\n"
-     "The exit code is the command's, 128+N after signal N, 127 if it is not found, 126 if it "
-     "cannot\n"
-     "be executed, and 125 if it went well and its record could not be completed.",
+     "A line that is no event is recorded as event_refused and shown on stderr.\n"
+     "VEDETTE_SESSION is the session's id: vedette emit writes there. The last event\n"
+     "is session_ended, with the exit code and the duration.\n"
+     "\n"
+     "Signals sent to vedette go to the command. While the runtime takes no events the\n"
+     "command is held back when it writes, and nothing is lost; with --best-effort it\n"
+     "goes on, and output_lost says how many lines are missing. Without a runtime the\n"
+     "command is not run (exit code 6) unless --best-effort is given.\n"
+     "\n"
+     "The exit code is the command's, 128+N after signal N, 127 if it is not found,\n"
+     "126 if it cannot be executed, and 125 if it went well and its record could not\n"
+     "be completed.",
      run_options, 1, CLI_REST, cmd_run},
     {"events", "[TYPE]", "Show the catalogue of event types, or the fields of one.",
-     "These types mean the same to everybody; emit --strict holds events to them. Types of your "
-     "own\n"
-     "need not be listed anywhere. * stands for a field that is required. TYPE may be a glob.",
+     "These types mean the same to everybody; emit --strict holds events to them.\n"
+     "Types of your own need not be listed anywhere. * stands for a field that is\n"
+     "required. TYPE may be a glob.",
      NULL, 0, 1, cmd_events},
     {"session", "VERB [SESSION|FILE] [OPTIONS]",
      "List sessions, show, copy, replay or remove them.",
@@ -193,19 +192,22 @@ const cli_command_t cli_commands[] = {
      "import [FILE]          events from such lines, as they were; the same import\n"
      "                       again goes on where it was interrupted\n"
      "replay SESSION         its events with the time between them as it was\n"
-     "prune [SESSION]        remove sessions that are completed or failed: this one, or\n"
-     "                       those that --older-than and --keep allow to remove",
+     "prune [SESSION]        remove sessions that are completed or failed: this one,\n"
+     "                       or those that --older-than and --keep allow to remove\n\n"
+     "With --offline: ls, show, export and replay.",
      session_options, 1, 3, cmd_session},
     {"store", "stats|verify|checkpoint DIR|repair --copy DIR",
      "Show how the store is, or check all that it holds.",
-     "stats   mode, trouble, sizes, and how long writes take\n"
-     "verify  reads every event and checks its checksum and the chain of commits;\n"
-     "        lists what is damaged and ends with clean, or with exit code 1\n"
-     "checkpoint  copies the store as it is now, while it is being written, to DIR: tables are\n"
-     "        linked where they can be; the copy is checked\n"
-     "repair  makes a new store in DIR of what can be read of a damaged one, which stays as it "
-     "is;\n"
-     "        says what is lost. The runtime has to be down",
+     "stats           mode, trouble, sizes, and how long writes take\n"
+     "verify          reads every event and checks its checksum and the chain of\n"
+     "                commits; lists what is damaged and ends with clean, or with exit\n"
+     "                code 1\n"
+     "checkpoint DIR  copies the store as it is now, while it is being written, to\n"
+     "                DIR: tables are linked where they can be; the copy is checked\n"
+     "repair          makes a new store in the directory of --copy from what can be\n"
+     "                read of a damaged one, which stays as it is; says what is lost.\n"
+     "                The runtime has to be down\n\n"
+     "With --offline: all of them; repair reads there.",
      store_options, 1, 2, cmd_store},
     {"config", "check FILE|init", "Check a configuration, or print one with every default.", NULL,
      NULL, 1, 2, cmd_config},

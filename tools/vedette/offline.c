@@ -30,6 +30,7 @@ static bool find_store(const cli_t *cli, const char *given, char *out, int *exit
 {
     char error[VD_TEXT_BYTES_MAX];
     vd_paths_t paths = {0};
+    char runtime[4096];
     if (given[0] == 0) {
         vd_status_t status = vd_paths_resolve(cli->dir, &paths, error, sizeof error);
         if (status != VD_OK) {
@@ -38,7 +39,11 @@ static bool find_store(const cli_t *cli, const char *given, char *out, int *exit
         }
         given = paths.store;
     }
-    if (realpath(given, out) != NULL)
+    /* The directory of a runtime, as --dir takes it, has its store below. */
+    snprintf(runtime, sizeof runtime, "%.4000s/store/CURRENT", given);
+    bool is_runtime = access(runtime, F_OK) == 0;
+    runtime[strlen(runtime) - strlen("/CURRENT")] = 0;
+    if (realpath(is_runtime ? runtime : given, out) != NULL)
         return true;
     *exit_code = cli_fail(cli, errno == ENOENT ? VD_NOT_FOUND : VD_IO, "no store in %s: %s", given,
                           strerror(errno));
@@ -133,7 +138,8 @@ static int tell_failure(const cli_t *cli, const char *store)
     line[strcspn(line, "\n")] = 0;
     if (strstr(line, "is in use by process") != NULL)
         return cli_fail(cli, VD_BUSY, "%s. Leave --offline out to ask whoever has it", line);
-    return cli_fail(cli, VD_FAILED, "%s", line);
+    bool none = strncmp(line, "there is no store in", 20) == 0;
+    return cli_fail(cli, none ? VD_NOT_FOUND : VD_FAILED, "%s", line);
 }
 
 bool cli_offline_store(const cli_t *cli, char *out, int *exit_code)
@@ -169,6 +175,12 @@ bool cli_offline_begin(cli_t *cli, int *exit_code)
     cli->offline.keeper = pid;
     if (pid > 0 && await_ready(ends[0]))
         return true;
+    if (pid < 0) {
+        remove_tree(cli->offline.dir);
+        *exit_code = cli_fail(cli, VD_FAILED, "cannot start a process: %s", strerror(errno));
+        close(ends[0]);
+        return false;
+    }
     *exit_code = tell_failure(cli, store);
     cli_offline_end(cli);
     return false;

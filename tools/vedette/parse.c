@@ -20,6 +20,25 @@ static bool may_lack_value(const cli_option_t *option)
     return option->value != NULL && option->value[0] == '[';
 }
 
+/* Prints text in lines of at most 80 columns, the first one from `column` on, the others behind as
+ * many spaces. */
+static void print_wrapped(const char *text, size_t column)
+{
+    enum { COLUMNS = 80 };
+    size_t at = column;
+    while (*text != 0) {
+        size_t size = strcspn(text, " ");
+        if (at > column && at + 1 + size > COLUMNS) {
+            printf("\n%*s", (int)column, "");
+            at = column;
+        }
+        at += (size_t)printf("%s%.*s", at > column ? " " : "", (int)size, text);
+        text += size;
+        text += *text == ' ';
+    }
+    putchar('\n');
+}
+
 static void print_options(const cli_option_t *options)
 {
     for (; options != NULL && options->name != NULL; options++) {
@@ -28,7 +47,7 @@ static void print_options(const cli_option_t *options)
                  options->letter ? options->letter : ' ', options->letter ? "," : " ",
                  options->name, options->value && !may_lack_value(options) ? " " : "",
                  options->value ? options->value : "");
-        printf("  %-24s %s\n", left, options->help);
+        print_wrapped(options->help, (size_t)printf("  %-24s ", left));
     }
 }
 
@@ -37,11 +56,11 @@ void cli_help(void)
     puts("usage: vedette COMMAND [ARGUMENTS]\n\nObserves what comes and goes, and records every "
          "change.\n");
     for (const cli_command_t *c = cli_commands; c->name != NULL; c++)
-        printf("  %-10s %s\n", c->name, c->summary);
+        print_wrapped(c->summary, (size_t)printf("  %-10s ", c->name));
     puts("\nOptions of every command:\n");
     print_options(cli_common_options);
-    puts("\nExit codes: 0 done, 1 failed, 2 usage or configuration, 4 not found, 6 no runtime, 124 "
-         "timed out.\n"
+    puts("\nExit codes: 0 done, 1 failed, 2 usage or configuration, 4 not found, 6 no\n"
+         "runtime, 124 timed out.\n"
          "More about a command: vedette COMMAND --help");
 }
 

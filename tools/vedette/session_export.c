@@ -31,8 +31,8 @@ static int write_lines(cli_t *cli, vd_export_t *export, FILE *out, uint64_t *cou
     if (status == VD_CANCELLED)
         return cli_fail(cli, status, "interrupted after %" PRIu64 " of %" PRIu64 " events", *count,
                         vd_export_last(export));
-    return cli_fail(cli, status, "%s; the %" PRIu64 " events before are good",
-                    vd_client_error(cli->client), *count);
+    return cli_fail(cli, status, "%s; good before: %s", vd_client_error(cli->client),
+                    CLI_COUNT(*count, "event"));
 }
 
 static int close_file(cli_t *cli, FILE *out, const char *file, int code)
@@ -65,7 +65,7 @@ int cli_session_export(cli_t *cli)
         if (out != stdout) {
             code = close_file(cli, out, file, code);
             if (code == 0)
-                cli_say(cli, "%" PRIu64 " events of session %s", count, cli->arguments[1]);
+                cli_say(cli, "%s of session %s", CLI_COUNT(count, "event"), cli->arguments[1]);
         }
     }
     vd_export_destroy(&export);

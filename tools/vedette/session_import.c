@@ -70,9 +70,10 @@ static bool again(import_t *self, vd_status_t status, int64_t *since_ms, int *co
     if (!interrupted)
         vd_import_finish(self->lines, STALL_MS);
     vd_import_counts(self->lines, &count);
-    *code = cli_fail(self->cli, status, "%s: %s; %" PRIu64 " events were stored%s", self->file,
+    *code = cli_fail(self->cli, status, "%s: %s; stored: %s%s", self->file,
                      status == VD_CANCELLED ? "interrupted" : vd_client_error(self->cli->client),
-                     count.stored, interrupted ? "; the same import again goes on from there" : "");
+                     CLI_COUNT(count.stored, "event"),
+                     interrupted ? "; the same import again goes on from there" : "");
     return false;
 }
 
@@ -159,8 +160,8 @@ static void print_count(const import_t *self)
         printf("{\"stored\":%" PRIu64 ",\"known\":%" PRIu64 ",\"sessions\":%" PRIu64 "}\n",
                count.stored, count.known, count.sessions);
     else
-        printf("%" PRIu64 " events stored in %" PRIu64 " session%s%s\n", count.stored,
-               count.sessions, count.sessions == 1 ? "" : "s",
+        printf("%s stored in %s%s\n", CLI_COUNT(count.stored, "event"),
+               CLI_COUNT(count.sessions, "session"),
                count.known == 0 ? "" : "; the store had the others already");
 }
 

@@ -142,16 +142,27 @@ static void print_table(vd_bytes_t rows, bool any_says)
         {"SAYS", "says", false, short_says},
     };
     static const size_t widths[] = {200, 100, 60, 40, 30, 20, 12, 8};
-    size_t count = sizeof columns / sizeof *columns - !any_says;
+    /* Without what is said least: how long it lasted, and then what it says. */
+    static const cli_column_t narrow[] = {
+        {"SESSION", "session", false, NULL}, {"NAME", "name", false, short_name},
+        {"STATE", "state", false, NULL},     {"EVENTS", "last_seq", true, NULL},
+        {"SAYS", "says", false, short_says},
+    };
+    enum { COLUMNS = sizeof columns / sizeof *columns, NARROW = sizeof narrow / sizeof *narrow };
     struct winsize size = {0};
     bool eyes = isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0;
     says_columns = 0;
     for (size_t i = 0; eyes && size.ws_col > 0 && i < sizeof widths / sizeof *widths; i++) {
         says_columns = widths[i];
-        if (cli_print_table(rows, columns, count, 0, size.ws_col))
+        if (cli_print_table(rows, columns, COLUMNS - !any_says, 0, size.ws_col))
             return;
     }
-    cli_print_table(rows, columns, count, 0, 0);
+    for (size_t i = 0; says_columns > 0 && i < sizeof widths / sizeof *widths; i++) {
+        says_columns = widths[i];
+        if (cli_print_table(rows, narrow, NARROW - !any_says, 0, size.ws_col))
+            return;
+    }
+    cli_print_table(rows, columns, COLUMNS - !any_says, 0, 0);
 }
 
 static int print(cli_t *cli, const vd_buffer_t *rows, uint64_t matched)

@@ -32,9 +32,8 @@ static int print_pruned(cli_t *cli, const vd_message_t *answer, bool dry)
         char bytes[32];
         cli_format_bytes(pruned->bytes, bytes, sizeof bytes);
         print_ids(ids);
-        cli_say(cli, "%s %" PRIu64 " session%s, %" PRIu64 " events, %s",
-                dry ? "would remove" : "removed", pruned->sessions,
-                pruned->sessions == 1 ? "" : "s", pruned->events, bytes);
+        cli_say(cli, "%s %s, %s, %s bytes", dry ? "would remove" : "removed",
+                CLI_COUNT(pruned->sessions, "session"), CLI_COUNT(pruned->events, "event"), bytes);
         return 0;
     }
     vd_buffer_t out;

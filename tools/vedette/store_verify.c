@@ -167,14 +167,13 @@ static void print_table(const verification_t *self, const vd_buffer_t *rows)
         printf("and %" PRIu64 " more\n", self->ranges - self->kept);
     cli_format_bytes(self->bytes, bytes, sizeof bytes);
     if (self->pruned > 0)
-        snprintf(pruned, sizeof pruned, "; %" PRIu64 " events were pruned", self->pruned);
+        snprintf(pruned, sizeof pruned, "; pruned: %s", CLI_COUNT(self->pruned, "event"));
     if (self->ranges == 0)
-        printf("clean: %" PRIu64 " commits, %" PRIu64 " events, %s%s\n", self->commits,
-               self->events, bytes, pruned);
+        printf("clean: %s, %s, %s%s\n", CLI_COUNT(self->commits, "commit"),
+               CLI_COUNT(self->events, "event"), bytes, pruned);
     else
-        printf("damaged: %" PRIu64 " range%s, %" PRIu64 " events; good: %" PRIu64 " events, %s%s\n",
-               self->ranges, self->ranges == 1 ? "" : "s", self->damaged, self->events, bytes,
-               pruned);
+        printf("damaged: %s, %s; good: %s, %s%s\n", CLI_COUNT(self->ranges, "range"),
+               CLI_COUNT(self->damaged, "event"), CLI_COUNT(self->events, "event"), bytes, pruned);
 }
 
 static int print(verification_t *self)

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -62,6 +63,17 @@ void cli_format_duration(int64_t ms, char *out, size_t size)
         snprintf(out, size, "%" PRId64 "h%02" PRId64 "m", s / 3600, s / 60 % 60);
     else
         snprintf(out, size, "%" PRId64 "d%02" PRId64 "h", s / 86400, s / 3600 % 24);
+}
+
+const char *cli_count(uint64_t count, const char *thing, char *out, size_t size)
+{
+    snprintf(out, size, "%" PRIu64 " %s%s", count, thing, count == 1 ? "" : "s");
+    return out;
+}
+
+int cli_wait_ms(int64_t ms)
+{
+    return ms < INT_MAX ? (int)ms : INT_MAX;
 }
 
 void cli_format_bytes(uint64_t bytes, char *out, size_t size)

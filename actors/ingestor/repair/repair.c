@@ -5,6 +5,7 @@
 #include "repair/writing.h"
 
 #include "store/leveldb_copy.h"
+#include "store/leveldb_dir.h"
 #include "wire/commit.h"
 #include "wire/value.h"
 
@@ -503,6 +504,10 @@ vd_status_t vd_repair(const char *from, const char *into, FILE *out, char *error
     error[0] = 0;
     if ((size_t)snprintf(copy, sizeof copy, "%s.repair", into) >= sizeof copy)
         return VD_USAGE;
+    if (vd_leveldb_dir_holds(from, into)) {
+        snprintf(error, error_size, "%s is in the store itself; name a directory beside it", into);
+        return VD_USAGE;
+    }
     vd_status_t status = make_place(into, error, error_size);
     if (status != VD_OK)
         return status;

@@ -1,5 +1,6 @@
 /* leveldb_checkpoint.c: a copy of a store that goes on being written. */
 #include "store/leveldb_copy.h"
+#include "store/leveldb_dir.h"
 #include "store/leveldb_store.h"
 
 #include <assert.h>
@@ -68,6 +69,10 @@ vd_status_t vd_leveldb_checkpoint(vd_store_t *store, const char *dir, char *erro
     if (lstat(dir, &info) == 0 || errno != ENOENT) {
         snprintf(error, error_size, "%s is there already; name a directory that is not", dir);
         return VD_EXISTS;
+    }
+    if (vd_leveldb_dir_holds(self->dir, dir)) {
+        snprintf(error, error_size, "%s is in the store itself; name a directory beside it", dir);
+        return VD_USAGE;
     }
     for (int i = 0; i < TRIES; i++) {
         error[0] = 0;

@@ -5,8 +5,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -107,6 +108,25 @@ vd_status_t vd_leveldb_dir_look(const char *dir, char *error, size_t error_size)
         return without_current(dir, error, error_size);
     snprintf(error, error_size, "there is no store in %s", dir);
     return VD_NOT_FOUND;
+}
+
+bool vd_leveldb_dir_holds(const char *dir, const char *path)
+{
+    char real[PATH_MAX], parent[PATH_MAX], real_parent[PATH_MAX];
+    size_t size = strlen(path);
+    while (size > 1 && path[size - 1] == '/')
+        size--;
+    while (size > 0 && path[size - 1] != '/')
+        size--;
+    if (size >= sizeof parent)
+        return false;
+    memcpy(parent, size > 0 ? path : ".", size > 0 ? size : 1);
+    parent[size > 0 ? size : 1] = 0;
+    if (realpath(dir, real) == NULL || realpath(parent, real_parent) == NULL)
+        return false; /* then nothing can be made there either */
+    size = strlen(real);
+    return strncmp(real, real_parent, size) == 0 &&
+           (real_parent[size] == 0 || real_parent[size] == '/');
 }
 
 vd_status_t vd_leveldb_dir_probe(const char *dir, uint64_t bytes, char *error, size_t error_size)

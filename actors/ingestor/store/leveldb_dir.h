@@ -9,6 +9,7 @@
 
 #include "wire/status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +23,8 @@ vd_status_t vd_leveldb_dir_probe(const char *dir, uint64_t bytes, char *error, s
 uint64_t vd_leveldb_dir_room(const char *dir);
 /* Files in the directory, and the bytes that they hold. */
 void vd_leveldb_dir_size(const char *dir, uint64_t *files, uint64_t *bytes);
+/* Would `path`, which need not be there yet, lie below the directory? A copy must not. */
+bool vd_leveldb_dir_holds(const char *dir, const char *path);
 /* After a failed opening: VD_BUSY or VD_DENIED with text when the directory shows why; else
  * VD_OK. */
 vd_status_t vd_leveldb_dir_blame(const char *dir, char *error, size_t error_size);

@@ -123,16 +123,18 @@ class Client:
     def endpoint(self, actor, port):
         return f"ipc://{self.run_dir}/{actor}.{port}"
 
-    def request(self, actor, port, name, fields=None, payload=b"", timeout_s=5.0):
-        """One request, one answer; sent again after a second of silence. Only for what may be repeated."""
+    def request(self, actor, port, name, fields=None, payload=b"", timeout_s=5.0, once=False):
+        """One request, one answer; sent again after a second of silence, unless it must not happen twice (`once`)."""
         key = (actor, port)
         if key not in self.links:
             self.links[key] = _Link(self.context, self.endpoint(actor, port))
         link = self.links[key]
         deadline = time.monotonic() + timeout_s
+        correlation = next(self.correlations)  # of all sendings: the answer to any of them is the answer
+        sent = False
         while time.monotonic() < deadline:
-            correlation = next(self.correlations)
-            link.send(wire.pack_message(name, fields, payload, correlation))
+            if not (sent and once):
+                sent = link.send(wire.pack_message(name, fields, payload, correlation))
             until = min(deadline, time.monotonic() + 1.0)
             while (answer := link.receive(until - time.monotonic())) is not None:
                 if answer.correlation != correlation:

@@ -141,7 +141,7 @@ def prune(client, session=None, older_than_s=None, keep=None, dry=False, timeout
     deadline = time.monotonic() + timeout_s
     while True:  # one pruning at a time: what is being pruned is waited for
         try:
-            answer = client.request("ingestor", "control", "PRUNE", fields, timeout_s=timeout_s)
+            answer = client.request("ingestor", "control", "PRUNE", fields, timeout_s=timeout_s, once=not dry)
             break
         except Error as problem:
             if problem.status != "busy" or time.monotonic() > deadline:

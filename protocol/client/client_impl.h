@@ -97,6 +97,9 @@ vd_status_t vd_client_unreachable(vd_client_t *self);
 /* vd_client_request with a message structure. */
 vd_status_t vd_client_ask(vd_client_t *self, const char *actor, const char *port,
                           const vd_message_t *message, int timeout_ms, vd_reply_t *reply);
+/* The row of a session, read; NULL: of the newest active one. Its texts live until the next request. */
+vd_status_t vd_client_session_record(vd_client_t *self, const char *session, int timeout_ms,
+                                     vd_session_record_t *record);
 /* vd_producer_emit_frame with events that are packed already: a run of `count`. */
 vd_status_t vd_producer_offer(vd_producer_t *self, const char *session, const char *record,
                               vd_bytes_t run, uint32_t count);

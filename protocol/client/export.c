@@ -57,16 +57,20 @@ static vd_status_t end_range(vd_export_t *self, vd_status_t status, uint64_t fro
 
 static vd_status_t find_end(vd_export_t *self, int timeout_ms)
 {
-    vd_blob_t row;
     vd_session_record_t session;
-    vd_status_t status = vd_client_session(self->client, self->session, timeout_ms, &row);
-    if (status != VD_OK)
-        return status;
-    if (vd_record_decode(vd_bytes(row.data, row.size), VD_RECORD_session, &session) != VD_OK)
-        return vd_client_fail(self->client, VD_MALFORMED,
-                              "the ingestor's row of a session is not one");
-    self->last = session.last_seq;
-    return VD_OK;
+    vd_status_t status =
+        vd_client_session_record(self->client, self->session, timeout_ms, &session);
+    if (status == VD_OK)
+        self->last = session.last_seq;
+    return status;
+}
+
+/* Why the ingestor does not go on: the status, never VD_OK, and its text. */
+static vd_status_t read_reset(const vd_value_t *body, char text[VD_TEXT_BYTES_MAX + 1])
+{
+    vd_status_t status = vd_status_of_name(vd_value_get_str(body, "status"));
+    vd_str_copy(text, VD_TEXT_BYTES_MAX + 1, vd_value_get_str(body, "text"));
+    return status != VD_OK ? status : VD_FAILED;
 }
 
 /* A stream that is begun without credit tells where the event stands, and sends nothing. */
@@ -86,9 +90,7 @@ static vd_status_t find_place(vd_export_t *self, int timeout_ms)
         return vd_client_fail(self->client, VD_MALFORMED, "the ingestor's answer is none");
     if (reply.id == VD_MESSAGE_STREAM_RESET) {
         char text[VD_TEXT_BYTES_MAX + 1];
-        vd_str_copy(text, sizeof text, vd_value_get_str(&body, "text"));
-        status = vd_status_of_name(vd_value_get_str(&body, "status"));
-        return end_range(self, status != VD_OK ? status : VD_FAILED, self->next, self->last, text);
+        return end_range(self, read_reset(&body, text), self->next, self->last, text);
     }
     vd_str_copy(self->position.store, sizeof self->position.store,
                 vd_value_get_str(&body, "store"));
@@ -195,9 +197,8 @@ static vd_status_t fetch(vd_export_t *self, int timeout_ms)
     if (reply.id == VD_MESSAGE_COMMITS)
         return take_commits(self, &reply, &body);
     char text[VD_TEXT_BYTES_MAX + 1];
-    vd_str_copy(text, sizeof text, vd_value_get_str(&body, "text"));
-    status = vd_status_of_name(vd_value_get_str(&body, "status"));
-    return end(self, status != VD_OK ? status : VD_FAILED, text);
+    status = read_reset(&body, text);
+    return end(self, status, text);
 }
 
 static vd_status_t next_commit(vd_export_t *self)

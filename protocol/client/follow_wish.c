@@ -25,13 +25,10 @@ static bool parse_position(const char *text, vd_position_t *position, char *sess
 static vd_status_t resolve(vd_client_t *client, vd_subscription_t *wanted,
                            const vd_follow_options_t *options, int timeout_ms)
 {
-    vd_blob_t row;
     vd_session_record_t session;
-    vd_status_t status = vd_client_session(client, options->session, timeout_ms, &row);
+    vd_status_t status = vd_client_session_record(client, options->session, timeout_ms, &session);
     if (status != VD_OK)
         return status;
-    if (vd_record_decode(vd_bytes(row.data, row.size), VD_RECORD_session, &session) != VD_OK)
-        return vd_client_fail(client, VD_MALFORMED, "the ingestor's row of a session is not one");
     vd_str_copy(wanted->session, sizeof wanted->session, session.session);
     if (options->from == VD_FROM_TAIL) {
         uint64_t tail = options->seq < session.last_seq ? options->seq : session.last_seq;

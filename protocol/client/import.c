@@ -209,7 +209,6 @@ static void judge(vd_import_t *self, subject_t *subject, const vd_session_record
 static vd_status_t begin_subject(vd_import_t *self, subject_t *subject, const char *session,
                                  uint64_t seq, int64_t deadline_us)
 {
-    vd_blob_t row;
     vd_session_record_t record;
     uint64_t line = self->count.lines + 1;
     char text[2 * VD_NAME_BYTES_MAX + 96];
@@ -222,16 +221,13 @@ static vd_status_t begin_subject(vd_import_t *self, subject_t *subject, const ch
     vd_status_t status = self->producer == NULL ? open_producer(self, session, deadline_us) : VD_OK;
     if (status != VD_OK)
         return status;
-    status = vd_client_session(self->client, session, vd_client_rest_ms(deadline_us), &row);
+    status =
+        vd_client_session_record(self->client, session, vd_client_rest_ms(deadline_us), &record);
     if (status != VD_OK && status != VD_UNKNOWN_SESSION)
         return status;
     *subject = (subject_t){.first_line = line, .next = 1};
-    if (status == VD_OK) {
-        if (vd_record_decode(vd_bytes(row.data, row.size), VD_RECORD_session, &record) != VD_OK)
-            return vd_client_fail(self->client, VD_MALFORMED,
-                                  "the ingestor's row of a session is not one");
+    if (status == VD_OK)
         judge(self, subject, &record);
-    }
     vd_str_copy(subject->session, sizeof subject->session, vd_str(session));
     self->count.sessions++;
     return VD_OK;

@@ -365,3 +365,14 @@ vd_status_t vd_client_session(vd_client_t *self, const char *session, int timeou
     *row = (vd_blob_t){first.raw.data, first.raw.size};
     return VD_OK;
 }
+
+vd_status_t vd_client_session_record(vd_client_t *self, const char *session, int timeout_ms,
+                                     vd_session_record_t *record)
+{
+    vd_blob_t row;
+    vd_status_t status = vd_client_session(self, session, timeout_ms, &row);
+    if (status == VD_OK &&
+        vd_record_decode(vd_bytes(row.data, row.size), VD_RECORD_session, record) != VD_OK)
+        return vd_client_fail(self, VD_MALFORMED, "the ingestor's row of a session is not one");
+    return status;
+}

@@ -4,6 +4,7 @@ import struct
 import time
 
 from . import wire
+from .catalogue import LIMITS
 from .errors import Error
 
 
@@ -138,13 +139,22 @@ def prune(client, session=None, older_than_s=None, keep=None, dry=False, timeout
     if keep == 0 and older_ms is None:
         older_ms = 1  # on the wire 0 is no limit
     fields = {"session": session, "older_than_ms": older_ms, "keep": keep, "dry": dry}
+    total = {"dry": dry, "sessions": 0, "events": 0, "bytes": 0, "ids": []}
+    while True:  # one request removes so many at the most
+        answer = _prune(client, fields, timeout_s)
+        for key in ("sessions", "events", "bytes"):
+            total[key] += answer.get(key, 0)
+        total["ids"] += wire.unpack(answer.payload) if answer.payload else []
+        if dry or answer["sessions"] < LIMITS["PRUNE_SESSIONS_MAX"]:
+            return total
+
+
+def _prune(client, fields, timeout_s):
     deadline = time.monotonic() + timeout_s
     while True:  # one pruning at a time: what is being pruned is waited for
         try:
-            answer = client.request("ingestor", "control", "PRUNE", fields, timeout_s=timeout_s, once=not dry)
-            break
+            return client.request("ingestor", "control", "PRUNE", fields, timeout_s=timeout_s, once=not fields["dry"])
         except Error as problem:
             if problem.status != "busy" or time.monotonic() > deadline:
                 raise
             time.sleep(0.05)
-    return {**answer.fields, "ids": wire.unpack(answer.payload) if answer.payload else []}

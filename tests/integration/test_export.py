@@ -257,6 +257,7 @@ def test_a_whole_store_is_clean_and_tells_its_figures():
         assert home.run("store", "verify", "--offline").out.startswith("clean: ")
         assert home.json("store", "stats", f"--offline={home.dir}")["dir"].endswith("/store")
         assert "there is no store in" in home.run("store", "stats", f"--offline={os.path.dirname(BIN)}", code=4).err
+        assert "the path is over" in home.run("store", "repair", "--copy", "/tmp/" + "x/" * 300, code=2).err
         assert "in the store itself" in home.run("store", "repair", "--copy", os.path.join(figures["dir"], "new"), code=2).err
         # No session is active any more: the newest one is meant.
         assert home.lines("follow", "--offline")[-1]["type"] == "session_ended"

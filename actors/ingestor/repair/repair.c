@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -21,6 +22,8 @@
 #define VALUE_BYTES_CAP (64u * 1024 * 1024)
 /* More than the lost end of a store can have given away. */
 #define LOST_EPOCHS 1000000u
+/* As the store itself takes them. */
+#define PATH_BYTES_MAX 511
 
 /* A session in the new store. */
 typedef struct written {
@@ -502,8 +505,12 @@ vd_status_t vd_repair(const char *from, const char *into, FILE *out, char *error
     repair_t self = {.out = out};
     char copy[600], why[512] = "";
     error[0] = 0;
-    if ((size_t)snprintf(copy, sizeof copy, "%s.repair", into) >= sizeof copy)
+    bool fits = (size_t)snprintf(copy, sizeof copy, "%s.repair", into) < sizeof copy;
+    if (!fits || strlen(from) > PATH_BYTES_MAX || strlen(into) > PATH_BYTES_MAX) {
+        snprintf(error, error_size, "%.200s...: the path is over %d bytes",
+                 strlen(from) > PATH_BYTES_MAX ? from : into, PATH_BYTES_MAX);
         return VD_USAGE;
+    }
     if (vd_leveldb_dir_holds(from, into)) {
         snprintf(error, error_size, "%s is in the store itself; name a directory beside it", into);
         return VD_USAGE;

@@ -150,6 +150,12 @@ def test_an_import_that_was_killed_goes_on_and_stores_each_event_once():
         done = subprocess.run([probe, home.dir, path, "10"], capture_output=True, text=True, timeout=60, check=True)
         status, stored_now, known, calls = done.stdout.split()
         assert (status, stored_now, known) == ("ok", "0", str(MANY)) and int(calls) > 1, done
+        # A signal ends an export, also one that never has to wait.
+        exporting = home.start("vedette", "session", "export", "many", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert exporting.stdout.readline().startswith(b'{"ts"')
+        exporting.send_signal(signal.SIGINT)
+        assert exporting.stdout.read().count(b"\n") < MANY - 1
+        assert exporting.wait(timeout=10) != 0 and b"interrupted after" in exporting.stderr.read()
         for arguments in (("prune", "--older-than", "1ms", "--name", "few"), ("ls", "--keep", "1")):
             done = home.run("session", *arguments, code=2)
             assert f"session {arguments[0]} has no option" in done.err, done

@@ -16,12 +16,20 @@ static int write_lines(cli_t *cli, vd_export_t *export, FILE *out, uint64_t *cou
 {
     vd_follow_event_t event;
     vd_status_t status = VD_OK;
-    while ((status = vd_export_next(export, STEP_MS, &event)) == VD_OK) {
+    for (;;) {
+        /* Events that are at hand let nobody wait: a signal has to be looked for. */
+        status = cli_interrupted() ? VD_CANCELLED : vd_export_next(export, STEP_MS, &event);
+        if (status != VD_OK)
+            break;
         const char *json = vd_export_json(export);
         if (json == NULL)
             return cli_fail(cli, VD_TOO_LARGE, "event %" PRIu64 " is too large as JSON", event.seq);
-        if (fputs(json, out) == EOF || putc('\n', out) == EOF)
-            return 0; /* told when the output is closed */
+        if (fputs(json, out) == EOF || putc('\n', out) == EOF) {
+            if (!cli_interrupted())
+                return 0; /* told when the output is closed */
+            clearerr(out);
+            continue;
+        }
         ++*count;
         if (out == stdout && *count % LOOK_EVERY == 0 && !cli_stdout_open())
             return 0;

@@ -502,7 +502,7 @@ static vd_status_t tell_stop(vd_follow_t *self, int64_t deadline_us)
                               "there is no session '%s'; see: vedette session ls",
                               self->wanted.session);
     }
-    bool skip = status == VD_CORRUPT;
+    bool skip = status == VD_CORRUPT || status == VD_UNSUPPORTED;
     bool whole = is_single(self) && self->wanted.position.store[0] == 0;
     if (status == VD_PRUNED && whole) {
         self->closed = self->pruned = true;

@@ -158,6 +158,12 @@ static bool is_behind(const vd_publisher_t *self, const subscriber_t *subscriber
            subscriber->uncredited_bytes < VD_UNCREDITED_BYTES_MAX;
 }
 
+/* Is it no use to try again? What a newer version has written stays as it is, too. */
+static bool ends_stream(vd_status_t status)
+{
+    return status == VD_CORRUPT || status == VD_PRUNED || status == VD_UNSUPPORTED;
+}
+
 /* Few commits in a frame near the head, so that each goes out at once; many far behind it. */
 static uint32_t commits_for_lag(uint64_t lag)
 {
@@ -187,7 +193,7 @@ static bool serve(vd_publisher_t *self, vd_now_t now, subscriber_t *subscriber,
         subscriber->caught_up = subscriber->caught_up || at_head;
         return true;
     }
-    if (status == VD_CORRUPT || status == VD_PRUNED) {
+    if (ends_stream(status)) {
         vd_effects_log(effects, VD_ERROR, "stream ended: %s", self->frame.error);
         send_reset(self, &subscriber->peer, subscriber->correlation, status, self->frame.error,
                    effects);
@@ -256,7 +262,7 @@ static void tick(vd_publisher_t *self, vd_now_t now, vd_effects_t *effects)
 static void refuse(vd_publisher_t *self, const vd_input_t *input, vd_status_t status,
                    const char *text, vd_effects_t *effects)
 {
-    if (status == VD_WENT_BACK || status == VD_PRUNED || status == VD_CORRUPT)
+    if (status == VD_WENT_BACK || ends_stream(status))
         send_reset(self, &input->peer, input->message->correlation, status, text, effects);
     else
         vd_effects_reply_error(effects, input, status, "%s", text);

@@ -87,7 +87,7 @@ static vd_status_t source_read(void *arg, uint64_t index, const char *session, v
         if (c + 1 == w->corrupt) {
             commit->index = c + 1;
             snprintf(error, error_size, "commit %llu is damaged", (unsigned long long)c + 1);
-            return VD_CORRUPT;
+            return w->how != VD_OK ? w->how : VD_CORRUPT;
         }
         *commit = w->commits[c]->commit;
         commit->runs = w->commits[c]->runs;

@@ -47,6 +47,7 @@ typedef struct world {
     uint64_t first;   /* lowest commit held */
     bool anchored;    /* the chain of the commit before is known */
     uint64_t corrupt; /* a commit that cannot be read; 0: none */
+    vd_status_t how;  /* it is told then */
     char pruned[16];  /* a session that is; empty: none */
     world_commit_t *commits[WORLD_COMMITS_MAX];
     uint64_t commit_count;

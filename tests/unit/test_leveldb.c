@@ -6,13 +6,11 @@
 #include "store/verify.h"
 
 #include <leveldb/c.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 static const char *const names[] = {"a", "b"};
@@ -302,52 +300,6 @@ static void test_verifying_names_what_is_damaged(void **state)
     vd_store_cursor_destroy(&cursor);
 }
 
-static void test_pruning_gives_the_disk_back(void **state)
-{
-    fixture_t *f = *state;
-    static const char *const gone[] = {"a"};
-    vd_store_info_t before, after;
-    fixture_open(f);
-    fixture_append_sized(f, "b", 1, 10);
-    for (unsigned i = 0; i < 60; i++)
-        fixture_append_sized(f, "a", 4, 60000);
-    fixture_append_sized(f, "b", 1, 10);
-    fixture_end_session(f, "a");
-    fixture_reopen(f); /* what the log held is in tables now */
-    vd_store_info(f->store, &before);
-    assert_true(before.disk_bytes > 10u * 1024 * 1024);
-    fixture_prune(f, gone, 1);
-    vd_store_info(f->store, &after);
-    assert_int_equal(after.pruning, 1);
-    while (fixture_prune_step(f))
-        ;
-    time_t deadline = time(NULL) + 30;
-    do {
-        poll(NULL, 0, 5);
-        vd_store_info(f->store, &after);
-    } while (after.disk_bytes > 2u * 1024 * 1024 && time(NULL) < deadline);
-    assert_true(after.disk_bytes <= 2u * 1024 * 1024);
-    assert_int_equal(after.pruning, 0);
-    fixture_check_all(f, NULL);
-}
-
-/* Appends wait for a step, so that it reads no more than a few of these runs of 1 MB. */
-static void test_pruning_goes_in_small_steps(void **state)
-{
-    fixture_t *f = *state;
-    static const char *const gone[] = {"a"};
-    unsigned steps = 0;
-    fixture_open(f);
-    for (unsigned i = 0; i < 40; i++)
-        fixture_append_sized(f, "a", 16, 60000);
-    fixture_end_session(f, "a");
-    fixture_prune(f, gone, 1);
-    while (fixture_prune_step(f))
-        steps++;
-    assert_true(steps >= 8);
-    fixture_check_all(f, NULL);
-}
-
 /* A commit of both sessions. */
 static uint64_t commit_of_both(const fixture_t *f)
 {
@@ -392,46 +344,6 @@ static void test_pruning_what_is_damaged_harms_nobody_else(void **state)
     assert_int_equal(commit.runs[1 - a].absent, VD_OK);
     assert_true(vd_bytes_equal(commit.runs[1 - a].run, runs[1 - a].run));
     vd_store_cursor_destroy(&cursor);
-}
-
-enum { IDS = 9000, IDS_AT_ONCE = 3000 };
-
-static void append_ids(fixture_t *f, unsigned from)
-{
-    static char ids[IDS_AT_ONCE][VD_NAME_BYTES_MAX + 1];
-    static vd_store_record_t records[IDS_AT_ONCE];
-    for (unsigned i = 0; i < IDS_AT_ONCE; i++) {
-        snprintf(ids[i], sizeof ids[i], "id-%u", from + i);
-        records[i] = (vd_store_record_t){vd_str("a"), vd_str(ids[i]), 1};
-    }
-    vd_store_batch_t batch = {.records = records, .record_count = IDS_AT_ONCE};
-    fixture_append(f, &batch);
-}
-
-/* More ids of frames than go in one step, with the end of the process in between. */
-static void test_pruning_many_ids(void **state)
-{
-    fixture_t *f = *state;
-    static const char *const gone[] = {"a"};
-    fixture_open(f);
-    fixture_append_sized(f, "a", 1, 10);
-    for (unsigned i = 0; i < IDS; i += IDS_AT_ONCE)
-        append_ids(f, i);
-    fixture_end_session(f, "a");
-    fixture_append_sized(f, "b", 1, 10);
-    fixture_prune(f, gone, 1);
-    assert_true(fixture_prune_step(f));
-    assert_true(fixture_prune_step(f));
-    fixture_reopen(f);
-    while (fixture_prune_step(f))
-        ;
-    for (unsigned i = 0; i < IDS; i++) {
-        char id[VD_NAME_BYTES_MAX + 1];
-        uint64_t seq;
-        snprintf(id, sizeof id, "id-%u", i);
-        assert_int_equal(vd_store_record(f->store, "a", id, &seq), VD_NOT_FOUND);
-    }
-    fixture_check_all(f, NULL);
 }
 
 static vd_status_t open_status(fixture_t *f, char error[VD_TEXT_BYTES_MAX])
@@ -494,6 +406,22 @@ static void test_a_newer_format_is_not_garbage(void **state)
     put_raw(f->dir, &key, vd_bytes(newer, sizeof newer));
     assert_int_equal(open_status(f, error), VD_UNSUPPORTED);
     assert_non_null(strstr(error, "newer"));
+}
+
+static void test_a_run_of_a_newer_format_is_no_damage(void **state)
+{
+    fixture_t *f = *state;
+    char error[VD_TEXT_BYTES_MAX];
+    fill(f);
+    const vd_commit_run_t *run = &f->commits[39]->runs[0];
+    vd_key_t key;
+    vd_key_event(&key, run->session, run->first_seq);
+    vd_buffer_t value = get_raw(f->dir, &key);
+    value.data[1] = VD_STORE_FORMAT + 1;
+    put_raw(f->dir, &key, vd_buffer_view(&value));
+    vd_buffer_free(&value);
+    assert_int_equal(open_status(f, error), VD_UNSUPPORTED);
+    assert_non_null(strstr(error, "newer version"));
 }
 
 static void test_another_database_is_left_alone(void **state)
@@ -570,13 +498,11 @@ int main(void)
         ON_DISK(test_a_session_is_read_over_a_lost_run),
         ON_DISK(test_what_is_lost_with_its_commit_is_told_too),
         ON_DISK(test_verifying_names_what_is_damaged),
-        ON_DISK(test_pruning_gives_the_disk_back),
-        ON_DISK(test_pruning_goes_in_small_steps),
-        ON_DISK(test_pruning_many_ids),
         ON_DISK(test_pruning_what_is_damaged_harms_nobody_else),
         ON_DISK(test_a_damaged_tail_refuses_to_open),
         ON_DISK(test_an_end_that_is_lost_begins_no_new_store),
         ON_DISK(test_a_newer_format_is_not_garbage),
+        ON_DISK(test_a_run_of_a_newer_format_is_no_damage),
         ON_DISK(test_another_database_is_left_alone),
         ON_DISK(test_a_missing_current_begins_no_new_store),
         ON_DISK(test_a_second_process_is_refused),

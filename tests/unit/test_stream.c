@@ -279,6 +279,24 @@ static void lose_some(world_t *w, unsigned turn)
                 world_lose(w, c, r, (c + turn) % 2 == 0 ? VD_PRUNED : VD_CORRUPT);
 }
 
+/* What will never be read is no reason to say nothing. */
+static void test_a_commit_of_a_newer_version_ends_the_stream(void **state)
+{
+    (void)state;
+    world_t *w = world_new(81);
+    vd_subscription_t all = everything();
+    for (unsigned i = 0; i < 40; i++)
+        world_commit(w, 3, 10);
+    w->corrupt = 25;
+    w->how = VD_UNSUPPORTED;
+    world_subscribe(w, &all);
+    world_run(w, 5 * S);
+    assert_int_equal(w->position.index, 24);
+    assert_int_equal(w->stops, 1);
+    assert_int_equal(w->stop_status, VD_UNSUPPORTED);
+    world_free(w);
+}
+
 static void test_absent_runs_are_told_once_and_in_their_place(void **state)
 {
     (void)state;
@@ -475,6 +493,7 @@ int main(void)
         cmocka_unit_test(test_a_stream_goes_on_from_every_position),
         cmocka_unit_test(test_positions_that_cannot_be_gone_on_from_are_told),
         cmocka_unit_test(test_a_commit_that_cannot_be_read_is_told_and_passed),
+        cmocka_unit_test(test_a_commit_of_a_newer_version_ends_the_stream),
         cmocka_unit_test(test_absent_runs_are_told_once_and_in_their_place),
         cmocka_unit_test(test_the_rest_of_a_run_is_told_to_who_knows_its_beginning),
         cmocka_unit_test(test_absent_runs_cost_no_credit),

@@ -240,8 +240,14 @@ static vd_status_t load_run(vd_leveldb_cursor_t *self, uint64_t index, uint64_t 
         return corrupt(self, text, index, "record %s is missing", key.bytes);
     if (status != VD_OK)
         return status;
-    if (vd_record_run_read(fetched(self, at), &record) != VD_OK)
+    status = vd_record_run_read(fetched(self, at), &record);
+    if (status == VD_UNSUPPORTED)
+        snprintf(text.bytes, text.size, "store %s, record %s was written by a newer version",
+                 self->store->dir, key.bytes);
+    else if (status != VD_OK)
         return corrupt(self, text, index, "record %s is damaged", key.bytes);
+    if (status != VD_OK)
+        return status;
     if (record.index != index || record.at != place || record.count != item->count)
         return corrupt(self, text, index,
                        "record %s says commit %" PRIu64 ", place %" PRIu64 ", %u events", key.bytes,

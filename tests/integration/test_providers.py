@@ -265,7 +265,7 @@ def test_sources_by_hand():
                                        (("add", "x", "--address", "/", "--auth", "hunter2"), 1, "auth must be"),
                                        (("rm", "nobody"), 4, "nobody"), (("rm", "local"), 4, "provider static"),
                                        (("rm",), 2, "usage"), (("ls", "--spec", "1"), 2, "no option"),
-                                       (("frob",), 2, "it is ls")):
+                                       (("frob",), 2, "it is one of ls, providers, add, rm")):
             assert words in run.run("source", *arguments, code=code).err, arguments
         assert sorted(run.sources("manual")) == ["m1", "m2"]
 

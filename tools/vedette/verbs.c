@@ -2,6 +2,7 @@
 #include "cli.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 /* Is this an option of the verb? Its help begins with the name of the one that has it, "ls: ...";
  * where it does not, all have it. */
@@ -48,6 +49,10 @@ int cli_run_verb(cli_t *cli, const cli_verb_t *verbs, size_t count)
     if (nearest != NULL)
         return cli_fail(cli, VD_USAGE, "%s has no verb %s; did you mean %s?", cli->command->name,
                         word, nearest);
-    return cli_fail(cli, VD_USAGE, "%s has no verb %s; see: vedette %s --help", cli->command->name,
-                    word, cli->command->name);
+    char list[256] = "";
+    for (size_t i = 0, used = 0; i < count && used < sizeof list; i++)
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i > 0 ? ", " : "",
+                                 names[i]);
+    return cli_fail(cli, VD_USAGE, "%s has no verb %s; it is one of %s", cli->command->name, word,
+                    list);
 }

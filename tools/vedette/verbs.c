@@ -51,8 +51,8 @@ int cli_run_verb(cli_t *cli, const cli_verb_t *verbs, size_t count)
                         word, nearest);
     char list[256] = "";
     for (size_t i = 0, used = 0; i < count && used < sizeof list; i++)
-        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i > 0 ? ", " : "",
-                                 names[i]);
+        used +=
+            (size_t)snprintf(list + used, sizeof list - used, "%s%s", i > 0 ? ", " : "", names[i]);
     return cli_fail(cli, VD_USAGE, "%s has no verb %s; it is one of %s", cli->command->name, word,
                     list);
 }

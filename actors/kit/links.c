@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-void vd_links_init(vd_links_t *self, zloop_t *loop, zloop_reader_fn *reader, void *owner,
-                   const char *name, uint64_t inc)
+void vd_links_init(vd_links_t *self, zloop_t *loop, zloop_fn *reader, void *owner, const char *name,
+                   uint64_t inc)
 {
     assert(loop != NULL && reader != NULL && name != NULL);
     *self = (vd_links_t){.loop = loop, .reader = reader, .owner = owner};
@@ -15,10 +15,17 @@ void vd_links_init(vd_links_t *self, zloop_t *loop, zloop_reader_fn *reader, voi
     snprintf(self->identity, sizeof self->identity, "%.38s#%016llx", name, (unsigned long long)inc);
 }
 
+static zmq_pollitem_t item_of(const vd_link_t *link)
+{
+    return (zmq_pollitem_t){.fd = link->file, .events = ZMQ_POLLIN};
+}
+
 static void close_link(vd_link_t *link)
 {
     assert(!link->closed);
-    zloop_reader_end(link->table->loop, link->socket);
+    zmq_pollitem_t item = item_of(link);
+    if (link->port.kind != VD_PORT_PUB)
+        zloop_poller_end(link->table->loop, &item);
     zsock_destroy(&link->socket);
     if (link->port.kind == VD_PORT_ROUTER || link->port.kind == VD_PORT_PUB)
         vd_endpoint_unlink(link->endpoint);
@@ -91,10 +98,24 @@ static vd_status_t start_link(vd_links_t *self, vd_link_t *link)
     self->first = link;
     if (link->port.kind == VD_PORT_PUB)
         return VD_OK;
-    if (zloop_reader(self->loop, link->socket, self->reader, link) != 0)
+    link->file = zsock_fd(link->socket);
+    link->used = true;
+    zmq_pollitem_t item = item_of(link);
+    if (zloop_poller(self->loop, &item, self->reader, link) != 0)
         return VD_NO_MEMORY;
-    zloop_reader_set_tolerant(self->loop, link->socket);
+    zloop_poller_set_tolerant(self->loop, &item);
     return VD_OK;
+}
+
+bool vd_link_has_message(vd_link_t *link)
+{
+    assert(!link->closed && link->port.kind != VD_PORT_PUB);
+    int events = 0;
+    size_t size = sizeof events;
+    int rc = zmq_getsockopt(link->handle, ZMQ_EVENTS, &events, &size);
+    /* Where it cannot be told, looking again does no harm. */
+    link->used = rc != 0 || (events & ZMQ_POLLIN) != 0;
+    return link->used;
 }
 
 vd_status_t vd_links_open(vd_links_t *self, const vd_port_t *port, const char *endpoint,
@@ -153,6 +174,7 @@ static void remove_feeder(vd_links_t *self, vd_link_t *link, vd_feeder_t **at)
     vd_feeder_t *feeder = *at;
     assert(feeder != NULL && link != NULL);
     *at = feeder->next;
+    link->used = true;
     if (!is_fed_from(self, feeder->port, feeder->endpoint))
         vd_endpoint_disconnect(link->socket, feeder->endpoint);
     free(feeder);
@@ -171,6 +193,7 @@ static vd_status_t connect_sub(vd_links_t *self, const vd_port_t *port, const vd
         return no_socket(error, error_size);
     if (*at != NULL)
         remove_feeder(self, link, at);
+    link->used = true;
     if (!is_fed_from(self, port->port, endpoint)) {
         vd_status_t status = vd_endpoint_connect(link->socket, endpoint, error, error_size);
         if (status != VD_OK) {

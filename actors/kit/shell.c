@@ -52,6 +52,7 @@ static void send_message(vd_shell_t *self, vd_shell_core_t *core, const vd_effec
     bool sent = vd_frames_send(
         link->handle, has_first ? &first : NULL, vd_effect_header(self->effects, effect),
         vd_effect_body(self->effects, effect), vd_effect_payload(self->effects, effect));
+    vd_shell_used(self, link);
     if (sent)
         vd_count(&self->metrics.frames_out);
     else
@@ -65,6 +66,7 @@ static void change_connection(vd_shell_t *self, vd_shell_core_t *core, const vd_
     const char *text = vd_effect_text(self->effects, effect);
     char error[512] = "";
     vd_link_t *sub;
+    self->used = true;
     switch (effect->kind) {
     case VD_EFFECT_CONNECT:
         if (vd_links_connect(&core->links, port, &effect->peer, text, error, sizeof error) != VD_OK)
@@ -76,6 +78,7 @@ static void change_connection(vd_shell_t *self, vd_shell_core_t *core, const vd_
     default:
         sub = vd_links_find(&core->links, effect->port, NULL);
         assert(sub != NULL && port->kind == VD_PORT_SUB);
+        sub->used = true;
         if (effect->kind == VD_EFFECT_SUBSCRIBE)
             zsock_set_subscribe(sub->socket, text);
         else
@@ -187,6 +190,7 @@ void vd_shell_step(vd_shell_t *self, int handle, vd_now_t now, const vd_input_t 
 void vd_shell_input(vd_shell_t *self, int handle, const vd_input_t *input)
 {
     vd_shell_step(self, handle, vd_shell_now(), input);
+    vd_shell_look(self);
 }
 
 /* ---- making ---- */
@@ -233,6 +237,7 @@ static bool is_bound(const vd_port_t *port)
 
 static vd_status_t open_ports(vd_shell_t *self, vd_shell_core_t *core)
 {
+    self->used = true;
     for (size_t at = 0; at < core->spec.port_count; at++) {
         vd_port_t *port = &core->ports[at];
         char endpoint[VD_ENDPOINT_BYTES_MAX + 1] = "";
@@ -282,8 +287,10 @@ vd_status_t vd_shell_bind_also(vd_shell_t *self, const char *name, const char *e
 {
     for (int at = 0; at < self->core_count; at++)
         for (vd_link_t *link = self->cores[at]->links.first; link != NULL; link = link->next) {
-            if (is_bound(&link->port) && strcmp(link->port.name, name) == 0)
-                return vd_endpoint_bind(link->socket, endpoint, error, error_size);
+            if (!is_bound(&link->port) || strcmp(link->port.name, name) != 0)
+                continue;
+            vd_shell_used(self, link);
+            return vd_endpoint_bind(link->socket, endpoint, error, error_size);
         }
     if (self->joined != NULL)
         return vd_shell_bind_also(self->joined, name, endpoint, error, error_size);

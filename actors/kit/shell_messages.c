@@ -3,12 +3,13 @@
 #include "kit/shell_parts.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
 
 enum { SHELL_BURST = 256 };
 
-static void answer(vd_shell_t *self, const vd_link_t *link, const vd_peer_t *peer,
+static void answer(vd_shell_t *self, vd_link_t *link, const vd_peer_t *peer,
                    const vd_message_t *message)
 {
     if (link->closed)
@@ -27,9 +28,10 @@ static void answer(vd_shell_t *self, const vd_link_t *link, const vd_peer_t *pee
     else
         vd_count(&self->metrics.drops);
     vd_buffer_free(&out);
+    vd_shell_used(self, link);
 }
 
-static void answer_pong(vd_shell_t *self, const vd_link_t *link, const vd_peer_t *peer,
+static void answer_pong(vd_shell_t *self, vd_link_t *link, const vd_peer_t *peer,
                         uint64_t correlation)
 {
     char trouble[VD_TEXT_BYTES_MAX + 1];
@@ -47,7 +49,7 @@ static void answer_pong(vd_shell_t *self, const vd_link_t *link, const vd_peer_t
 }
 
 /* Answers GET of the feed "metrics": everything that this thread may look at. */
-static void answer_metrics(vd_shell_t *self, const vd_link_t *link, const vd_peer_t *peer,
+static void answer_metrics(vd_shell_t *self, vd_link_t *link, const vd_peer_t *peer,
                            uint64_t correlation)
 {
     vd_buffer_t pairs, map;
@@ -80,8 +82,8 @@ static void answer_metrics(vd_shell_t *self, const vd_link_t *link, const vd_pee
 
 /* Counts a message that was not understood and, on a ROUTER, says so. Answers are never
  * answered. */
-static void refuse(vd_shell_t *self, const vd_link_t *link, const vd_peer_t *peer,
-                   vd_status_t status, const vd_message_t *message)
+static void refuse(vd_shell_t *self, vd_link_t *link, const vd_peer_t *peer, vd_status_t status,
+                   const vd_message_t *message)
 {
     vd_count(&self->metrics.garbage);
     if (link->port.kind != VD_PORT_ROUTER)
@@ -138,23 +140,71 @@ static void take_message(vd_shell_t *self, vd_shell_core_t *core, vd_link_t *lin
     vd_shell_step(self, core->handle, now, &input);
 }
 
-int vd_shell_on_readable(zloop_t *loop, zsock_t *socket, void *arg)
+static void take_burst(vd_link_t *link)
 {
-    (void)loop;
-    (void)socket;
-    vd_link_t *link = arg;
     vd_shell_core_t *core = link->owner;
     vd_shell_t *self = core->shell;
     vd_frames_t frames;
     vd_now_t now = vd_shell_now();
+    vd_shell_used(self, link);
     for (int count = 0; count < SHELL_BURST && !link->closed; count++) {
-        if (!vd_frames_receive(link->handle, &frames))
+        if (!vd_frames_receive(link->handle, &frames)) {
+            link->used = errno != EAGAIN; /* a signal ends the looking, too */
             break;
+        }
         if (count > 0 && count % 16 == 0)
             now = vd_shell_now();
         take_message(self, core, link, now, &frames);
         vd_frames_close(&frames);
     }
+}
+
+int vd_shell_on_readable(zloop_t *loop, zmq_pollitem_t *item, void *arg)
+{
+    (void)loop;
+    (void)item;
+    vd_link_t *link = arg;
+    vd_shell_core_t *core = link->owner;
+    take_burst(link);
     vd_links_reap(&core->links);
+    vd_shell_look(core->shell);
     return 0;
+}
+
+/* ---- what the descriptors do not tell ---- */
+
+void vd_shell_used(vd_shell_t *self, vd_link_t *link)
+{
+    link->used = self->used = true;
+}
+
+static bool may_hold(const vd_link_t *link)
+{
+    return link->used && !link->closed && link->port.kind != VD_PORT_PUB;
+}
+
+void vd_shell_look(vd_shell_t *self)
+{
+    if (!self->used || self->stepping || self->performing)
+        return;
+    bool found = false;
+    for (int at = 0; at < self->core_count; at++)
+        for (vd_link_t *link = self->cores[at]->links.first; link != NULL; link = link->next)
+            found |= may_hold(link) && vd_link_has_message(link);
+    self->used = found;
+    if (found)
+        vd_shell_hurry(self);
+}
+
+void vd_shell_take_found(vd_shell_t *self)
+{
+    assert(!self->stepping && !self->performing);
+    for (int at = 0; self->used && at < self->core_count; at++) {
+        vd_links_t *links = &self->cores[at]->links;
+        for (vd_link_t *link = links->first; link != NULL; link = link->next)
+            if (may_hold(link))
+                take_burst(link);
+        vd_links_reap(links);
+    }
+    vd_shell_look(self);
 }

@@ -43,6 +43,7 @@ struct vd_shell {
     bool stepping;   /* a step runs or its effects are being carried out */
     bool performing; /* operations are being begun, further up the stack */
     bool wake;
+    bool used; /* a link may be: see links.h */
     vd_operation_t *operations;
     size_t operation_at, operation_count, operation_room;
     int timer_fd;
@@ -69,7 +70,17 @@ void vd_shell_timers_end(vd_shell_t *self);
 /* Sets timer `id` of a core; below 0 clears it. */
 void vd_shell_timer_set(vd_shell_core_t *core, uint32_t id, int64_t at_us);
 
+/* Notes that a link was used, otherwise than by reading it to its end. */
+void vd_shell_used(vd_shell_t *self, vd_link_t *link);
+/* Has the timer's descriptor wake the loop when a message is there that nothing else tells of. At
+ * the end of whatever the loop calls. */
+void vd_shell_look(vd_shell_t *self);
+/* Takes messages that vd_shell_look has found. */
+void vd_shell_take_found(vd_shell_t *self);
+/* Has the loop call the timers' handler at once. */
+void vd_shell_hurry(vd_shell_t *self);
+
 /* Drains a burst of messages of the link that `arg` is. */
-int vd_shell_on_readable(zloop_t *loop, zsock_t *socket, void *arg);
+int vd_shell_on_readable(zloop_t *loop, zmq_pollitem_t *item, void *arg);
 
 #endif

@@ -66,12 +66,13 @@ static int on_timer(zloop_t *loop, zmq_pollitem_t *item, void *arg)
     for (int at = 0; at < self->core_count; at++)
         if (self->cores[at]->next_us <= now_us)
             fire_timers(self, self->cores[at], now_us);
+    vd_shell_take_found(self);
     int rc = 0;
     if (self->wake) {
         self->wake = false;
         rc = self->spec.settle(self->spec.settle_arg);
     }
-    int64_t next_us = self->wake ? 0 : NEVER_US;
+    int64_t next_us = self->wake || self->used ? 0 : NEVER_US;
     for (int at = 0; at < self->core_count; at++)
         if (self->cores[at]->next_us < next_us)
             next_us = self->cores[at]->next_us;
@@ -80,10 +81,15 @@ static int on_timer(zloop_t *loop, zmq_pollitem_t *item, void *arg)
     return rc;
 }
 
+void vd_shell_hurry(vd_shell_t *self)
+{
+    arm(self, 0);
+}
+
 void vd_shell_wake(vd_shell_t *self)
 {
     self->wake = true;
-    arm(self, 0);
+    vd_shell_hurry(self);
 }
 
 bool vd_shell_timers_begin(vd_shell_t *self)

@@ -92,6 +92,26 @@ static void answers_ping(void **state)
     assert_int_equal(pong.pong.garbage, 0);
 }
 
+/* More than one burst, and nothing comes behind it that would wake the loop. */
+static void takes_all_that_came_while_it_stood_still(void **state)
+{
+    enum { MESSAGES = 600 };
+    fixture_t *self = *state;
+    ping(self);
+    kill(self->aut.pid, SIGSTOP);
+    for (uint64_t i = 1; i <= MESSAGES; i++) {
+        vd_message_t get = {.id = VD_MESSAGE_GET, .correlation = self->correlation + i};
+        get.get.feed = vd_str("echo");
+        vd_aut_send(self->socket, &get);
+    }
+    kill(self->aut.pid, SIGCONT);
+    for (uint64_t i = 1; i <= MESSAGES; i++) {
+        vd_message_t reply = {.id = 0};
+        assert_true(vd_aut_receive(self->socket, &reply));
+        assert_int_equal(reply.correlation, self->correlation + i);
+    }
+}
+
 /* The number under `name` in an answer to GET metrics. */
 static uint64_t metric(const vd_message_t *reply, const char *name)
 {
@@ -436,6 +456,7 @@ int main(int argc, char **argv)
 #define STOPPED(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         RUNNING(answers_ping),
+        RUNNING(takes_all_that_came_while_it_stood_still),
         RUNNING(tells_its_metrics),
         RUNNING(carries_messages_and_payloads),
         RUNNING(keeps_timers_and_clears_them),

@@ -27,7 +27,8 @@ struct vd_committer {
     atomic_bool stop;
     int job_fd;
     int outcome_fd;
-    int grown_fd;
+    vd_grown_fn *grown;
+    void *grown_arg;
     queue_ends_t jobs_ends;
     vd_job_t jobs[QUEUE_SIZE];
     queue_ends_t outcomes_ends;
@@ -117,10 +118,11 @@ static void work(vd_committer_t *self, const vd_job_t *job)
         outcome->status = vd_store_prune_step(self->store, &outcome->more, text, size);
         break;
     }
-    if (outcome->status == VD_OK && self->grown_fd >= 0)
-        wake(self->grown_fd);
+    bool good = outcome->status == VD_OK;
     advance_written(&self->outcomes_ends);
     wake(self->outcome_fd);
+    if (good)
+        self->grown(self->grown_arg);
 }
 
 static void *run(void *arg)
@@ -143,15 +145,17 @@ static void *run(void *arg)
 
 /* ---- the other side ---- */
 
-vd_committer_t *vd_committer_new(vd_store_t *store, int grown_fd, vd_written_t *written)
+vd_committer_t *vd_committer_new(vd_store_t *store, vd_grown_fn *grown, void *grown_arg,
+                                 vd_written_t *written)
 {
-    assert(store != NULL && written != NULL);
+    assert(store != NULL && grown != NULL && written != NULL);
     vd_committer_t *self = calloc(1, sizeof *self);
     if (self == NULL)
         return NULL;
     self->store = store;
     self->written = written;
-    self->grown_fd = grown_fd;
+    self->grown = grown;
+    self->grown_arg = grown_arg;
     self->job_fd = eventfd(0, EFD_CLOEXEC);
     self->outcome_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (self->job_fd >= 0 && self->outcome_fd >= 0 &&
@@ -202,12 +206,16 @@ int vd_committer_fd(const vd_committer_t *self)
     return self->outcome_fd;
 }
 
-bool vd_committer_take(vd_committer_t *self, vd_job_outcome_t *outcome)
+void vd_committer_hush(vd_committer_t *self)
 {
-    uint32_t place;
     uint64_t count;
     ssize_t size = read(self->outcome_fd, &count, sizeof count);
     assert(size == (ssize_t)sizeof count || errno == EAGAIN || errno == EINTR);
+}
+
+bool vd_committer_take(vd_committer_t *self, vd_job_outcome_t *outcome)
+{
+    uint32_t place;
     if (!readable(&self->outcomes_ends, &place))
         return false;
     *outcome = self->outcomes[place];

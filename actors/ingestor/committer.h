@@ -3,8 +3,8 @@
  * 1. Jobs and outcomes go through two bounded one-way queues, each with an eventfd that wakes its
  *    reader. The sequencer has at most one append, or reopening, and one part of pruning out at a
  *    time, so that neither can overflow.
- * 2. Whoever follows the store is woken by this thread, right after the sync and not through the
- *    loop.
+ * 2. Whoever follows the store is told by this thread, right after the sync and not through the
+ *    loop; the loop, which has somebody waiting for an answer, is woken first.
  */
 #ifndef VD_COMMITTER_H
 #define VD_COMMITTER_H
@@ -39,10 +39,13 @@ typedef struct vd_job_outcome {
     char text[VD_TEXT_BYTES_MAX];
 } vd_job_outcome_t;
 
-/* Starts the thread on `store`, which stays the caller's. `grown_fd` is an eventfd that is written
- * to after each commit; -1: none. `written` is told of each append. NULL without memory, descriptors
- * or threads. */
-vd_committer_t *vd_committer_new(vd_store_t *store, int grown_fd, vd_written_t *written);
+/* Called by the thread after each job that went well. */
+typedef void vd_grown_fn(void *arg);
+
+/* Starts the thread on `store`, which stays the caller's. `written` is told of each append. NULL
+ * without memory, descriptors or threads. */
+vd_committer_t *vd_committer_new(vd_store_t *store, vd_grown_fn *grown, void *grown_arg,
+                                 vd_written_t *written);
 /* Lets the jobs that are queued end, and the thread. */
 void vd_committer_destroy(vd_committer_t **self);
 /* Queues a job. */
@@ -51,6 +54,8 @@ void vd_committer_submit(vd_committer_t *self, const vd_job_t *job);
 bool vd_committer_progresses(vd_committer_t *self);
 /* Readable when there are outcomes. */
 int vd_committer_fd(const vd_committer_t *self);
+/* Silences the descriptor: before the outcomes are taken. */
+void vd_committer_hush(vd_committer_t *self);
 /* Takes the next outcome. False when there is none. */
 bool vd_committer_take(vd_committer_t *self, vd_job_outcome_t *outcome);
 

@@ -188,6 +188,7 @@ static int on_outcome(zloop_t *loop, zmq_pollitem_t *item, void *arg)
     vd_job_outcome_t outcome;
     (void)loop;
     (void)item;
+    vd_committer_hush(self->committer);
     while (vd_committer_take(self->committer, &outcome))
         complete(self, &outcome);
     return 0;
@@ -246,13 +247,17 @@ static bool progresses(void *arg)
     return self->committer == NULL || vd_committer_progresses(self->committer);
 }
 
+static void tell_grown(void *arg)
+{
+    vd_reader_tell_grown(arg);
+}
+
 /* Begins to write, where there is a sequencer. */
 static vd_status_t start_committer(ingestor_t *self)
 {
     if (self->gate.sequencer == NULL)
         return VD_OK;
-    self->committer =
-        vd_committer_new(self->mode.store, vd_reader_grown_fd(self->reader), &self->written);
+    self->committer = vd_committer_new(self->mode.store, tell_grown, self->reader, &self->written);
     if (self->committer == NULL)
         return VD_NO_MEMORY;
     zmq_pollitem_t outcomes = {.fd = vd_committer_fd(self->committer), .events = ZMQ_POLLIN};
@@ -362,8 +367,8 @@ int main(int argc, char **argv)
     if (self.actor == NULL)
         return exit_code;
     exit_code = run(&self);
+    vd_committer_destroy(&self.committer); /* it tells the reader */
     vd_reader_destroy(&self.reader);
-    vd_committer_destroy(&self.committer);
     vd_checkpoint_destroy(&self.checkpoint);
     vd_store_close(&self.mode.store);
     vd_actor_destroy(&self.actor);

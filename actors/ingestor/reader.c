@@ -7,6 +7,7 @@
 #include "stream/stream.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -24,6 +25,9 @@ struct vd_reader {
     vd_shell_t *shell;
     int handle;
     int grown_fd;
+    /* Set before a subscriber looks where the store ends: what becomes durable behind that is told
+     * it, since both go through the store's lock of its tail. */
+    atomic_bool listened;
     atomic_bool stop;
     bool started;
     pthread_t thread;
@@ -53,12 +57,15 @@ static void answer_closed(vd_reader_t *self, const vd_input_t *input, vd_effects
 static void step(void *state, vd_now_t now, const vd_input_t *input, vd_effects_t *effects)
 {
     vd_reader_t *self = state;
-    if (self->reading != NULL)
+    if (self->reading != NULL) {
+        atomic_store(&self->listened, true);
         vd_reading_step(self->reading, now, input, effects);
-    else if (input->kind == VD_INPUT_STOP)
+        atomic_store(&self->listened, vd_reading_subscribers(self->reading) > 0);
+    } else if (input->kind == VD_INPUT_STOP) {
         vd_effects_exit(effects, VD_OK, "nothing was read");
-    else if (input->kind == VD_INPUT_MESSAGE)
+    } else if (input->kind == VD_INPUT_MESSAGE) {
         answer_closed(self, input, effects);
+    }
 }
 
 /* Takes over what vd_reader_open has made. */
@@ -141,6 +148,17 @@ static vd_status_t make(vd_reader_t *self, vd_actor_t *actor, const vd_mode_t *m
     return self->handle < 0 ? status : vd_actor_add_shell(actor, self->shell);
 }
 
+static void wake(vd_reader_t *self)
+{
+    uint64_t one = 1;
+    ssize_t size;
+    do
+        size = write(self->grown_fd, &one, sizeof one);
+    while (size < 0 && errno == EINTR);
+    /* EAGAIN: its counter is full, so that the thread is awake already. */
+    assert(size == (ssize_t)sizeof one || errno == EAGAIN);
+}
+
 vd_reader_t *vd_reader_new(vd_actor_t *actor, const char *dir, const vd_mode_t *mode,
                            const vd_report_view_t *view, vd_status_t *status)
 {
@@ -168,15 +186,14 @@ bool vd_reader_open(vd_reader_t *self, vd_store_t *store)
         return false;
     assert(atomic_load(&self->coming) == NULL);
     atomic_store(&self->coming, reading);
-    uint64_t one = 1;
-    ssize_t size = write(self->grown_fd, &one, sizeof one);
-    assert(size == (ssize_t)sizeof one);
+    wake(self);
     return true;
 }
 
-int vd_reader_grown_fd(const vd_reader_t *self)
+void vd_reader_tell_grown(vd_reader_t *self)
 {
-    return self->grown_fd;
+    if (atomic_load(&self->listened))
+        wake(self);
 }
 
 static void *run(void *arg)
@@ -203,10 +220,8 @@ void vd_reader_destroy(vd_reader_t **reader)
     if (self == NULL)
         return;
     if (self->started) {
-        uint64_t one = 1;
         atomic_store(&self->stop, true);
-        ssize_t size = write(self->grown_fd, &one, sizeof one);
-        assert(size == (ssize_t)sizeof one);
+        wake(self);
         pthread_join(self->thread, NULL);
     }
     vd_shell_destroy(&self->shell);

@@ -20,8 +20,8 @@ vd_reader_t *vd_reader_new(vd_actor_t *actor, const char *dir, const vd_mode_t *
                            const vd_report_view_t *view, vd_status_t *status);
 /* The store that was closed is open now. Once, from another thread. False without memory. */
 bool vd_reader_open(vd_reader_t *self, vd_store_t *store);
-/* The eventfd to write to when the store has grown. */
-int vd_reader_grown_fd(const vd_reader_t *self);
+/* The store has grown: wakes the thread, if it has anybody to tell. From any thread. */
+void vd_reader_tell_grown(vd_reader_t *self);
 /* Starts the thread. False when the system has no more. */
 bool vd_reader_start(vd_reader_t *self);
 /* Ends the thread and closes the sockets. */

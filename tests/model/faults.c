@@ -241,7 +241,7 @@ static void end_session(vd_whole_t *self, const vd_model_fault_t *fault)
     vd_run_add(&run, vd_buffer_view(&event));
     message.open.producer = vd_str("hand");
     message.open.life = 1;
-    vd_world_inject(self->world, VD_MODEL_EMIT, &message);
+    vd_world_inject(self->world, VD_MODEL_STRANGER, VD_MODEL_EMIT, &message);
     vd_store_tail_t tail = {.epoch_counter = 0};
     if (self->ingestor.store != NULL)
         vd_store_tail(self->ingestor.store, &tail);
@@ -254,7 +254,7 @@ static void end_session(vd_whole_t *self, const vd_model_fault_t *fault)
     message.emit.count = 1;
     message.emit.session = vd_str(session);
     message.payload = vd_buffer_view(&run);
-    vd_world_inject(self->world, VD_MODEL_EMIT, &message);
+    vd_world_inject(self->world, VD_MODEL_STRANGER, VD_MODEL_EMIT, &message);
     vd_buffer_free(&run);
     vd_buffer_free(&event);
     vd_buffer_free(&data);
@@ -279,6 +279,13 @@ static void kill_one(vd_whole_t *self, const vd_model_fault_t *fault)
         vd_node_kill(self->world, self->producers[fault->a % WHOLE_PRODUCERS].node);
     else
         vd_process_kill(self->world, some_process(self, fault->a));
+}
+
+static void jump(vd_whole_t *self, const vd_model_fault_t *fault)
+{
+    int ms = (int)(fault->a % 120000) - 60000;
+    vd_world_note(self->world, "%-12s jumps by %d ms", "clock", ms);
+    vd_world_set_wall(self->world, ms);
 }
 
 static void carry_out(vd_whole_t *self, const vd_model_fault_t *fault)
@@ -319,6 +326,8 @@ static void carry_out(vd_whole_t *self, const vd_model_fault_t *fault)
     case FAULT_LISTING:
         self->listing_fails = fault->a % 2 == 0;
         self->listing_hangs = !self->listing_fails;
+        if (fault->b % 2 == 0)
+            vd_process_kill(world, self->provider);
         vd_world_later(world, fault->for_us, NULL, heal_listing, self, 0);
         break;
     case FAULT_CONTROL:
@@ -336,8 +345,7 @@ static void carry_out(vd_whole_t *self, const vd_model_fault_t *fault)
             vd_node_boot(world, self->producers[WHOLE_PRODUCERS - 1].node);
         break;
     case FAULT_CLOCK:
-        vd_world_note(world, "%-12s jumps by %d ms", "clock", (int)(fault->a % 120000) - 60000);
-        vd_world_set_wall(world, (int64_t)(fault->a % 120000) - 60000);
+        jump(self, fault);
         break;
     case FAULT_END_SESSION:
         end_session(self, fault);

@@ -218,7 +218,10 @@ static void check_left(vd_whole_t *self, const vd_model_host_t *host, const vd_e
                        const vd_value_t *data)
 {
     vd_str_t name = vd_value_get_str(data, "source");
-    bool new_broker = vd_whole_now_us(self) - vd_process_ready_us(self->broker) < NEW_BROKER_US;
+    int64_t age_us = vd_whole_now_us(self) - vd_process_ready_us(self->broker);
+    bool new_broker = age_us < NEW_BROKER_US;
+    if (age_us < VD_LEASE_MS * INT64_C(1000) && self->broker_lived_us > NEW_BROKER_US)
+        new_broker = false; /* it does not say that it is complete, and the one before was */
     for (int i = 0; i < WHOLE_SOURCES; i++)
         if (vd_str_is(event->type, "source_left") && vd_str_is(name, self->sources[i].name) &&
             self->sources[i].exists && self->sources[i].changes == 0 && !new_broker)

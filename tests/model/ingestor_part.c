@@ -110,6 +110,7 @@ void vd_ingestor_part_add(vd_whole_t *whole)
     whole->ingestor.shown = shown;
     whole->ingestor.shown_arg = self;
     vd_model_ingestor_add(&whole->ingestor, whole->world, whole->oracle);
+    vd_node_tap(whole->ingestor.node);
     vd_node_spec_t node = {.core = "publication",
                            .step = vd_publication_step,
                            .wires = publication_wires,

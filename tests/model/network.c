@@ -124,7 +124,8 @@ static const vd_wire_t *bound_at(const vd_world_t *self, const char *endpoint, v
     return NULL;
 }
 
-void vd_world_inject(vd_world_t *self, const char *endpoint, const vd_message_t *message)
+void vd_world_inject(vd_world_t *self, const char *peer, const char *endpoint,
+                     const vd_message_t *message)
 {
     vd_node_t *node;
     const vd_wire_t *wire = bound_at(self, endpoint, &node);
@@ -141,7 +142,7 @@ void vd_world_inject(vd_world_t *self, const char *endpoint, const vd_message_t 
     vd_buffer_free(&frames);
     packet->to = node;
     packet->port = wire->port;
-    packet->peer = vd_peer_named("stranger");
+    packet->peer = vd_peer_named(peer);
     vd_world_note_message(self, "<~", node->spec.name, message);
     post(self, packet, 0, NULL);
 }
@@ -256,9 +257,11 @@ void vd_world_tell_tap(vd_world_t *self, vd_node_t *node, const vd_effects_t *ef
                           vd_effect_payload(effects, effect), &message);
     assert(status == VD_OK);
     (void)status;
+    vd_peer_t forger = vd_peer_named(VD_MODEL_FORGER);
+    const char *topic =
+        vd_peer_equal(&effect->peer, &forger) ? VD_MODEL_FORGER : vd_effect_text(effects, effect);
     if (self->tap != NULL)
-        self->tap(self->tap_arg, node, false, effect->port, vd_effect_text(effects, effect),
-                  &message);
+        self->tap(self->tap_arg, node, false, effect->port, topic, &message);
 }
 
 bool vd_network_pong(vd_world_t *self, vd_node_t *node, const vd_packet_t *packet,

@@ -277,6 +277,11 @@ bool vd_process_is_ready(const vd_process_t *self)
     return self->up && self->ready_us >= 0;
 }
 
+bool vd_process_is_stopping(const vd_process_t *self)
+{
+    return self->up && self->stopping;
+}
+
 bool vd_process_is_frozen(const vd_process_t *self)
 {
     return self->up && self->frozen;

@@ -44,6 +44,8 @@ void vd_process_exited(vd_world_t *world, vd_process_t *self, vd_node_t *node, v
 
 bool vd_process_is_up(const vd_process_t *self);
 bool vd_process_is_ready(const vd_process_t *self);
+/* It was asked to stop, or one of its cores has ended. */
+bool vd_process_is_stopping(const vd_process_t *self);
 bool vd_process_is_frozen(const vd_process_t *self);
 bool vd_process_is_first(const vd_process_t *self);
 const char *vd_process_name(const vd_process_t *self);

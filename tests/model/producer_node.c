@@ -29,6 +29,8 @@ static void on_outcome(void *arg, vd_now_t now, const vd_outcome_t *outcome, vd_
     vd_world_note(self->world, "%-12s frame %" PRIu64 ": %s %s", self->name, outcome->token,
                   vd_status_name(outcome->status), outcome->text);
     vd_oracle_outcome(self->oracle, outcome, self->ingestor->store);
+    if (self->fresh_first == 0 && self->fresh_frame != 0 && outcome->token >= self->fresh_frame)
+        self->fresh_first = outcome->first;
     if (outcome->first > 0)
         self->answered = outcome->first + outcome->count - 1;
     if (outcome->token == self->shared_frame && outcome->status != VD_FENCED)
@@ -52,6 +54,11 @@ static bool offer(vd_model_producer_t *self, vd_now_t now, const work_t *work,
     }
     if (work->broken)
         run.data[run.size - 1] ^= 1;
+    if (self->fresh_frame == 0 || self->fresh_life != vd_node_life(self->ingestor->node)) {
+        self->fresh_life = vd_node_life(self->ingestor->node);
+        self->fresh_frame = frame;
+        self->fresh_first = 0;
+    }
     char record[16] = "";
     if (work->record > 0) {
         vd_oracle_record(self->oracle, frame, work->record);
@@ -225,6 +232,7 @@ static void *boot(vd_world_t *world, vd_node_t *node, void *arg)
     assert(self->emit != NULL);
     self->opened = self->session_open = self->shared_known = false;
     self->shared_frame = self->made = self->answered = 0;
+    self->fresh_frame = self->fresh_first = 0;
     return self;
 }
 
@@ -286,6 +294,10 @@ void vd_model_producer_forge(vd_model_producer_t *self)
     message.emit.count = 1;
     message.emit.session = vd_str(self->session);
     message.payload = vd_buffer_view(&run);
-    vd_world_inject(self->world, VD_MODEL_EMIT, &message);
+    bool remembered = self->fresh_first != 0 && message.emit.first >= self->fresh_first &&
+                      self->fresh_life == vd_node_life(self->ingestor->node);
+    message.correlation = vd_node_life(self->ingestor->node);
+    vd_world_inject(self->world, remembered ? VD_MODEL_FORGER : VD_MODEL_STRANGER, VD_MODEL_EMIT,
+                    &message);
     vd_buffer_free(&run);
 }

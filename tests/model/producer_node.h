@@ -25,6 +25,8 @@ typedef struct vd_model_producer {
     bool session_open, shared_known, ending;
     uint64_t shared_frame; /* the frame that tries to begin the shared session */
     uint64_t answered;     /* highest number with an outcome */
+    /* From this frame, and number, on everything was written in this life of the ingestor. */
+    uint64_t fresh_life, fresh_frame, fresh_first;
 } vd_model_producer_t;
 
 /* Adds the node, down. */

@@ -38,6 +38,7 @@ struct vd_rules {
     uint32_t feed_at;
     int64_t disturbed_us; /* when the broker was frozen, or began, last */
     uint64_t broker_life;
+    uint64_t forged_steps; /* the step that takes what was forged */
 };
 
 /* ---- leases ---- */
@@ -138,6 +139,13 @@ static void check_number(vd_whole_t *self, vd_node_t *node, const char *topic, u
     snprintf(feed->topic, sizeof feed->topic, "%s", topic);
 }
 
+static void note_control(vd_whole_t *self, const vd_message_t *message)
+{
+    for (uint32_t i = 0; i < self->child_count; i++)
+        if (vd_str_is(message->control.actor, vd_process_name(self->children[i].process)))
+            self->children[i].by_hand = true;
+}
+
 void vd_rules_heard(vd_whole_t *self, vd_node_t *node, bool arrives, uint16_t port,
                     const char *topic, const vd_message_t *message)
 {
@@ -149,6 +157,15 @@ void vd_rules_heard(vd_whole_t *self, vd_node_t *node, bool arrives, uint16_t po
         vd_str_copy(told->name, sizeof told->name, message->died.name);
         told->pid = message->died.pid;
     }
+    if (arrives && node == self->supervisor_node && message->id == VD_MESSAGE_CONTROL)
+        note_control(self, message);
+    bool forged = strcmp(topic, VD_MODEL_FORGER) == 0;
+    /* Its correlation is the life of the ingestor that it was sent to. */
+    if (forged && arrives && message->correlation == vd_node_life(node))
+        self->rules->forged_steps = vd_world_steps(self->world) + 1;
+    if (forged && !arrives && message->id == VD_MESSAGE_COMMITTED &&
+        self->rules->forged_steps == vd_world_steps(self->world))
+        vd_whole_fail(self, "[number reused] other bytes under a number are acknowledged");
     if (arrives || message->id != VD_MESSAGE_ITEM)
         return;
     if (topic[0] != 0)
@@ -213,6 +230,34 @@ void vd_rules_died(vd_whole_t *self, vd_model_child_t *child, int64_t ready_us)
 }
 
 /* ---- bounds, and the end ---- */
+
+/* What a core may hold: its tables, and what the limits let it keep. By the beginning of its name. */
+static const struct {
+    const char *name, *core;
+    int64_t bytes_max;
+} bounds[] = {
+    {"ingestor", "sequencer", 160 << 20}, /* reserved; touched as it is used */
+    {"ingestor", "", 8 << 20},
+    {"broker", "", 12 << 20},
+    {"supervisor", "", 6 << 20},
+    {"alpha", "", 8 << 20},
+    {"beta", "", 8 << 20},
+    {"node", "", 6 << 20},
+    {"poller", "", 1 << 19},
+    {"", "", 4 << 20},
+};
+
+void vd_rules_stepped(vd_whole_t *self, vd_node_t *node)
+{
+    const char *name = vd_node_name(node), *core = vd_node_core(node);
+    int at = 0;
+    while (strncmp(name, bounds[at].name, strlen(bounds[at].name)) != 0 ||
+           strncmp(core, bounds[at].core, strlen(bounds[at].core)) != 0)
+        at++;
+    if (vd_node_bytes(node) > bounds[at].bytes_max)
+        vd_whole_fail(self, "[bounds] %s %s holds %lld bytes", name, core,
+                      (long long)vd_node_bytes(node));
+}
 
 void vd_rules_add(vd_whole_t *self)
 {

@@ -121,6 +121,8 @@ void vd_runtime_ended(vd_world_t *world, vd_process_t *process, vd_status_t stat
     vd_model_child_t *self = arg;
     (void)world;
     vd_rules_died(self->whole, self, vd_process_ready_us(process));
+    if (process == self->whole->broker && vd_process_ready_us(process) >= 0)
+        self->whole->broker_lived_us = vd_whole_now_us(self->whole) - vd_process_ready_us(process);
     self->died_us = vd_whole_now_us(self->whole);
     vd_death_t death = {.how = VD_DEATH_EXITED, .number = vd_status_exit_code(status)};
     if (killed)
@@ -179,7 +181,8 @@ static void check_kill(vd_whole_t *self, const vd_model_child_t *child)
 {
     int64_t silent_us = vd_whole_now_us(self) - child->alive_us;
     if (!child->asked && !child->by_hand && vd_process_is_ready(child->process) &&
-        silent_us < self->setup.policy.silence_us && !self->supervisor_slept)
+        silent_us < self->setup.policy.silence_us && !self->supervisor_slept &&
+        !vd_process_is_stopping(self->supervisor))
         vd_whole_fail(self, "[kills nobody who lives] %s is killed and was heard %.3f s ago",
                       vd_process_name(child->process), (double)silent_us / 1000000);
 }
@@ -377,9 +380,6 @@ const char *vd_runtime_session(vd_whole_t *self)
 void vd_runtime_control(vd_whole_t *self, const char *verb, const char *actor)
 {
     vd_message_t message = {.id = VD_MESSAGE_CONTROL, .correlation = 7};
-    vd_model_child_t *child = vd_runtime_child(self, actor);
     message.control = (vd_control_body_t){.verb = vd_str(verb), .actor = vd_str(actor)};
-    if (child != NULL)
-        child->by_hand = true;
-    vd_world_inject(self->world, "supervisor.control", &message);
+    vd_world_inject(self->world, VD_MODEL_STRANGER, "supervisor.control", &message);
 }

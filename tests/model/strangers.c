@@ -6,7 +6,7 @@
 static void ask(vd_whole_t *self, const char *endpoint, vd_message_t message)
 {
     message.correlation = 99;
-    vd_world_inject(self->world, endpoint, &message);
+    vd_world_inject(self->world, VD_MODEL_STRANGER, endpoint, &message);
 }
 
 static void ask_store(vd_whole_t *self, uint32_t what)

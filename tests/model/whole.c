@@ -1,6 +1,8 @@
 /* whole.c: what there is in the world, and how a run goes. */
 #include "whole.h"
 
+#include "account.h"
+
 #include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -64,6 +66,7 @@ static void stepped(void *arg, vd_node_t *node)
 {
     vd_whole_t *self = arg;
     vd_host_part_stepped(self, node);
+    vd_rules_stepped(self, node);
     if (vd_oracle_failure(self->oracle) != NULL)
         vd_world_end(self->world);
 }
@@ -119,6 +122,7 @@ static void set_up(vd_whole_t *self, const vd_whole_options_t *options)
     vd_oracle_listen(self->oracle, seen, self);
     vd_world_listen(world, heard, self);
     vd_world_watch(world, stepped, self);
+    vd_world_account(world, vd_account);
     set_weather(self);
     vd_faults_plan(self);
     self->interval_ms = 200 + (int64_t)vd_world_random(world, 1000);
@@ -173,6 +177,8 @@ static void tear_down(vd_whole_t *self)
 {
     self->again = false;
     vd_world_watch(self->world, NULL, NULL);
+    vd_world_account(self->world, NULL);
+    vd_account(NULL);
     vd_world_destroy(&self->world);
     vd_ingestor_part_free(self);
     vd_model_ingestor_free(&self->ingestor);

@@ -198,6 +198,7 @@ struct vd_whole {
     uint64_t reads_begun;
     int64_t interval_ms;
     bool listing_fails, listing_hangs;
+    int64_t broker_lived_us;          /* the broker before the one of the moment */
     uint64_t hand_epoch, hand_number; /* of the producer "hand" */
 
     vd_model_fault_t faults[WHOLE_FAULTS_MAX];
@@ -274,6 +275,7 @@ void vd_rules_add(vd_whole_t *self);
 void vd_rules_free(vd_whole_t *self);
 void vd_rules_heard(vd_whole_t *self, vd_node_t *node, bool arrives, uint16_t port,
                     const char *topic, const vd_message_t *message);
+void vd_rules_stepped(vd_whole_t *self, vd_node_t *node);
 void vd_rules_spawned(vd_whole_t *self, vd_model_child_t *child);
 void vd_rules_died(vd_whole_t *self, vd_model_child_t *child, int64_t ready_us);
 void vd_rules_finish(vd_whole_t *self);

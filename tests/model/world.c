@@ -141,6 +141,31 @@ vd_node_t *vd_world_add(vd_world_t *self, const vd_node_spec_t *spec)
     return node;
 }
 
+/* Counts memory to a node; to NULL: to nobody. Returns who it was before. */
+static int64_t *account(vd_world_t *self, int64_t *of)
+{
+    int64_t *before = self->accounted;
+    self->accounted = of;
+    if (self->account != NULL)
+        self->account(of);
+    return before;
+}
+
+void vd_world_account(vd_world_t *self, vd_account_fn *fn)
+{
+    self->account = fn;
+}
+
+int64_t vd_node_bytes(const vd_node_t *node)
+{
+    return node->bytes;
+}
+
+const char *vd_node_core(const vd_node_t *node)
+{
+    return node->spec.core != NULL ? node->spec.core : "";
+}
+
 void vd_node_hold(vd_node_t *node, vd_happening_t happening)
 {
     if (node->held_count == node->held_room) {
@@ -286,7 +311,9 @@ void vd_node_input(vd_world_t *self, vd_node_t *node, const vd_input_t *input)
     }
     vd_effects_clear(effects);
     self->steps++;
+    int64_t *before = account(self, &node->bytes);
     node->spec.step(node->state, vd_world_now(self), input, effects);
+    account(self, before);
     assert(!effects->overflow);
     mix(self, &self->now_us, sizeof self->now_us);
     mix(self, effects->arena.data, effects->arena.size);
@@ -317,7 +344,10 @@ void vd_node_boot(vd_world_t *self, vd_node_t *node)
     if (node->spec.process == NULL)
         vd_world_note(self, "%-12s boots, life %" PRIu64, node->spec.name, node->life);
     vd_node_release(self, node, true);
+    node->bytes = 0;
+    int64_t *before = account(self, &node->bytes);
     node->state = node->spec.boot(self, node, node->spec.arg);
+    account(self, before);
     assert(node->state != NULL);
     vd_node_input(self, node, &(vd_input_t){.kind = VD_INPUT_START});
 }
@@ -360,8 +390,11 @@ static void deliver(vd_world_t *self, const vd_packet_t *packet)
     assert(status == VD_OK);
     (void)status;
     vd_world_note_message(self, "<-", node->spec.name, &message);
-    if (self->tap != NULL)
-        self->tap(self->tap_arg, node, true, packet->port, "", &message);
+    if (self->tap != NULL) {
+        vd_peer_t forger = vd_peer_named(VD_MODEL_FORGER);
+        const char *topic = vd_peer_equal(&packet->peer, &forger) ? VD_MODEL_FORGER : "";
+        self->tap(self->tap_arg, node, true, packet->port, topic, &message);
+    }
     if (vd_network_pong(self, node, packet, &message))
         return;
     vd_input_t input = {

@@ -105,12 +105,22 @@ void vd_node_tap(vd_node_t *node);
 /* Called after each step. */
 typedef void vd_stepped_fn(void *arg, vd_node_t *node);
 void vd_world_watch(vd_world_t *self, vd_stepped_fn *stepped, void *arg);
+/* Has what each node allocates, from its boot on, counted: see account.h. */
+typedef void vd_account_fn(int64_t *of);
+void vd_world_account(vd_world_t *self, vd_account_fn *account);
+int64_t vd_node_bytes(const vd_node_t *node);
+/* Which of its process's cores it is; empty: the only one. */
+const char *vd_node_core(const vd_node_t *node);
 /* Ends the run at once: something has failed. */
 void vd_world_end(vd_world_t *self);
 /* How long the wall clock is ahead of where it began, beyond the time that has passed. */
 void vd_world_set_wall(vd_world_t *self, int64_t offset_ms);
-/* Sends `message` to a ROUTER port's endpoint from a stranger, with the same weather. */
-void vd_world_inject(vd_world_t *self, const char *endpoint, const vd_message_t *message);
+/* Sends `message` to a ROUTER port's endpoint as `peer`, who is nobody, with the same weather. What is
+ * answered reaches nobody but the tap, whose topic then is the peer's name. */
+void vd_world_inject(vd_world_t *self, const char *peer, const char *endpoint,
+                     const vd_message_t *message);
+#define VD_MODEL_STRANGER "stranger"
+#define VD_MODEL_FORGER   "forger"
 
 typedef void vd_world_fn(vd_world_t *self, void *arg, uint64_t number);
 /* Calls `fn` after `delay_us`; with a node, only if its life is then still the same. */

@@ -57,6 +57,7 @@ struct vd_node {
     vd_node_spec_t spec;
     bool up, may_tear, frozen, exited, tapped;
     vd_happening_t *held; /* what waits until it is thawed, or boots */
+    int64_t bytes;        /* held of the memory, as far as it is counted */
     uint32_t held_count, held_room, held_published;
     uint64_t life;
     void *state;
@@ -92,6 +93,8 @@ struct vd_world {
     int64_t wall_offset_ms;
     vd_tap_fn *tap;
     void *tap_arg;
+    vd_account_fn *account; /* NULL: nobody counts */
+    int64_t *accounted;
     vd_stepped_fn *stepped;
     void *stepped_arg;
     bool ended;

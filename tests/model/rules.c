@@ -90,6 +90,8 @@ static void look(vd_world_t *world, void *arg, uint64_t number)
     bool other = rules->broker_life != vd_process_life(self->broker);
     if (!vd_process_is_up(self->broker) || vd_process_is_frozen(self->broker) || other)
         rules->disturbed_us = now_us;
+    if (other) /* what its earlier life was told it does not know */
+        memset(rules->told, 0, sizeof rules->told);
     rules->broker_life = vd_process_life(self->broker);
     if (now_us - rules->disturbed_us < THAWED_US)
         return;

@@ -204,6 +204,8 @@ static void perform(vd_world_t *world, vd_node_t *node, const vd_effect_t *effec
             vd_oracle_fail(self->oracle, "commit %d is shown and not in the store",
                            (int)effect->token);
         vd_oracle_read(self->oracle, self->store);
+        if (self->shown != NULL)
+            self->shown(self->shown_arg, world, batch);
         for (uint32_t i = 0; i < batch->session_count; i++)
             if (batch->sessions[i]->error[0] != 0)
                 vd_oracle_given_up(self->oracle, batch->sessions[i]->session);

@@ -14,7 +14,7 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
-FEW = ["takes-a-failed-append-for-a-written-one", "restores-without-the-tail", "applies-over-a-gap", "never-renews-reads",
+FEW = ["takes-a-failed-append-for-a-written-one", "applies-an-event-twice", "applies-over-a-gap", "never-renews-reads",
        "never-backs-off", "counts-a-lease-from-its-first-word", "drops-a-retry"]
 
 

@@ -462,6 +462,22 @@ void fixture_fail_append(fixture_t *f, const char *const *names, unsigned count,
     draft_free(&draft);
 }
 
+vd_status_t fixture_try_append(fixture_t *f, const char *session, char error[VD_TEXT_BYTES_MAX])
+{
+    draft_t draft;
+    draft_init(&draft, 1);
+    draft_add(f, &draft, session, 1, 100);
+    complete(f, &draft.batch);
+    vd_status_t status = vd_store_append(f->store, &draft.batch, error, VD_TEXT_BYTES_MAX);
+    vd_commit_t *commit = copy_commit(&draft.batch.commit);
+    if (status == VD_OK)
+        keep(f, commit);
+    else
+        f->pending = commit;
+    draft_free(&draft);
+    return status;
+}
+
 void fixture_adopt(fixture_t *f, const vd_store_tail_t *tail)
 {
     assert_non_null(f->pending);

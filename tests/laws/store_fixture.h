@@ -67,6 +67,8 @@ bool fixture_prune_step(fixture_t *f);
  * healed. */
 void fixture_fail_append(fixture_t *f, const char *const *names, unsigned count, bool at_sync);
 void fixture_heal(fixture_t *f);
+/* Appends an event; when that fails, with text, it is for fixture_adopt. */
+vd_status_t fixture_try_append(fixture_t *f, const char *session, char error[VD_TEXT_BYTES_MAX]);
 /* After a reopening: keeps the failed commit if the store has it. */
 void fixture_adopt(fixture_t *f, const vd_store_tail_t *tail);
 

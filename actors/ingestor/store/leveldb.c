@@ -116,22 +116,40 @@ static vd_status_t open_db(vd_leveldb_t *self, char *error, size_t error_size)
     return status;
 }
 
-vd_status_t vd_leveldb_write(vd_leveldb_t *self, char *error, size_t error_size)
+static vd_status_t tell_failed(const vd_leveldb_t *self, char *error, size_t error_size)
+{
+    snprintf(error, error_size, "store %s: a write has failed before; it must be reopened",
+             self->dir);
+    return VD_STORE_TROUBLE;
+}
+
+vd_status_t vd_leveldb_write_batch(vd_leveldb_t *self, leveldb_writebatch_t *batch, char *error,
+                                   size_t error_size)
 {
     char *trouble = NULL;
     pthread_mutex_lock(&self->write_lock);
+    /* Behind a failed write nothing may be written, by whomever. */
+    if (atomic_load(&self->failed)) {
+        pthread_mutex_unlock(&self->write_lock);
+        return tell_failed(self, error, error_size);
+    }
     if (!self->kept)
         vd_leveldb_env_end_opening(self->env, true);
     self->kept = true;
-    leveldb_write(self->db, self->write, self->batch, &trouble);
+    leveldb_write(self->db, self->write, batch, &trouble);
+    atomic_store(&self->failed, trouble != NULL);
     pthread_mutex_unlock(&self->write_lock);
     if (trouble == NULL)
         return VD_OK;
-    self->failed = true;
     snprintf(error, error_size, "store %s: %s", self->dir, trouble);
     leveldb_free(trouble);
     return vd_leveldb_dir_room(self->dir) < 2 * (uint64_t)VD_LEVELDB_WRITE_BUFFER ? VD_NO_SPACE
                                                                                   : VD_IO;
+}
+
+vd_status_t vd_leveldb_write(vd_leveldb_t *self, char *error, size_t error_size)
+{
+    return vd_leveldb_write_batch(self, self->batch, error, error_size);
 }
 
 static bool is_empty(vd_leveldb_t *self)
@@ -172,6 +190,7 @@ static vd_status_t create(vd_leveldb_t *self, char *error, size_t error_size)
     self->head.created_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
     leveldb_writebatch_clear(self->batch);
     vd_leveldb_put_head(self);
+    atomic_store(&self->failed, false); /* while reopening: nothing was ever written */
     return vd_leveldb_write(self, error, error_size);
 }
 
@@ -242,9 +261,11 @@ static vd_status_t open_all(vd_leveldb_t *self, char *error, size_t error_size)
         status = vd_leveldb_check_tail(self, &tail, error, error_size);
     if (status == VD_OK)
         status = vd_leveldb_prune_load(self, error, error_size);
-    if (status == VD_OK)
-        show_tail(self, &tail);
-    return status;
+    if (status != VD_OK)
+        return status;
+    show_tail(self, &tail);
+    vd_leveldb_prune_resume(self);
+    return VD_OK;
 }
 
 static vd_status_t leveldb_store_open(const char *dir, const vd_store_options_t *options,
@@ -346,11 +367,8 @@ static vd_status_t leveldb_store_append(vd_store_t *store, const vd_store_batch_
     vd_leveldb_t *self = (vd_leveldb_t *)store;
     const vd_commit_t *commit = &batch->commit;
     assert(self->mode == VD_STORE_WRITE);
-    if (self->failed) {
-        snprintf(error, error_size, "store %s: a write has failed before; it must be reopened",
-                 self->dir);
-        return VD_STORE_TROUBLE;
-    }
+    if (atomic_load(&self->failed))
+        return tell_failed(self, error, error_size);
     assert(self->db != NULL && commit->index == self->tail.index + 1);
     assert(batch->epoch_counter >= self->head.epoch_counter);
     put_batch(self, batch);
@@ -373,7 +391,6 @@ static vd_status_t leveldb_store_append(vd_store_t *store, const vd_store_batch_
  * still read. */
 static vd_status_t exchange_db(vd_leveldb_t *self, char *error, size_t error_size)
 {
-    vd_leveldb_env_release(self->env); /* who holds the lock may wait for the background */
     pthread_rwlock_wrlock(&self->lock);
     for (vd_leveldb_cursor_t *cursor = self->cursors; cursor != NULL; cursor = cursor->following) {
         vd_leveldb_cursor_rest(cursor);
@@ -453,11 +470,12 @@ static vd_status_t leveldb_store_reopen(vd_store_t *store, vd_store_tail_t *tail
         status = vd_leveldb_prune_load(self, error, error_size);
     if (status == VD_OK && self->failures % FAILURES_MAX == 0)
         status = look_for_damage(self, error, error_size);
+    atomic_store(&self->failed, status != VD_OK);
     if (status != VD_OK)
         return status;
     self->reopened_index = tail->index;
     show_tail(self, tail);
-    self->failed = false;
+    vd_leveldb_prune_resume(self);
     return VD_OK;
 }
 

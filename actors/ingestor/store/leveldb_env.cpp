@@ -5,6 +5,7 @@
 
 #include <cassert>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <fcntl.h>
 #include <new>
@@ -72,58 +73,20 @@ class Table : public leveldb::RandomAccessFile
     const int file_;
 };
 
-/* A log whose failing syncs are told at the right moment. */
-class Log : public leveldb::WritableFile
-{
-  public:
-    Log(Direct *env, leveldb::WritableFile *file) : env_(env), file_(file)
-    {
-    }
-    Status Append(const Slice &data) override
-    {
-        return file_->Append(data);
-    }
-    Status Close() override
-    {
-        return file_->Close();
-    }
-    Status Flush() override
-    {
-        return file_->Flush();
-    }
-    Status Sync() override
-    {
-        Status status = file_->Sync();
-        if (!status.ok())
-            env_->halt();
-        return status;
-    }
-
-  private:
-    Direct *const env_;
-    const std::unique_ptr<leveldb::WritableFile> file_;
-};
-
 /* What LevelDB wants to have done in the background. */
 struct Work {
-    std::shared_ptr<Gate> gate;
+    std::shared_ptr<Works> works;
     void (*function)(void *);
     void *arg;
 };
 
-void work_when_allowed(void *arg)
+void work_and_tell(void *arg)
 {
     std::unique_ptr<Work> work(static_cast<Work *>(arg));
-    Gate *gate = work->gate.get();
-    std::unique_lock<std::mutex> guard(gate->mutex);
-    gate->changed.wait(guard, [gate] { return !gate->halted; });
-    gate->working = true;
-    guard.unlock();
     work->function(work->arg);
-    guard.lock();
-    gate->working = false;
-    gate->changed.notify_all();
-    guard.unlock();
+    std::lock_guard<std::mutex> guard(work->works->mutex);
+    work->works->ended++;
+    work->works->changed.notify_all();
 }
 
 /* Its log for people is kept by nobody. */
@@ -137,7 +100,7 @@ class SilentLogger : public leveldb::Logger
 
 } // namespace
 
-Direct::Direct() : EnvWrapper(Env::Default()), gate_(std::make_shared<Gate>())
+Direct::Direct() : EnvWrapper(Env::Default()), works_(std::make_shared<Works>())
 {
 }
 
@@ -158,8 +121,6 @@ Status Direct::NewWritableFile(const std::string &name, leveldb::WritableFile **
     std::lock_guard<std::mutex> guard(mutex_);
     if (status.ok() && begins && opening_)
         made_.push_back(name);
-    if (status.ok() && ends_with(name, ".log"))
-        *result = new Log(this, *result);
     return status;
 }
 
@@ -209,21 +170,28 @@ void Direct::end_opening(bool well)
 
 void Direct::Schedule(void (*function)(void *), void *arg)
 {
-    target()->Schedule(work_when_allowed, new Work{gate_, function, arg});
-}
-
-void Direct::halt()
-{
-    std::unique_lock<std::mutex> guard(gate_->mutex);
-    gate_->halted = true;
-    gate_->changed.wait(guard, [this] { return !gate_->working; });
+    {
+        std::lock_guard<std::mutex> guard(works_->mutex);
+        works_->begun++;
+    }
+    target()->Schedule(work_and_tell, new Work{works_, function, arg});
 }
 
 void Direct::release()
 {
-    std::lock_guard<std::mutex> guard(gate_->mutex);
-    gate_->halted = false;
-    gate_->changed.notify_all();
+}
+
+uint64_t Direct::works()
+{
+    std::lock_guard<std::mutex> guard(works_->mutex);
+    return works_->begun;
+}
+
+bool Direct::wait(unsigned ms)
+{
+    std::unique_lock<std::mutex> guard(works_->mutex);
+    return works_->changed.wait_for(guard, std::chrono::milliseconds(ms),
+                                    [this] { return works_->begun == works_->ended; });
 }
 
 void Direct::keep_current(const std::string &name)
@@ -299,6 +267,16 @@ void vd_leveldb_env_end_opening(vd_leveldb_env_t *self, bool well)
 void vd_leveldb_env_release(vd_leveldb_env_t *self)
 {
     self->env->release();
+}
+
+uint64_t vd_leveldb_env_works(vd_leveldb_env_t *self)
+{
+    return self->env->works();
+}
+
+bool vd_leveldb_env_wait(vd_leveldb_env_t *self, unsigned ms)
+{
+    return self->env->wait(ms);
 }
 
 void vd_leveldb_env_destroy(vd_leveldb_env_t **self)

@@ -12,9 +12,8 @@
  * 4. Around an opening of the directory itself, what it writes can be taken back: files go only when
  *    it is kept, and when it is not, what it has made goes and CURRENT is what it was. LevelDB's own
  *    log for people (LOG) is not written.
- * 5. Where a sync of the log fails, LevelDB is told when it does nothing in the background, and
- *    begins nothing there until vd_leveldb_env_release: an error while it compacts a range by order
- *    ends the process (LevelDB 1.23 forgets the order that its thread works on).
+ * 5. Work in the background is counted, not in an overlay, so that whoever caused some can wait for
+ *    its end.
  * 6. With `lenient` an overlay pretends that every table is there: LevelDB refuses a database of
  *    which one is missing as a whole; so only what was in that one cannot be read. And of a damaged
  *    log every record that is good is read, not only those up to the damage (leveldb_log.h).
@@ -24,6 +23,7 @@
 
 #include <leveldb/c.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -45,9 +45,12 @@ leveldb_env_t *vd_leveldb_env_handle(vd_leveldb_env_t *self);
 void vd_leveldb_env_begin_opening(vd_leveldb_env_t *self);
 /* `well`: the opening is kept. Else, with the database closed, it is taken back. */
 void vd_leveldb_env_end_opening(vd_leveldb_env_t *self, bool well);
-/* Before the database on it is closed, and before a lock that is held while it works in the
- * background is taken: what waits goes on. */
+/* Before the database on it is closed: compactions that wait go on. */
 void vd_leveldb_env_release(vd_leveldb_env_t *self);
+/* What has been begun in the background so far. */
+uint64_t vd_leveldb_env_works(vd_leveldb_env_t *self);
+/* Waits until nothing is done in the background. False when that takes longer. */
+bool vd_leveldb_env_wait(vd_leveldb_env_t *self, unsigned ms);
 /* After every database on it has been closed. */
 void vd_leveldb_env_destroy(vd_leveldb_env_t **self);
 

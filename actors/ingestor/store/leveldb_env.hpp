@@ -17,18 +17,15 @@ namespace vd
 leveldb::Status error_of(const std::string &name, int number);
 bool ends_with(const std::string &name, const std::string &end);
 
-/* Whether work in the background may begin. Outlives the environment: work ends after the database
- * that it is for. */
-struct Gate {
+/* What LevelDB has begun and ended in the background. Outlives the environment: work ends after the
+ * database that it is for. */
+struct Works {
     std::mutex mutex;
     std::condition_variable changed;
-    bool halted = false;
-    bool working = false;
+    uint64_t begun = 0, ended = 0;
 };
 
-/* The directory itself; an opening of it can be taken back. Work in the background and a log that
- * cannot be synced keep out of each other's way: LevelDB 1.23 dies of an error that comes while it
- * compacts a range by order. */
+/* The directory itself; an opening of it can be taken back. */
 class Direct : public leveldb::EnvWrapper
 {
   public:
@@ -43,10 +40,10 @@ class Direct : public leveldb::EnvWrapper
     void Schedule(void (*work)(void *), void *arg) override;
     void begin_opening();
     void end_opening(bool well);
-    /* A sync of the log has failed, and nobody has been told yet: waits until nothing is done in the
-     * background, and lets nothing begin there until release. */
-    void halt();
     virtual void release();
+    uint64_t works();
+    /* True when nothing is done in the background, at once or within the time. */
+    bool wait(unsigned ms);
 
   protected:
     std::mutex mutex_;
@@ -55,7 +52,7 @@ class Direct : public leveldb::EnvWrapper
     void keep_current(const std::string &name);
     bool put_current_back();
 
-    const std::shared_ptr<Gate> gate_;
+    const std::shared_ptr<Works> works_;
     bool opening_ = false;
     std::vector<std::string> made_;      /* by the opening: removed when it is taken back */
     std::vector<std::string> doomed_;    /* by the opening: removed when it is kept */

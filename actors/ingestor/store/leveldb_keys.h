@@ -33,6 +33,7 @@ typedef struct vd_key {
 #define VD_KEY_PRODUCERS    "obs_producers/"
 #define VD_KEY_RECORDS      "obs_records/"
 #define VD_KEY_TOMBSTONES   "obs_tombstones/"
+#define VD_KEY_FREEING      "obs_freeing/"
 
 /* prefix + name; prefix + 20 digits; obs_events/<session>:<20 digits>. */
 void vd_key_name(vd_key_t *key, const char *prefix, vd_str_t name);

@@ -119,6 +119,14 @@ static void put_stone(vd_leveldb_t *store, const char *session, const vd_tombsto
     vd_leveldb_put(store, &key);
 }
 
+/* Says that the disk has yet to give back what the session held. */
+static void put_freeing(vd_leveldb_t *store, const char *session)
+{
+    vd_key_t key;
+    vd_key_name(&key, VD_KEY_FREEING, vd_str(session));
+    leveldb_writebatch_put(store->batch, key.bytes, key.size, "", 0);
+}
+
 static void delete_key(vd_leveldb_t *store, const vd_key_t *key)
 {
     leveldb_writebatch_delete(store->batch, key->bytes, key->size);
@@ -176,6 +184,13 @@ vd_status_t vd_leveldb_prune_load(vd_leveldb_t *store, char *error, size_t error
     return status;
 }
 
+void vd_leveldb_prune_resume(vd_leveldb_t *store)
+{
+    /* What is still to be deleted is freed with it. */
+    if (store->mode == VD_STORE_WRITE && store->prune->pending_count == 0)
+        vd_leveldb_compact_go(store->prune->compact, false);
+}
+
 /* ---- marking ---- */
 
 static vd_status_t check_prunable(const vd_store_session_t *session, char *error, size_t error_size)
@@ -213,7 +228,7 @@ static vd_status_t mark_one(vd_leveldb_t *store, const char *name, vd_tombstone_
 
 static vd_status_t check_not_failed(const vd_leveldb_t *store, char *error, size_t error_size)
 {
-    if (!store->failed)
+    if (!atomic_load(&store->failed))
         return VD_OK;
     snprintf(error, error_size, "store %s: a write has failed before; it must be reopened",
              store->dir);
@@ -409,15 +424,20 @@ static vd_status_t free_part(vd_leveldb_prune_t *self, char *error, size_t error
     if (free_records(self, first->session, &id_next))
         free_runs(self, first->session, &stone);
     put_stone(store, first->session, &stone);
+    bool done = stone.next_seq > stone.last_seq;
+    if (done)
+        put_freeing(store, first->session);
     vd_status_t status = write_part(store, error, error_size);
     if (status != VD_OK)
         return status;
     first->stone = stone;
     self->id_next = id_next;
-    if (stone.next_seq <= stone.last_seq)
+    if (done)
+        drop_first(self);
+    if (self->pending_count > 0)
         return VD_OK;
-    vd_leveldb_compact_session(self->compact, first->session);
-    drop_first(self);
+    vd_failpoint("ingestor.freed");
+    vd_leveldb_compact_go(self->compact, true);
     return VD_OK;
 }
 
@@ -526,7 +546,7 @@ static vd_status_t trim(vd_leveldb_prune_t *self, bool *more, char *error, size_
     self->stones -= stones;
     *more = count == COMMITS_PER_STEP;
     if (!*more)
-        vd_leveldb_compact_commits(self->compact, store->head.anchor);
+        vd_leveldb_compact_go(self->compact, true);
     return VD_OK;
 }
 

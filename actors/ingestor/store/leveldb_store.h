@@ -19,6 +19,7 @@
 
 #include <leveldb/c.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 /* Up to two of them are held in memory, and one is replayed when a store is opened. The larger, the
  * less often what is written has to be merged with what is there. */
@@ -45,8 +46,8 @@ typedef struct vd_leveldb {
     leveldb_readoptions_t *read_through; /* for who reads everything in order: nothing is cached */
     leveldb_writeoptions_t *write;
     leveldb_writebatch_t *batch;
-    vd_buffer_t value; /* of the appending thread */
-    bool failed;
+    vd_buffer_t value;  /* of the appending thread */
+    atomic_bool failed; /* set under write_lock */
     bool kept;    /* something was written since the opening, which can no longer be taken back */
     bool damaged; /* it was found that writing fails because of damage: it is over */
     uint32_t failures;       /* in a row, each soon after a reopening */
@@ -91,7 +92,11 @@ struct vd_leveldb_cursor {
  * with text. The caller holds the read lock. */
 vd_status_t vd_leveldb_get(vd_leveldb_t *self, const vd_key_t *key, vd_buffer_t *out, char *error,
                            size_t error_size);
-/* Writes self->batch. VD_OK, VD_NO_SPACE or VD_IO with text: the handle is then `failed`. */
+/* Writes a batch, from any thread; the caller holds the read lock, or is the one that reopens. VD_OK;
+ * VD_STORE_TROUBLE: the handle was `failed` already; VD_NO_SPACE or VD_IO with text: it is now. */
+vd_status_t vd_leveldb_write_batch(vd_leveldb_t *self, leveldb_writebatch_t *batch, char *error,
+                                   size_t error_size);
+/* The same for self->batch. */
 vd_status_t vd_leveldb_write(vd_leveldb_t *self, char *error, size_t error_size);
 /* Puts self->value under `key` into self->batch, and empties it. */
 void vd_leveldb_put(vd_leveldb_t *self, const vd_key_t *key);
@@ -162,6 +167,8 @@ vd_leveldb_prune_t *vd_leveldb_prune_new(vd_leveldb_t *store);
 void vd_leveldb_prune_destroy(vd_leveldb_prune_t **self);
 /* Reads what is to be gone on with from the database, after it was opened. */
 vd_status_t vd_leveldb_prune_load(vd_leveldb_t *self, char *error, size_t error_size);
+/* When the opening has gone well: goes on with freeing disk space in the background. */
+void vd_leveldb_prune_resume(vd_leveldb_t *self);
 vd_status_t vd_leveldb_prune_mark(vd_store_t *store, const char *const *sessions, uint32_t count,
                                   char *error, size_t error_size);
 vd_status_t vd_leveldb_prune_step(vd_store_t *store, bool *more, char *error, size_t error_size);

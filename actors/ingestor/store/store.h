@@ -18,6 +18,8 @@
  *      obs_commits/<20-digit index>         what a commit consists of, in order
  *      obs_producers/<name>                 epoch, life, mark, what was rejected
  *      obs_snapshots/                       states of observers
+ *      obs_tombstones/<session>             that it was pruned
+ *      obs_freeing/<session>                that its space is still to be freed on disk
  *      obs_store                            id, format, epoch counter, anchor
  * 6. Whole sessions are pruned, in two steps: marking (durable; from then on the session is gone
  *    from view, and only its tombstone says VD_PRUNED), and freeing what it holds in bounded parts.

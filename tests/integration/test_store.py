@@ -190,6 +190,29 @@ def test_pruning_by_count_frees_disk_and_leaves_what_is_active():
         assert not checked["damage"] and checked["events"] == 2 * 502 + 5, checked
 
 
+def test_pruning_frees_disk_from_tables_while_appends_go_on_and_after_a_kill():
+    with Store() as store:
+        store.session("active")
+        for name in ("first", "second"):
+            store.session(name)
+            for _ in range(15):
+                store.writer.emit_all([("filler", os.urandom(200000)) for _ in range(4)], session=name)
+            store.finish(name)
+        store.again()  # what the log held is in tables now
+        full = store.disk_bytes()
+        assert full > 24_000_000, full
+        store.client.prune("first")
+        appended = 0
+        while appended == 0 or store.disk_bytes() > full - 11_000_000:
+            store.writer.emit("meanwhile", {"n": appended}, session="active")
+            appended += 1
+            assert appended < 20000, f"the disk is not freed: {store.disk_bytes()} of {full} bytes"
+        store.client.prune("second")
+        store.again()  # wherever it was
+        wait_for("the rest is freed", lambda: store.disk_bytes() < full - 22_000_000)
+        assert len(store.events("active")) == 1 + appended
+
+
 def test_a_pruned_position_is_answered_with_reset():
     with Store() as store:
         store.session("old")

@@ -214,8 +214,9 @@ static void fail_and_recover(fixture_t *f, bool at_sync)
     fixture_hook_disk(NULL, NULL);
     fixture_recover(f, &tail);
     fixture_adopt(f, &tail);
-    wait_for_disk(f, 30u * MIB);
     fixture_check_all(f, NULL);
+    fixture_reopen(f);
+    wait_for_disk(f, 10u * MIB);
 }
 
 static void test_a_log_that_cannot_be_synced_meanwhile(void **state)
@@ -255,6 +256,7 @@ static void test_memory_that_cannot_be_written_meanwhile(void **state)
     fixture_recover(f, &tail);
     fixture_adopt(f, &tail);
     fixture_check_all(f, NULL);
+    fixture_reopen(f);
     wait_for_disk(f, 30u * MIB);
 }
 

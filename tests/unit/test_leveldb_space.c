@@ -216,6 +216,7 @@ static void fail_and_recover(fixture_t *f, bool at_sync)
     fixture_adopt(f, &tail);
     fixture_check_all(f, NULL);
     fixture_reopen(f);
+    fixture_append_sized(f, "b", 1, 10); /* until then the old log stays */
     wait_for_disk(f, 10u * MIB);
 }
 
@@ -257,6 +258,7 @@ static void test_memory_that_cannot_be_written_meanwhile(void **state)
     fixture_adopt(f, &tail);
     fixture_check_all(f, NULL);
     fixture_reopen(f);
+    fixture_append_sized(f, "b", 1, 10);
     wait_for_disk(f, 30u * MIB);
 }
 

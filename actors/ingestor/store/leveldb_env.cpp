@@ -3,6 +3,7 @@
 
 #include "store/leveldb_env.hpp"
 
+#include <algorithm>
 #include <cassert>
 #include <cerrno>
 #include <chrono>
@@ -116,9 +117,11 @@ Status Direct::NewRandomAccessFile(const std::string &name, leveldb::RandomAcces
 
 Status Direct::NewWritableFile(const std::string &name, leveldb::WritableFile **result)
 {
+    std::lock_guard<std::mutex> guard(mutex_);
     bool begins = !target()->FileExists(name);
     Status status = target()->NewWritableFile(name, result);
-    std::lock_guard<std::mutex> guard(mutex_);
+    /* What was left over of a failed life has a number that LevelDB gives once more: it stays. */
+    doomed_.erase(std::remove(doomed_.begin(), doomed_.end(), name), doomed_.end());
     if (status.ok() && begins && opening_)
         made_.push_back(name);
     return status;

@@ -38,7 +38,7 @@ static int run_verb(cli_t *cli, const cli_verb_t *verbs, size_t count, const cli
 int cli_run_verb(cli_t *cli, const cli_verb_t *verbs, size_t count)
 {
     enum { VERBS_MAX = 16 };
-    const char *names[VERBS_MAX], *word = cli->arguments[0];
+    const char *names[VERBS_MAX] = {NULL}, *word = cli->arguments[0];
     assert(cli->argument_count > 0 && count <= VERBS_MAX);
     for (size_t i = 0; i < count; i++) {
         names[i] = verbs[i].name;

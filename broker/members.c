@@ -256,7 +256,8 @@ void vd_members_died(vd_membership_t *self, vd_now_t now, const vd_input_t *inpu
     if (member != NULL && !member->own && member->pid == body->pid) {
         remember_dead(self, body->name, member->inc, body->pid, now);
         remove_member(self, member, "died", effects);
-    } else if (member == NULL && vd_name_valid(body->name)) {
+    } else if ((member == NULL || !member->own) && vd_name_valid(body->name)) {
+        /* Of a life that has not registered: its REGISTER may still be on its way. */
         remember_dead(self, body->name, 0, body->pid, now);
     }
     vd_message_t answer = {.id = VD_MESSAGE_DONE};

@@ -61,7 +61,9 @@ static void death_is_told_at_once(void **state)
 {
     world_t *world = *state;
     register_actor(world, "host", "observer", 7, 70);
-    died(world, "host", 71); /* another process of this name */
+    died(world, "host", 71); /* another process of this name, whose first word is late */
+    assert_string_equal(state_of(world, "host"), "ready");
+    assert_int_equal(register_actor(world, "host", "observer", 9, 71), VD_CANCELLED);
     assert_string_equal(state_of(world, "host"), "ready");
     died(world, "host", 70);
     assert_string_equal(state_of(world, "host"), "gone");

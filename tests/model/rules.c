@@ -200,6 +200,8 @@ void vd_rules_spawned(vd_whole_t *self, vd_model_child_t *child)
         return;
     }
     child->asked = false;
+    if (self->supervisor_slept) /* it sees deaths and readiness at other times than the world */
+        return;
     uint32_t early = 0;
     for (uint32_t i = 0; i < child->death_count; i++)
         early += now_us - child->deaths[i] < policy->intensity_window_us;

@@ -159,6 +159,15 @@ static void finish_producers(vd_whole_t *self)
     }
 }
 
+/* Is the store in the middle of giving up what was pruned? */
+static bool is_freeing(vd_whole_t *self)
+{
+    vd_store_info_t info = {.pruning = 0};
+    if (self->ingestor.store != NULL)
+        vd_store_info(self->ingestor.store, &info);
+    return info.pruning > 0;
+}
+
 static void finish(vd_whole_t *self)
 {
     vd_rules_finish(self);
@@ -207,7 +216,7 @@ void vd_whole_run(const vd_whole_options_t *options, vd_whole_result_t *result)
         for (int i = 0; i < WHOLE_PRODUCERS; i++)
             self->producers[i].offers = false;
         vd_world_run(self->world, self->chaos_until_us + CALM_US);
-        for (int i = 0; i < 30 && !vd_host_part_rests(self); i++)
+        for (int i = 0; i < 30 && (!vd_host_part_rests(self) || is_freeing(self)); i++)
             vd_world_run(self->world, vd_whole_now_us(self) + 100000);
     }
     if (vd_oracle_failure(self->oracle) == NULL)

@@ -180,6 +180,8 @@ static void begin_spawn(vd_whole_t *self, const vd_child_t *wanted)
 static void check_kill(vd_whole_t *self, const vd_model_child_t *child)
 {
     int64_t silent_us = vd_whole_now_us(self) - child->alive_us;
+    if (vd_whole_now_us(self) - vd_process_ready_us(child->process) < 1000000)
+        return; /* word of its readiness may be on its way */
     if (!child->asked && !child->by_hand && vd_process_is_ready(child->process) &&
         silent_us < self->setup.policy.silence_us && !self->supervisor_slept &&
         !vd_process_is_stopping(self->supervisor))

@@ -11,6 +11,7 @@
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 #define WORKERS       16
@@ -63,6 +64,15 @@ static bool add_address(char *text, const struct addrinfo *info)
     return false;
 }
 
+/* Is it localhost or below it? RFC 6761, 6.3: such names are this machine's, whoever is asked. */
+static bool is_localhost(const char *host)
+{
+    static const char name[] = "localhost";
+    size_t size = strlen(host), own = sizeof name - 1;
+    return size >= own && strcasecmp(host + size - own, name) == 0 &&
+           (size == own || host[size - own - 1] == '.');
+}
+
 static void look_up(vd_work_t *work)
 {
     vd_lookup_t *self = (vd_lookup_t *)work;
@@ -77,6 +87,9 @@ static void look_up(vd_work_t *work)
             break;
     if (list != NULL)
         freeaddrinfo(list);
+    /* The system may know better; one without /etc/hosts does not know it at all. */
+    if (self->text[0] == 0 && is_localhost(self->host))
+        snprintf(self->text, sizeof self->text, "127.0.0.1,[::1]");
     self->good = self->text[0] != 0;
     if (!self->good)
         snprintf(self->text, sizeof self->text, "%s",

@@ -111,6 +111,11 @@ class World:
             except vedette.Missing as missing:  # it was behind, and there was time to prune
                 assert missing.status == "pruned" and missing.session in self.doubtful, missing
                 continue
+            except vedette.Reset as reset:  # so far behind that its commits are gone as a whole, with all that was in them
+                assert reset.status == "pruned", reset
+                self.follower.close()
+                self.follower = self.client.follow(session="*", start="start")
+                continue
             if event is None:
                 return
             self.followed.append(event)

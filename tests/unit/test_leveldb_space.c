@@ -15,6 +15,13 @@
 
 enum { MIB = 1024 * 1024 };
 
+/* The thread sanitizer asks this: a child of this test begins threads of its own. */
+const char *__tsan_default_options(void);
+const char *__tsan_default_options(void)
+{
+    return "die_after_fork=0";
+}
+
 /* ---- a disk that holds back a compaction ---- */
 
 static pthread_t appender;

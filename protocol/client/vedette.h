@@ -89,7 +89,8 @@ typedef enum vd_status {
     VD_WENT_BACK = 42,
     VD_RESTARTED = 43,
     VD_TOO_SLOW = 44,
-    VD_SILENT = 45
+    VD_SILENT = 45,
+    VD_KICKED = 46
 } vd_status_t;
 #endif
 

@@ -360,6 +360,30 @@ static vd_status_t faulty_step(vd_store_t *store, bool *more, char *error, size_
     return status;
 }
 
+static vd_status_t faulty_save_position(vd_store_t *store, const vd_store_position_t *position,
+                                        char *error, size_t error_size)
+{
+    faulty_store_t *self = own(store);
+    if (without_power(self, error, error_size))
+        return VD_STORE_TROUBLE;
+    plan(self->disk);
+    vd_status_t status = vd_store_save_position(self->inner, position, error, error_size);
+    settle(self->disk);
+    return status;
+}
+
+static vd_status_t faulty_forget_position(vd_store_t *store, const char *name, char *error,
+                                          size_t error_size)
+{
+    faulty_store_t *self = own(store);
+    if (without_power(self, error, error_size))
+        return VD_STORE_TROUBLE;
+    plan(self->disk);
+    vd_status_t status = vd_store_forget_position(self->inner, name, error, error_size);
+    settle(self->disk);
+    return status;
+}
+
 /* Cursors go on, on the store as it was found again. */
 static vd_status_t revive(faulty_store_t *self, char *error, size_t error_size)
 {
@@ -425,6 +449,17 @@ static vd_status_t faulty_record(vd_store_t *store, const char *session, const c
                                  uint64_t *seq)
 {
     return vd_store_record(own(store)->inner, session, record, seq);
+}
+
+static vd_status_t faulty_position(vd_store_t *store, const char *name, vd_store_position_t *out)
+{
+    return vd_store_position(own(store)->inner, name, out);
+}
+
+static vd_status_t faulty_positions(vd_store_t *store,
+                                    bool (*each)(void *, const vd_store_position_t *), void *arg)
+{
+    return vd_store_positions(own(store)->inner, each, arg);
 }
 
 static vd_status_t faulty_find(vd_store_t *store, const char *session, uint64_t seq,
@@ -507,6 +542,10 @@ static const vd_store_ops_t faulty_ops = {
     .cursor_destroy = faulty_cursor_destroy,
     .cursor_seek = faulty_cursor_seek,
     .cursor_next = faulty_cursor_next,
+    .save_position = faulty_save_position,
+    .forget_position = faulty_forget_position,
+    .position = faulty_position,
+    .positions = faulty_positions,
     .prune_mark = faulty_mark,
     .prune_step = faulty_step,
 };

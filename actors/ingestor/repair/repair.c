@@ -1,6 +1,7 @@
 /* repair.c: from the survey of a damaged store to a new one. */
 #include "repair/repair.h"
 
+#include "repair/positions.h"
 #include "repair/survey.h"
 #include "repair/writing.h"
 
@@ -37,6 +38,7 @@ typedef struct repair {
     vd_source_t source;
     vd_survey_t survey;
     vd_writing_t writing;
+    vd_positions_t positions;
     vd_names_t sessions; /* of written_t */
     uint64_t index;      /* of the commit at hand */
     vd_commit_run_t *runs;
@@ -284,6 +286,7 @@ static void copy_commit(repair_t *self, uint64_t index, vd_bytes_t record)
     self->time_ms = head.time_ms;
     self->epoch = head.epoch;
     write_commit(self);
+    vd_positions_meet(&self->positions, index, head.chain, self->chain);
 }
 
 static void rebuild_commit(repair_t *self, const vd_lost_commit_t *lost)
@@ -296,6 +299,7 @@ static void rebuild_commit(repair_t *self, const vd_lost_commit_t *lost)
             lost->index, found_count);
     self->lost_commits++;
     self->chained = false;
+    vd_positions_meet_lost(&self->positions, lost->index);
     for (uint32_t i = 0; i < lost->count; i++) {
         const vd_found_run_t *found = &lost->runs[i];
         vd_commit_run_t *run =
@@ -454,7 +458,10 @@ static bool put_head(repair_t *self)
 static vd_status_t write_all(repair_t *self)
 {
     self->chain = self->survey.head.anchor > 0 ? self->survey.head.anchor_chain : 0;
-    vd_status_t status = write_commits(self);
+    vd_status_t status =
+        vd_positions_load(&self->positions, &self->source, self->survey.head.anchor);
+    if (status == VD_OK)
+        status = write_commits(self);
     if (status == VD_OK)
         status = vd_source_walk(&self->source, VD_KEY_TOMBSTONES, each_tombstone, self);
     if (status == VD_OK)
@@ -463,8 +470,10 @@ static vd_status_t write_all(repair_t *self)
         status = vd_source_walk(&self->source, VD_KEY_PRODUCERS, each_producer, self);
     if (status == VD_OK)
         status = vd_source_walk(&self->source, VD_KEY_RECORDS, each_record, self);
-    if (status == VD_OK)
+    if (status == VD_OK) {
         put_lost_sessions(self);
+        vd_positions_put(&self->positions, &self->writing, self->out);
+    }
     if (status == VD_OK && !put_head(self))
         status = VD_IO;
     if (status == VD_OK && !vd_writing_end(&self->writing))
@@ -485,6 +494,7 @@ static void free_all(repair_t *self)
         vd_buffer_free(&self->values[i]);
     free(self->values);
     free(self->runs);
+    vd_positions_free(&self->positions);
     vd_writing_free(&self->writing);
     vd_survey_free(&self->survey);
     vd_source_close(&self->source);

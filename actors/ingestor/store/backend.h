@@ -39,6 +39,13 @@ typedef struct vd_store_ops {
     vd_status_t (*cursor_seek)(vd_store_cursor_t *cursor, uint64_t index, const char *session);
     vd_status_t (*cursor_next)(vd_store_cursor_t *cursor, vd_commit_t *commit, char *error,
                                size_t error_size);
+    vd_status_t (*save_position)(vd_store_t *self, const vd_store_position_t *position, char *error,
+                                 size_t error_size);
+    vd_status_t (*forget_position)(vd_store_t *self, const char *name, char *error,
+                                   size_t error_size);
+    vd_status_t (*position)(vd_store_t *self, const char *name, vd_store_position_t *out);
+    vd_status_t (*positions)(vd_store_t *self, bool (*each)(void *arg, const vd_store_position_t *),
+                             void *arg);
     vd_status_t (*checkpoint)(vd_store_t *self, const char *dir, char *error, size_t error_size);
     vd_status_t (*prune_mark)(vd_store_t *self, const char *const *sessions, uint32_t count,
                               char *error, size_t error_size);

@@ -39,6 +39,8 @@ static void destroy(vd_leveldb_t *self)
         leveldb_writebatch_destroy(self->batch);
     if (self->write != NULL)
         leveldb_writeoptions_destroy(self->write);
+    if (self->write_unsynced != NULL)
+        leveldb_writeoptions_destroy(self->write_unsynced);
     if (self->read != NULL)
         leveldb_readoptions_destroy(self->read);
     if (self->read_through != NULL)
@@ -88,6 +90,7 @@ static bool make_options(vd_leveldb_t *self)
     leveldb_readoptions_set_verify_checksums(self->read_through, 1);
     leveldb_readoptions_set_fill_cache(self->read_through, 0);
     self->write = leveldb_writeoptions_create();
+    self->write_unsynced = leveldb_writeoptions_create();
     self->batch = leveldb_writebatch_create();
     return self->env != NULL;
 }
@@ -123,8 +126,8 @@ static vd_status_t tell_failed(const vd_leveldb_t *self, char *error, size_t err
     return VD_STORE_TROUBLE;
 }
 
-vd_status_t vd_leveldb_write_batch(vd_leveldb_t *self, leveldb_writebatch_t *batch, char *error,
-                                   size_t error_size)
+static vd_status_t write_with(vd_leveldb_t *self, const leveldb_writeoptions_t *options,
+                              leveldb_writebatch_t *batch, char *error, size_t error_size)
 {
     char *trouble = NULL;
     pthread_mutex_lock(&self->write_lock);
@@ -136,7 +139,7 @@ vd_status_t vd_leveldb_write_batch(vd_leveldb_t *self, leveldb_writebatch_t *bat
     if (!self->kept)
         vd_leveldb_env_end_opening(self->env, true);
     self->kept = true;
-    leveldb_write(self->db, self->write, batch, &trouble);
+    leveldb_write(self->db, options, batch, &trouble);
     atomic_store(&self->failed, trouble != NULL);
     pthread_mutex_unlock(&self->write_lock);
     if (trouble == NULL)
@@ -147,9 +150,20 @@ vd_status_t vd_leveldb_write_batch(vd_leveldb_t *self, leveldb_writebatch_t *bat
                                                                                   : VD_IO;
 }
 
+vd_status_t vd_leveldb_write_batch(vd_leveldb_t *self, leveldb_writebatch_t *batch, char *error,
+                                   size_t error_size)
+{
+    return write_with(self, self->write, batch, error, error_size);
+}
+
 vd_status_t vd_leveldb_write(vd_leveldb_t *self, char *error, size_t error_size)
 {
-    return vd_leveldb_write_batch(self, self->batch, error, error_size);
+    return write_with(self, self->write, self->batch, error, error_size);
+}
+
+vd_status_t vd_leveldb_write_unsynced(vd_leveldb_t *self, char *error, size_t error_size)
+{
+    return write_with(self, self->write_unsynced, self->batch, error, error_size);
 }
 
 static bool is_empty(vd_leveldb_t *self)
@@ -511,6 +525,10 @@ const vd_store_ops_t vd_store_leveldb_ops = {
     .cursor_destroy = vd_leveldb_cursor_destroy,
     .cursor_seek = vd_leveldb_cursor_seek,
     .cursor_next = vd_leveldb_cursor_next,
+    .save_position = vd_leveldb_save_position,
+    .forget_position = vd_leveldb_forget_position,
+    .position = vd_leveldb_position,
+    .positions = vd_leveldb_positions,
     .checkpoint = vd_leveldb_checkpoint,
     .prune_mark = vd_leveldb_prune_mark,
     .prune_step = vd_leveldb_prune_step,

@@ -438,3 +438,27 @@ vd_status_t vd_record_producer_read(vd_bytes_t bytes, vd_str_t name, vd_store_pr
                 take_rejects(&fields, producer) && take_past(&fields, producer);
     return good ? VD_OK : VD_CORRUPT;
 }
+
+void vd_record_position_write(vd_buffer_t *out, const vd_store_position_t *position)
+{
+    record_begin(out, 1, 5);
+    vd_write_u64(out, position->index);
+    vd_write_u64(out, position->offset);
+    vd_write_u64(out, position->chain);
+    vd_write_text(out, position->session);
+    vd_write_i64(out, position->saved_ms);
+}
+
+vd_status_t vd_record_position_read(vd_bytes_t bytes, vd_str_t name, vd_store_position_t *position)
+{
+    vd_bytes_t fields;
+    memset(position, 0, sizeof *position);
+    vd_status_t status = record_open(bytes, 5, &fields);
+    if (status != VD_OK)
+        return status;
+    bool good = vd_str_copy(position->name, sizeof position->name, name) &&
+                take_u64(&fields, &position->index) && take_u64(&fields, &position->offset) &&
+                take_u32(&fields, &position->chain) && take_name(&fields, position->session) &&
+                take_i64(&fields, &position->saved_ms);
+    return good ? VD_OK : VD_CORRUPT;
+}

@@ -34,6 +34,7 @@ typedef struct vd_key {
 #define VD_KEY_RECORDS      "obs_records/"
 #define VD_KEY_TOMBSTONES   "obs_tombstones/"
 #define VD_KEY_FREEING      "obs_freeing/"
+#define VD_KEY_POSITIONS    "obs_positions/"
 
 /* prefix + name; prefix + 20 digits; obs_events/<session>:<20 digits>. */
 void vd_key_name(vd_key_t *key, const char *prefix, vd_str_t name);
@@ -104,5 +105,7 @@ void vd_record_seq_write(vd_buffer_t *out, uint64_t seq);
 vd_status_t vd_record_seq_read(vd_bytes_t bytes, uint64_t *seq);
 void vd_record_producer_write(vd_buffer_t *out, const vd_store_producer_t *producer);
 vd_status_t vd_record_producer_read(vd_bytes_t bytes, vd_str_t name, vd_store_producer_t *producer);
+void vd_record_position_write(vd_buffer_t *out, const vd_store_position_t *position);
+vd_status_t vd_record_position_read(vd_bytes_t bytes, vd_str_t name, vd_store_position_t *position);
 
 #endif

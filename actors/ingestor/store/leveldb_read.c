@@ -83,15 +83,7 @@ static void begin_walk(leveldb_iterator_t *iterator, const char *prefix, const c
         leveldb_iter_seek_to_last(iterator);
 }
 
-typedef struct walk {
-    const char *prefix;
-    const char *before; /* not NULL: backwards, from below this name on */
-    vd_status_t (*each)(void *arg, vd_str_t name, vd_bytes_t value);
-    void *arg;
-} walk_t;
-
-/* Calls `each` for every record under `prefix`, until it returns something else than VD_OK. */
-static vd_status_t walk(vd_leveldb_t *self, const walk_t *way)
+vd_status_t vd_leveldb_walk(vd_leveldb_t *self, const vd_leveldb_walk_t *way)
 {
     vd_status_t status = VD_OK;
     size_t prefix = strlen(way->prefix);
@@ -141,8 +133,8 @@ vd_status_t vd_leveldb_producers(vd_store_t *store,
                                  bool (*each)(void *, const vd_store_producer_t *), void *arg)
 {
     producer_walk_t producers = {.each = each, .arg = arg};
-    walk_t way = {.prefix = VD_KEY_PRODUCERS, .each = each_producer, .arg = &producers};
-    return walk((vd_leveldb_t *)store, &way);
+    vd_leveldb_walk_t way = {.prefix = VD_KEY_PRODUCERS, .each = each_producer, .arg = &producers};
+    return vd_leveldb_walk((vd_leveldb_t *)store, &way);
 }
 
 typedef struct session_walk {
@@ -167,8 +159,8 @@ static vd_status_t walk_sessions(vd_store_t *store, const char *before,
                                  bool (*each)(void *, const vd_store_session_t *), void *arg)
 {
     session_walk_t sessions = {.each = each, .arg = arg};
-    walk_t way = {VD_KEY_SESSION_META, before, each_session, &sessions};
-    vd_status_t status = walk((vd_leveldb_t *)store, &way);
+    vd_leveldb_walk_t way = {VD_KEY_SESSION_META, before, each_session, &sessions};
+    vd_status_t status = vd_leveldb_walk((vd_leveldb_t *)store, &way);
     return status == VD_OK && sessions.damaged ? VD_CORRUPT : status;
 }
 
@@ -202,8 +194,9 @@ static vd_status_t each_tombstone(void *arg, vd_str_t name, vd_bytes_t value)
 vd_status_t vd_leveldb_tombstones(vd_store_t *store, bool (*each)(void *, const char *), void *arg)
 {
     tombstone_walk_t tombstones = {each, arg};
-    walk_t way = {.prefix = VD_KEY_TOMBSTONES, .each = each_tombstone, .arg = &tombstones};
-    return walk((vd_leveldb_t *)store, &way);
+    vd_leveldb_walk_t way = {
+        .prefix = VD_KEY_TOMBSTONES, .each = each_tombstone, .arg = &tombstones};
+    return vd_leveldb_walk((vd_leveldb_t *)store, &way);
 }
 
 vd_status_t vd_leveldb_session_locked(vd_leveldb_t *self, const char *name, vd_store_session_t *out)

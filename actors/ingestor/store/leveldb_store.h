@@ -45,6 +45,7 @@ typedef struct vd_leveldb {
     leveldb_readoptions_t *read;
     leveldb_readoptions_t *read_through; /* for who reads everything in order: nothing is cached */
     leveldb_writeoptions_t *write;
+    leveldb_writeoptions_t *write_unsynced;
     leveldb_writebatch_t *batch;
     vd_buffer_t value;  /* of the appending thread */
     atomic_bool failed; /* set under write_lock */
@@ -98,6 +99,8 @@ vd_status_t vd_leveldb_write_batch(vd_leveldb_t *self, leveldb_writebatch_t *bat
                                    size_t error_size);
 /* The same for self->batch. */
 vd_status_t vd_leveldb_write(vd_leveldb_t *self, char *error, size_t error_size);
+/* And without a sync, whatever the store's durability. */
+vd_status_t vd_leveldb_write_unsynced(vd_leveldb_t *self, char *error, size_t error_size);
 /* Puts self->value under `key` into self->batch, and empties it. */
 void vd_leveldb_put(vd_leveldb_t *self, const vd_key_t *key);
 void vd_leveldb_put_head(vd_leveldb_t *self);
@@ -110,6 +113,17 @@ void vd_leveldb_tail(vd_store_t *store, vd_store_tail_t *tail);
 
 /* Ends the iterators of a cursor. */
 void vd_leveldb_cursor_rest(vd_leveldb_cursor_t *cursor);
+
+typedef struct vd_leveldb_walk {
+    const char *prefix;
+    const char *before; /* not NULL: backwards, from below this name on */
+    vd_status_t (*each)(void *arg, vd_str_t name, vd_bytes_t value);
+    void *arg;
+} vd_leveldb_walk_t;
+
+/* Calls `each` for every record under `prefix`, until it returns something else than VD_OK;
+ * VD_CANCELLED is a good end. */
+vd_status_t vd_leveldb_walk(vd_leveldb_t *self, const vd_leveldb_walk_t *way);
 
 vd_status_t vd_leveldb_producers(vd_store_t *store,
                                  bool (*each)(void *, const vd_store_producer_t *), void *arg);
@@ -153,6 +167,16 @@ void vd_leveldb_cursor_destroy(vd_store_cursor_t *cursor);
 vd_status_t vd_leveldb_cursor_seek(vd_store_cursor_t *cursor, uint64_t index, const char *session);
 vd_status_t vd_leveldb_cursor_next(vd_store_cursor_t *cursor, vd_commit_t *commit, char *error,
                                    size_t error_size);
+
+/* ---- leveldb_positions.c ---- */
+
+vd_status_t vd_leveldb_save_position(vd_store_t *store, const vd_store_position_t *position,
+                                     char *error, size_t error_size);
+vd_status_t vd_leveldb_forget_position(vd_store_t *store, const char *name, char *error,
+                                       size_t error_size);
+vd_status_t vd_leveldb_position(vd_store_t *store, const char *name, vd_store_position_t *out);
+vd_status_t vd_leveldb_positions(vd_store_t *store,
+                                 bool (*each)(void *, const vd_store_position_t *), void *arg);
 
 /* ---- leveldb_checkpoint.c ---- */
 

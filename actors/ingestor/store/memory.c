@@ -181,6 +181,7 @@ static void cut(vd_memory_image_t *self, uint64_t count)
     self->producer_count = self->session_count = 0;
     for (uint64_t i = 0; i < self->count; i++)
         apply(self, self->entries[i]);
+    vd_memory_cut_positions(self);
     if (self->synced > count)
         self->synced = count;
     if (self->anchor >= count)
@@ -232,6 +233,7 @@ void vd_memory_image_destroy(vd_memory_image_t **image)
     free(self->producers);
     free(self->sessions);
     free(self->tombstones);
+    free(self->positions);
     for (size_t i = 0; i < self->freed_count; i++)
         free(self->freed[i]);
     free(self->freed);
@@ -567,6 +569,10 @@ const vd_store_ops_t vd_store_memory_ops = {
     .cursor_destroy = memory_cursor_destroy,
     .cursor_seek = memory_cursor_seek,
     .cursor_next = memory_cursor_next,
+    .save_position = vd_memory_save_position,
+    .forget_position = vd_memory_forget_position,
+    .position = vd_memory_position,
+    .positions = vd_memory_positions,
     .prune_mark = vd_memory_prune_mark,
     .prune_step = vd_memory_prune_step,
 };

@@ -43,6 +43,8 @@ struct vd_memory_image {
     uint32_t producer_count, producer_room;
     vd_store_session_t *sessions;
     uint32_t session_count, session_room;
+    vd_store_position_t *positions; /* by name */
+    uint32_t position_count;
     uint64_t anchor; /* entries[i] of commits up to it only keep the chain */
     vd_memory_tombstone_t *tombstones;
     uint32_t tombstone_count;
@@ -55,6 +57,18 @@ vd_memory_image_t *vd_memory_image_of(vd_store_t *store);
 vd_store_session_t *vd_memory_session(vd_memory_image_t *self, const char *name);
 /* The tombstone of a session; NULL when there is none. */
 vd_memory_tombstone_t *vd_memory_tombstone(vd_memory_image_t *self, const char *name);
+
+/* ---- memory_positions.c ---- */
+
+vd_status_t vd_memory_save_position(vd_store_t *store, const vd_store_position_t *position,
+                                    char *error, size_t error_size);
+vd_status_t vd_memory_forget_position(vd_store_t *store, const char *name, char *error,
+                                      size_t error_size);
+vd_status_t vd_memory_position(vd_store_t *store, const char *name, vd_store_position_t *out);
+vd_status_t vd_memory_positions(vd_store_t *store,
+                                bool (*each)(void *, const vd_store_position_t *), void *arg);
+/* Forgets those that are ahead of the entries: as what was written behind these, they are gone. */
+void vd_memory_cut_positions(vd_memory_image_t *self);
 
 /* ---- memory_prune.c ---- */
 

@@ -172,6 +172,35 @@ vd_status_t vd_store_cursor_next(vd_store_cursor_t *cursor, vd_commit_t *commit,
     return cursor->ops->cursor_next(cursor, commit, error, error_size);
 }
 
+vd_status_t vd_store_save_position(vd_store_t *self, const vd_store_position_t *position,
+                                   char *error, size_t error_size)
+{
+    assert(self != NULL && position != NULL && position->name[0] != 0);
+    vd_status_t status = check_writable(self, error, error_size);
+    return status == VD_OK ? self->ops->save_position(self, position, error, error_size) : status;
+}
+
+vd_status_t vd_store_forget_position(vd_store_t *self, const char *name, char *error,
+                                     size_t error_size)
+{
+    assert(self != NULL && name != NULL && name[0] != 0);
+    vd_status_t status = check_writable(self, error, error_size);
+    return status == VD_OK ? self->ops->forget_position(self, name, error, error_size) : status;
+}
+
+vd_status_t vd_store_position(vd_store_t *self, const char *name, vd_store_position_t *out)
+{
+    assert(self != NULL && name != NULL && out != NULL);
+    return self->ops->position(self, name, out);
+}
+
+vd_status_t vd_store_positions(vd_store_t *self, bool (*each)(void *, const vd_store_position_t *),
+                               void *arg)
+{
+    assert(self != NULL && each != NULL);
+    return self->ops->positions(self, each, arg);
+}
+
 vd_status_t vd_store_checkpoint(vd_store_t *self, const char *dir, char *error, size_t error_size)
 {
     assert(self != NULL && dir != NULL && error != NULL && error_size > 0);

@@ -17,6 +17,7 @@
  *      obs_records/<session> <record>       first sequence of the frame with this record id
  *      obs_commits/<20-digit index>         what a commit consists of, in order
  *      obs_producers/<name>                 epoch, life, mark, what was rejected
+ *      obs_positions/<name>                 where a subscriber goes on
  *      obs_snapshots/                       states of observers
  *      obs_tombstones/<session>             that it was pruned
  *      obs_freeing/<session>                that its space is still to be freed on disk
@@ -26,6 +27,9 @@
  *    Its runs stay in their commits as absent, with their digests. Commits at the beginning in
  *    which nothing is left are removed; the last removed one stays as anchor, so that a reader
  *    that stands there goes on. A tombstone goes with the last commit that names its session.
+ * 7. Positions of subscribers are kept under a name, at most POSITIONS_MAX. They are no commits and
+ *    are not synced: they outlive the death of the process, and after that of the machine an older
+ *    one, or none, may stand there; never one beyond what the store holds.
  */
 #ifndef VD_STORE_H
 #define VD_STORE_H
@@ -108,6 +112,16 @@ typedef struct vd_store_batch {
     const vd_store_record_t *records; /* of the frames in this batch that have one */
     uint32_t record_count;
 } vd_store_batch_t;
+
+/* Where a subscriber goes on, in this store. */
+typedef struct vd_store_position {
+    char name[VD_NAME_BYTES_MAX + 1];
+    uint64_t index;                      /* every commit up to this one is known */
+    uint64_t offset;                     /* and so many events of the next one */
+    uint32_t chain;                      /* of that commit */
+    char session[VD_NAME_BYTES_MAX + 1]; /* the filter it was read under; empty: all */
+    int64_t saved_ms;
+} vd_store_position_t;
 
 /* Where the store ends. */
 typedef struct vd_store_tail {
@@ -210,6 +224,23 @@ vd_status_t vd_store_cursor_next(vd_store_cursor_t *cursor, vd_commit_t *commit,
 /* The chain of commit `index` (0 has chain 0); the anchor has one, too. VD_OK, VD_NOT_FOUND (never
  * was), VD_PRUNED or VD_CORRUPT. */
 vd_status_t vd_store_chain(vd_store_t *self, uint64_t index, uint32_t *chain);
+
+/* ---- positions of subscribers ---- */
+
+/* Keeps a position under its name, in place of the one before. By the appending thread, between
+ * appends. VD_OK; VD_TOO_LARGE: so many names are kept already; VD_DENIED as of an append; any other
+ * status as that of an append, law 2 included. */
+vd_status_t vd_store_save_position(vd_store_t *self, const vd_store_position_t *position,
+                                   char *error, size_t error_size);
+/* Likewise forgets a name. VD_NOT_FOUND: none is kept under it. */
+vd_status_t vd_store_forget_position(vd_store_t *self, const char *name, char *error,
+                                     size_t error_size);
+/* From any thread. VD_OK, VD_NOT_FOUND, VD_CORRUPT (its record is damaged), or trouble. */
+vd_status_t vd_store_position(vd_store_t *self, const char *name, vd_store_position_t *out);
+/* Calls `each` for every position, by name, until it returns false. A damaged record is left out;
+ * the status then is VD_CORRUPT. */
+vd_status_t vd_store_positions(vd_store_t *self,
+                               bool (*each)(void *arg, const vd_store_position_t *), void *arg);
 
 /* Makes a copy of the store as it is now in the directory `dir`, which does not exist yet: a store
  * of the same id. From any thread; appends wait no longer than files are linked (copied, where

@@ -8,9 +8,11 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from cli_harness import Home, gapless, wait_for  # noqa: E402
+from harness import TOP  # noqa: E402
 
-BIN = sys.argv[1]
+BIN = os.path.abspath(sys.argv[1])
 COUNT = 3000
+ROWS = 8  # of the benchmark of streams
 
 
 def measure(home, *arguments):
@@ -43,12 +45,42 @@ def latencies_are_measured():
     with Home(BIN) as home:
         ingestor = home.start("vedette-ingestor", "--name", "ingestor")
         wait_for("the ingestor answers", lambda: home.run("session", "ls", code=None).code == 0)
-        for arguments in (("acknowledge", home.dir, 50), ("live", home.dir, 300, 1000), ("roundtrip", home.dir, 50),
-                          ("sync", home.dir, 20)):
+        for arguments in (("acknowledge", home.dir, 50), ("live", home.dir, 300, 1000), ("live", home.dir, 300, 1000, 3),
+                          ("roundtrip", home.dir, 50), ("sync", home.dir, 20)):
             figures = measure(home, *arguments)
             assert 0 < figures["p50"] <= figures["p99"] <= figures["max"], figures
         ingestor.terminate()
 
 
+def a_crowd_reads_everything_in_order():
+    """Each reader checks each event; more readers than processes."""
+    with Home(BIN) as home:
+        ingestor = home.start("vedette-ingestor", "--name", "ingestor")
+        wait_for("the ingestor answers", lambda: home.run("session", "ls", code=None).code == 0)
+        for which in ("raw-fanout", "fanout"):
+            done = measure(home, which, home.dir, 2 * COUNT, 10, 3)
+            assert done["count"] == 20 * COUNT and done["rate"] > 0, done
+        ingestor.terminate()
+
+
+def the_benchmark_of_streams_has_all_its_rows():
+    """A first look at it, whatever its figures are here: each row has one, and each that is compared its limit."""
+    with Home(BIN) as home:
+        path = home.path("rows.json")
+        done = subprocess.run([os.path.join(TOP, "tools", "bench"), "stream", "--quick", "--rounds", "1", "--build",
+                               os.path.dirname(BIN), "--json", path], check=False, capture_output=True, text=True,
+                              timeout=150)
+        assert done.returncode in (0, 1) and os.path.exists(path), done
+        with open(path, encoding="utf-8") as file:
+            rows = json.load(file)
+        assert len(rows) == ROWS and done.stdout.count("\n") == ROWS + 1, done
+        for row in rows:
+            assert row["met"] is not None, row
+            assert "memory" in row["name"] or (row["figure"] > 0 and row["raw"] > 0 and row["ratio"] > 0), row
+        assert (done.returncode == 0) == all(row["met"] for row in rows), rows
+
+
 frames_of_many_events_are_stored_in_order()
 latencies_are_measured()
+a_crowd_reads_everything_in_order()
+the_benchmark_of_streams_has_all_its_rows()

@@ -24,6 +24,9 @@ int vd_bench_replay(int argc, char **argv);
 int vd_bench_recover(int argc, char **argv);
 /* live.c */
 int vd_bench_live(int argc, char **argv);
+/* fanout.c */
+int vd_bench_fanout(int argc, char **argv);
+int vd_bench_raw_fanout(int argc, char **argv);
 /* Not a measurement: something to measure against, until stdin ends. */
 int vd_bench_respond(int argc, char **argv);
 

@@ -35,9 +35,12 @@ vd_reading_t *vd_reading_new(vd_store_t *store)
         return NULL;
     self->store = store;
     self->source = vd_store_source_new(store);
+    vd_publisher_options_t options = {.port = VD_READING_PORT,
+                                      .timer = TIMER_STREAM,
+                                      .source = &vd_store_source_calls,
+                                      .source_arg = self->source};
     if (self->source != NULL)
-        self->publisher =
-            vd_publisher_new(VD_READING_PORT, TIMER_STREAM, &vd_store_source_calls, self->source);
+        self->publisher = vd_publisher_new(&options);
     vd_buffer_init(&self->rows, VD_FRAME_BYTES_MAX);
     vd_buffer_init(&self->answer, VD_FRAME_BYTES_MAX);
     vd_facts_init(&self->facts);

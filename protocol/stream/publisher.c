@@ -38,20 +38,20 @@ struct vd_publisher {
     bool ticking;
     vd_stream_tail_t tail;
     vd_frame_t frame;
+    vd_publisher_totals_t totals;
     subscriber_t subscribers[VD_SUBSCRIBERS_MAX];
 };
 
-vd_publisher_t *vd_publisher_new(uint16_t port, uint32_t timer, const vd_stream_source_t *source,
-                                 void *arg)
+vd_publisher_t *vd_publisher_new(const vd_publisher_options_t *options)
 {
-    assert(source != NULL && timer + 1 < VD_TIMERS_MAX);
+    assert(options->source != NULL && options->timer + 1 < VD_TIMERS_MAX);
     vd_publisher_t *self = calloc(1, sizeof *self);
     if (self == NULL)
         return NULL;
-    self->port = port;
-    self->timer = timer;
-    self->source = source;
-    self->arg = arg;
+    self->port = options->port;
+    self->timer = options->timer;
+    self->source = options->source;
+    self->arg = options->source_arg;
     vd_frame_init(&self->frame);
     return self;
 }
@@ -69,6 +69,11 @@ void vd_publisher_destroy(vd_publisher_t **self)
 uint32_t vd_publisher_subscribers(const vd_publisher_t *self)
 {
     return self->count;
+}
+
+const vd_publisher_totals_t *vd_publisher_totals(const vd_publisher_t *self)
+{
+    return &self->totals;
 }
 
 static subscriber_t *find_subscriber(vd_publisher_t *self, const vd_peer_t *peer)

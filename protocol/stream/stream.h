@@ -21,56 +21,7 @@
 #ifndef VD_STREAM_H
 #define VD_STREAM_H
 
-#include "core/core.h"
-#include "wire/commit.h"
-
-/* ---- publisher ---- */
-
-/* Where what can be read ends. */
-typedef struct vd_stream_tail {
-    char store[VD_STORE_ID_SIZE];
-    uint64_t first; /* lowest commit that is held; 0: none */
-    uint64_t head;  /* highest commit; 0: none */
-    uint32_t chain; /* of the highest */
-} vd_stream_tail_t;
-
-/* What a publisher reads from: a store, or a memory of what was committed. Called from inside a
- * step. */
-typedef struct vd_stream_source {
-    void (*tail)(void *arg, vd_stream_tail_t *tail);
-    /* The chain of commit `index`. VD_OK, VD_NOT_FOUND (never was), VD_PRUNED, VD_CORRUPT (the
-     * commit cannot be read), or another status. */
-    vd_status_t (*chain)(void *arg, uint64_t index, uint32_t *chain);
-    /* Highest sequence of a session. VD_OK, VD_NOT_FOUND or VD_PRUNED. */
-    vd_status_t (*session)(void *arg, const char *session, uint64_t *last_seq);
-    /* The commit with session:seq and the event's place in it. VD_OK, VD_NOT_FOUND, VD_PRUNED or
-     * VD_CORRUPT. */
-    vd_status_t (*find)(void *arg, const char *session, uint64_t seq, uint64_t *index,
-                        uint64_t *at);
-    /* The first commit from `index` on; with `session` not empty, the first that has a run of it,
-     * with this run alone. Bytes live until the next call. VD_OK; VD_NOT_FOUND: none up to the
-     * tail; VD_CORRUPT with `error` and commit->index set: nothing of it can be read; VD_PRUNED with
-     * `error`: the session is; any other status: not now. */
-    vd_status_t (*read)(void *arg, uint64_t index, const char *session, vd_commit_t *commit,
-                        char *error, size_t error_size);
-} vd_stream_source_t;
-
-/* The operation of a VD_INPUT_DONE by which the shell says: the source has grown. */
-#define VD_STREAM_GROWN 0x5747u
-
-typedef struct vd_publisher vd_publisher_t;
-
-/* Makes a publisher that listens on ROUTER port `port` and uses timers `timer` and `timer` + 1.
- * NULL without memory. */
-vd_publisher_t *vd_publisher_new(uint16_t port, uint32_t timer, const vd_stream_source_t *source,
-                                 void *arg);
-void vd_publisher_destroy(vd_publisher_t **self);
-/* Takes an input. Returns whether it was for the publisher: START, CREDIT, STOP, FETCH, its timers,
- * GROWN. */
-bool vd_publisher_step(vd_publisher_t *self, vd_now_t now, const vd_input_t *input,
-                       vd_effects_t *effects);
-/* Subscribers that have a stream now. */
-uint32_t vd_publisher_subscribers(const vd_publisher_t *self);
+#include "stream/publisher.h"
 
 /* ---- subscriber ---- */
 

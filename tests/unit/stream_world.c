@@ -471,7 +471,9 @@ void world_settle(world_t *w, int64_t us)
 void world_restart_publisher(world_t *w)
 {
     vd_publisher_destroy(&w->publisher);
-    w->publisher = vd_publisher_new(PORT_READ, 1, &source, w);
+    vd_publisher_options_t options = {
+        .port = PORT_READ, .timer = 1, .source = &source, .source_arg = w};
+    w->publisher = vd_publisher_new(&options);
     assert_non_null(w->publisher);
     for (uint32_t id = 0; id < VD_TIMERS_MAX; id++)
         w->publisher_due_us[id] = INT64_MAX;

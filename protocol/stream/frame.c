@@ -233,6 +233,8 @@ static vd_status_t fill_next(vd_frame_t *self, const vd_stream_source_t *source,
 {
     vd_commit_t commit = {0};
     cut_t cut;
+    if (source->at != NULL)
+        source->at(arg, place->index, place->offset, place->chain);
     vd_status_t status = source->read(arg, place->index + 1, want->session, &commit, self->error,
                                       sizeof self->error);
     if (status == VD_NOT_FOUND) {

@@ -49,6 +49,9 @@ typedef struct vd_stream_source {
      * `error`: the session is; any other status: not now. */
     vd_status_t (*read)(void *arg, uint64_t index, const char *session, vd_commit_t *commit,
                         char *error, size_t error_size);
+    /* Tells, before a read, the place behind which it reads: a position without its store. For a
+     * source that itself has to ask somewhere for what it does not hold; may be NULL. */
+    void (*at)(void *arg, uint64_t index, uint64_t offset, uint32_t chain);
 } vd_stream_source_t;
 
 /* The operation of a VD_INPUT_DONE by which the shell says: the source has grown. */

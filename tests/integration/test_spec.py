@@ -1,23 +1,17 @@
 #!/usr/bin/python3
-"""test_spec.py: the examples of SPEC.md are extracted and run: frames in hex, a producer, and a subscriber that
-follows it while the ingestor is killed."""
+"""test_spec.py: the examples of SPEC.md are extracted and run: frames in hex, a producer, a subscriber that
+follows it while the ingestor is killed, and a listener that comes when all is over."""
 import os
-import re
 import subprocess
 import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from harness import TOP, Actors, wait_for  # noqa: E402
+from harness import Actors, wait_for  # noqa: E402
+from spec_examples import blocks, script  # noqa: E402
 from vedette import wire  # noqa: E402
 
 BIN = sys.argv[1]
-
-
-def blocks():
-    """{"python subscriber": text, ...} of the code blocks that have a name."""
-    with open(os.path.join(TOP, "protocol", "SPEC.md"), encoding="utf-8") as file:
-        return dict(re.findall(r"^```(\w+ \w+)\n(.*?)^```", file.read(), re.M | re.S))
 
 
 def hex_lines(text):
@@ -40,11 +34,6 @@ def start_ingestor(actors):
     ingestor = actors.start("ingestor")
     wait_for("the ingestor has bound its socket",
              lambda: os.path.exists(os.path.join(actors.dir, "run", "ingestor.emit")) or ingestor.poll() is not None)
-
-
-def script(name, found, *arguments):
-    return subprocess.Popen(["/usr/bin/python3", "-u", "-c", found[f"python {name}"], *arguments],
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def rest_of(process):
@@ -76,6 +65,9 @@ def main():
         seen, problem = rest_of(subscriber)
         assert subscriber.returncode == 0, problem
         assert [line.split()[:2] for line in seen.splitlines()] == [["2", "hello"], ["3", "session_ended"]], seen
+        late = script("listener", found, run_dir, session)
+        heard, problem = rest_of(late)
+        assert late.returncode == 0 and heard.splitlines()[1:] == seen.splitlines(), (heard, problem)
     finally:
         if subscriber is not None and subscriber.poll() is None:
             subscriber.kill()

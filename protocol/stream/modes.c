@@ -7,6 +7,13 @@
 
 #define DEBT_CHANGES_MAX 3
 
+const vd_mode_knobs_t vd_mode_knobs_default = {.start_commit_sync_lag = 50,
+                                               .resume_live_lag = 10,
+                                               .stop_commit_sync_lag = 0,
+                                               .pause_live_queue = 500,
+                                               .resume_live_queue = 50,
+                                               .dwell_ms = 2000};
+
 const char *vd_mode_name(vd_mode_t mode)
 {
     switch (mode) {

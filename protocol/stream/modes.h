@@ -50,12 +50,8 @@ typedef struct vd_mode_knobs {
     uint64_t dwell_ms;
 } vd_mode_knobs_t;
 
-#define VD_MODE_KNOBS_DEFAULT                                                                      \
-    (vd_mode_knobs_t)                                                                              \
-    {                                                                                              \
-        .start_commit_sync_lag = 50, .resume_live_lag = 10, .stop_commit_sync_lag = 0,             \
-        .pause_live_queue = 500, .resume_live_queue = 50, .dwell_ms = 2000                         \
-    }
+/* 50, 10, 0, 500, 50 and 2 s. */
+extern const vd_mode_knobs_t vd_mode_knobs_default;
 
 enum {
     VD_MODE_KNOB_MAX = 1000000000, /* commits or events */

@@ -21,6 +21,7 @@
 #ifndef VD_STREAM_H
 #define VD_STREAM_H
 
+#include "stream/modes.h"
 #include "stream/publisher.h"
 
 /* ---- subscriber ---- */
@@ -38,6 +39,9 @@ typedef struct vd_subscription {
     uint64_t credit_items;            /* granted ahead; 0: CREDIT_ITEMS_DEFAULT */
     uint64_t credit_bytes;            /* granted ahead; 0: CREDIT_BYTES_DEFAULT */
     uint64_t seed;                    /* of the jitter */
+    uint64_t batch;                   /* commits in a frame, at most; 0: as the publisher has it */
+    vd_streams_t streams;             /* a reception's */
+    vd_mode_knobs_t knobs;            /* a reception's; start_commit_sync_lag 0: the defaults */
 } vd_subscription_t;
 
 /* What a subscriber tells. Callbacks run inside a step; bytes live until they return. */
@@ -56,10 +60,18 @@ typedef struct vd_subscriber_handler {
     void (*progress)(void *arg, vd_now_t now, const vd_position_t *position, uint64_t head,
                      vd_effects_t *effects);
     /* The stream cannot go on from its position and has stopped: VD_WENT_BACK, VD_PRUNED (the
-     * position, or the session) or VD_CORRUPT (commits first..head are held), or VD_UNKNOWN_SESSION, or why the publisher
-     * refuses it. vd_subscriber_start begins it again, elsewhere. */
+     * position, or the session) or VD_CORRUPT (commits first..head are held), VD_UNKNOWN_SESSION,
+     * VD_KICKED (by an operator), or why the publisher refuses it. vd_subscriber_start begins it
+     * again, elsewhere. */
     void (*stopped)(void *arg, vd_now_t now, vd_status_t status, const char *text, uint64_t first,
                     uint64_t head, vd_effects_t *effects);
+    /* Of a reception: its mode is another one now, or (`reading`) it has given up streams, or takes
+     * them again. May be NULL. */
+    void (*mode)(void *arg, vd_now_t now, vd_mode_t mode, bool reading, vd_effects_t *effects);
+    /* Of a reception of live alone: commits `first` to `last` were lost to it; `position` is behind
+     * them. May be NULL. */
+    void (*gap)(void *arg, vd_now_t now, uint64_t first, uint64_t last,
+                const vd_position_t *position, vd_effects_t *effects);
 } vd_subscriber_handler_t;
 
 typedef enum vd_subscriber_state {
@@ -69,7 +81,8 @@ typedef enum vd_subscriber_state {
     VD_SUBSCRIBER_WAITING, /* for the moment to START again */
 } vd_subscriber_state_t;
 
-typedef struct vd_subscriber vd_subscriber_t;
+/* A subscriber is the reception (stream/reception.h) of the commit stream alone. */
+typedef struct vd_reception vd_subscriber_t;
 
 /* Makes a subscriber on connecting port `port`, peer `peer`, with its timer. NULL without
  * memory. */

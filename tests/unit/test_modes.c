@@ -36,7 +36,7 @@ static uint64_t number(const json_t *object, const char *key, uint64_t otherwise
 
 static vd_mode_knobs_t knobs_of(const json_t *row)
 {
-    vd_mode_knobs_t knobs = VD_MODE_KNOBS_DEFAULT;
+    vd_mode_knobs_t knobs = vd_mode_knobs_default;
     const json_t *object = json_object_get(row, "knobs");
     knobs.start_commit_sync_lag =
         number(object, "start_commit_sync_lag", knobs.start_commit_sync_lag);
@@ -132,7 +132,7 @@ static void it_never_flaps(void **state)
     (void)state;
     for (uint64_t seed = 1; seed <= 300; seed++) {
         uint64_t random = seed;
-        vd_mode_knobs_t knobs = VD_MODE_KNOBS_DEFAULT;
+        vd_mode_knobs_t knobs = vd_mode_knobs_default;
         vd_modes_t modes;
         int64_t now_ms = 0, changed_ms = -2000;
         uint64_t changes = 0;

@@ -14,7 +14,7 @@ const vd_mode_knobs_t vd_mode_knobs_default = {.start_commit_sync_lag = 50,
                                                .resume_live_queue = 50,
                                                .dwell_ms = 2000};
 
-const char *vd_mode_name(vd_mode_t mode)
+const char *vd_mode_name(vd_stream_mode_t mode)
 {
     switch (mode) {
     case VD_MODE_LIVE_ONLY:
@@ -98,7 +98,7 @@ vd_status_t vd_modes_check(const vd_mode_knobs_t *knobs, char *error, size_t err
 /* ---- modes ---- */
 
 void vd_modes_init(vd_modes_t *self, const vd_mode_knobs_t *knobs, vd_streams_t streams,
-                   vd_mode_t mode, int64_t now_ms)
+                   vd_stream_mode_t mode, int64_t now_ms)
 {
     char error[256];
     assert(self != NULL && vd_modes_check(knobs, error, sizeof error) == VD_OK);
@@ -108,7 +108,7 @@ void vd_modes_init(vd_modes_t *self, const vd_mode_knobs_t *knobs, vd_streams_t 
 }
 
 /* Where somebody goes who takes events again, or whom the queue does not concern. */
-static vd_mode_t leave_pause(const vd_modes_t *self, const vd_mode_view_t *view)
+static vd_stream_mode_t leave_pause(const vd_modes_t *self, const vd_mode_view_t *view)
 {
     if (self->streams == VD_STREAMS_COMMIT)
         return VD_MODE_COMMITS_ONLY;
@@ -119,7 +119,7 @@ static vd_mode_t leave_pause(const vd_modes_t *self, const vd_mode_view_t *view)
 }
 
 /* Where to, were it not for the dwell? */
-static vd_mode_t wish(const vd_modes_t *self, const vd_mode_view_t *view)
+static vd_stream_mode_t wish(const vd_modes_t *self, const vd_mode_view_t *view)
 {
     const vd_mode_knobs_t *knobs = &self->knobs;
     bool far = view->lag >= knobs->start_commit_sync_lag || view->no_live;
@@ -146,15 +146,15 @@ static vd_mode_t wish(const vd_modes_t *self, const vd_mode_view_t *view)
     return leave_pause(self, view);
 }
 
-static bool is_at_once(vd_mode_t mode)
+static bool is_at_once(vd_stream_mode_t mode)
 {
     return mode == VD_MODE_PAUSED || mode == VD_MODE_COMMITS_ONLY;
 }
 
-vd_mode_t vd_modes_look(vd_modes_t *self, int64_t now_ms, const vd_mode_view_t *view)
+vd_stream_mode_t vd_modes_look(vd_modes_t *self, int64_t now_ms, const vd_mode_view_t *view)
 {
     assert(self != NULL && view != NULL && self->mode >= VD_MODE_LIVE_ONLY);
-    vd_mode_t next = wish(self, view);
+    vd_stream_mode_t next = wish(self, view);
     if (next == self->mode)
         return next;
     if (!is_at_once(next) && since(now_ms, self->paid_ms) < 0)

@@ -27,12 +27,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef enum vd_mode {
+typedef enum vd_stream_mode {
     VD_MODE_LIVE_ONLY = 1,
     VD_MODE_COMMITS_ONLY,
     VD_MODE_OVERLAP,
     VD_MODE_PAUSED,
-} vd_mode_t;
+} vd_stream_mode_t;
 
 /* Streams that may be taken at all. With one of them alone the modes are that one and PAUSED. */
 typedef enum vd_streams {
@@ -69,7 +69,7 @@ typedef struct vd_mode_view {
 typedef struct vd_modes {
     vd_mode_knobs_t knobs;
     vd_streams_t streams;
-    vd_mode_t mode;
+    vd_stream_mode_t mode;
     int64_t since_ms; /* of the mode */
     int64_t paid_ms;  /* when the changes up to now are paid */
 } vd_modes_t;
@@ -79,11 +79,11 @@ typedef struct vd_modes {
 vd_status_t vd_modes_check(const vd_mode_knobs_t *knobs, char *error, size_t error_size);
 /* Begins in `mode`, without debt. The knobs have been checked. */
 void vd_modes_init(vd_modes_t *self, const vd_mode_knobs_t *knobs, vd_streams_t streams,
-                   vd_mode_t mode, int64_t now_ms);
+                   vd_stream_mode_t mode, int64_t now_ms);
 /* Takes a look and makes at most one change. Returns the mode from now on. */
-vd_mode_t vd_modes_look(vd_modes_t *self, int64_t now_ms, const vd_mode_view_t *view);
+vd_stream_mode_t vd_modes_look(vd_modes_t *self, int64_t now_ms, const vd_mode_view_t *view);
 /* "live_only", "commits_only", "overlap", "paused". */
-const char *vd_mode_name(vd_mode_t mode);
+const char *vd_mode_name(vd_stream_mode_t mode);
 /* How many commits `index` is behind `head`; 0 when it is not. */
 uint64_t vd_lag(uint64_t head, uint64_t index);
 

@@ -109,7 +109,7 @@ void vd_reception_set_timer(vd_reception_t *self, vd_now_t now, vd_effects_t *ef
         vd_effects_timer(effects, self->timer, at_us);
 }
 
-static vd_mode_t first_mode(const vd_subscription_t *wanted)
+static vd_stream_mode_t first_mode(const vd_subscription_t *wanted)
 {
     bool live =
         wanted->streams == VD_STREAMS_LIVE ||

@@ -28,7 +28,7 @@ typedef struct vd_reception vd_reception_t;
 
 /* What it does now, for people. */
 typedef struct vd_reception_view {
-    vd_mode_t mode;
+    vd_stream_mode_t mode;
     int64_t since_us; /* of the monotonic clock: the mode */
     uint64_t lag;     /* commits */
     uint64_t queue;   /* events that wait, those held back included */

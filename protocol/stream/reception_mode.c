@@ -261,8 +261,8 @@ void vd_reception_judge(vd_reception_t *self, vd_now_t now, uint64_t queue, vd_e
         return;
     vd_mode_view_t view = {
         .lag = lag_of(self), .queue = queue, .held = self->held, .no_live = self->no_live};
-    vd_mode_t before = self->modes.mode;
-    vd_mode_t mode = vd_modes_look(&self->modes, now.mono_us / 1000, &view);
+    vd_stream_mode_t before = self->modes.mode;
+    vd_stream_mode_t mode = vd_modes_look(&self->modes, now.mono_us / 1000, &view);
     uint64_t newest = self->correlation;
     follow_mode(self, now, effects);
     if (mode == before)

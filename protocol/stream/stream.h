@@ -67,7 +67,8 @@ typedef struct vd_subscriber_handler {
                     uint64_t head, vd_effects_t *effects);
     /* Of a reception: its mode is another one now, or (`reading`) it has given up streams, or takes
      * them again. May be NULL. */
-    void (*mode)(void *arg, vd_now_t now, vd_mode_t mode, bool reading, vd_effects_t *effects);
+    void (*mode)(void *arg, vd_now_t now, vd_stream_mode_t mode, bool reading,
+                 vd_effects_t *effects);
     /* Of a reception of live alone: commits `first` to `last` were lost to it; `position` is behind
      * them. May be NULL. */
     void (*gap)(void *arg, vd_now_t now, uint64_t first, uint64_t last,

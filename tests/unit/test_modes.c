@@ -66,11 +66,11 @@ static void knobs_are_checked_against_each_other(void **state)
     json_decref(table);
 }
 
-static vd_mode_t mode_of(const json_t *row, const char *key)
+static vd_stream_mode_t mode_of(const json_t *row, const char *key)
 {
     const char *name = json_string_value(json_object_get(row, key));
     assert_non_null(name);
-    for (vd_mode_t mode = VD_MODE_LIVE_ONLY; mode <= VD_MODE_PAUSED; mode++)
+    for (vd_stream_mode_t mode = VD_MODE_LIVE_ONLY; mode <= VD_MODE_PAUSED; mode++)
         if (strcmp(vd_mode_name(mode), name) == 0)
             return mode;
     fail_msg("there is no mode '%s'", name);
@@ -105,7 +105,7 @@ static void go_through(const json_t *run, int64_t origin_ms)
             .held = json_is_true(json_object_get(row, "held")),
             .no_live = json_is_true(json_object_get(row, "no_live")),
         };
-        vd_mode_t mode = vd_modes_look(&modes, now_ms, &view);
+        vd_stream_mode_t mode = vd_modes_look(&modes, now_ms, &view);
         if (mode != mode_of(row, "mode"))
             fail_msg("%s, step %zu: %s", what, at, vd_mode_name(mode));
     }
@@ -138,11 +138,11 @@ static void it_never_flaps(void **state)
         uint64_t changes = 0;
         vd_modes_init(&modes, &knobs, VD_STREAMS_BOTH, VD_MODE_LIVE_ONLY, now_ms);
         while (now_ms < 100000) {
-            vd_mode_t before = modes.mode;
+            vd_stream_mode_t before = modes.mode;
             vd_mode_view_t view = {.lag = vd_random_next(&random) % 70,
                                    .queue = vd_random_next(&random) % 600,
                                    .no_live = vd_random_next(&random) % 50 == 0};
-            vd_mode_t mode = vd_modes_look(&modes, now_ms, &view);
+            vd_stream_mode_t mode = vd_modes_look(&modes, now_ms, &view);
             if (mode != before) {
                 bool back = mode == VD_MODE_OVERLAP || mode == VD_MODE_LIVE_ONLY;
                 assert_true(!back || now_ms - changed_ms >= 2000);

@@ -27,8 +27,7 @@ struct vd_committer {
     atomic_bool stop;
     int job_fd;
     int outcome_fd;
-    vd_grown_fn *grown;
-    void *grown_arg;
+    vd_handover_t *handover;
     queue_ends_t jobs_ends;
     vd_job_t jobs[QUEUE_SIZE];
     queue_ends_t outcomes_ends;
@@ -118,11 +117,24 @@ static void work(vd_committer_t *self, const vd_job_t *job)
         outcome->status = vd_store_prune_step(self->store, &outcome->more, text, size);
         break;
     }
-    bool good = outcome->status == VD_OK;
     advance_written(&self->outcomes_ends);
     wake(self->outcome_fd);
-    if (good)
-        self->grown(self->grown_arg);
+}
+
+/* Writes one position that a reader wants kept. False when there is none. */
+static bool keep(vd_committer_t *self)
+{
+    vd_kept_write_t write;
+    uint64_t token;
+    char text[VD_TEXT_BYTES_MAX] = "";
+    if (!vd_handover_take(self->handover, &token, &write))
+        return false;
+    vd_status_t status =
+        write.forget
+            ? vd_store_forget_position(self->store, write.position.name, text, sizeof text)
+            : vd_store_save_position(self->store, &write.position, text, sizeof text);
+    vd_handover_answer(self->handover, token, status, text);
+    return true;
 }
 
 static void *run(void *arg)
@@ -135,6 +147,8 @@ static void *run(void *arg)
             advance_read(&self->jobs_ends);
             work(self, &job);
         }
+        if (keep(self))
+            continue;
         if (atomic_load(&self->stop))
             return NULL;
         uint64_t count;
@@ -145,22 +159,28 @@ static void *run(void *arg)
 
 /* ---- the other side ---- */
 
-vd_committer_t *vd_committer_new(vd_store_t *store, vd_grown_fn *grown, void *grown_arg,
-                                 vd_written_t *written)
+static void wake_to_keep(void *arg)
 {
-    assert(store != NULL && grown != NULL && written != NULL);
+    vd_committer_t *self = arg;
+    wake(self->job_fd);
+}
+
+vd_committer_t *vd_committer_new(vd_store_t *store, vd_handover_t *handover, vd_written_t *written)
+{
+    assert(store != NULL && handover != NULL && written != NULL);
     vd_committer_t *self = calloc(1, sizeof *self);
     if (self == NULL)
         return NULL;
     self->store = store;
     self->written = written;
-    self->grown = grown;
-    self->grown_arg = grown_arg;
+    self->handover = handover;
     self->job_fd = eventfd(0, EFD_CLOEXEC);
     self->outcome_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (self->job_fd >= 0 && self->outcome_fd >= 0 &&
-        pthread_create(&self->thread, NULL, run, self) == 0)
+        pthread_create(&self->thread, NULL, run, self) == 0) {
+        vd_handover_open(handover, wake_to_keep, self);
         return self;
+    }
     if (self->job_fd >= 0)
         close(self->job_fd);
     if (self->outcome_fd >= 0)
@@ -179,6 +199,7 @@ void vd_committer_destroy(vd_committer_t **committer)
     atomic_store(&self->stop, true);
     wake(self->job_fd);
     pthread_join(self->thread, NULL);
+    vd_handover_close(self->handover, VD_NOT_READY, "the ingestor is stopping");
     close(self->job_fd);
     close(self->outcome_fd);
     free(self);

@@ -3,12 +3,13 @@
  * 1. Jobs and outcomes go through two bounded one-way queues, each with an eventfd that wakes its
  *    reader. The sequencer has at most one append, or reopening, and one part of pruning out at a
  *    time, so that neither can overflow.
- * 2. Whoever follows the store is told by this thread, right after the sync and not through the
- *    loop; the loop, which has somebody waiting for an answer, is woken first.
+ * 2. Positions that readers want kept come through the hand-over, from another thread; they yield to
+ *    the jobs.
  */
 #ifndef VD_COMMITTER_H
 #define VD_COMMITTER_H
 
+#include "handover.h"
 #include "store/store.h"
 #include "written.h"
 
@@ -39,14 +40,10 @@ typedef struct vd_job_outcome {
     char text[VD_TEXT_BYTES_MAX];
 } vd_job_outcome_t;
 
-/* Called by the thread after each job that went well. */
-typedef void vd_grown_fn(void *arg);
-
-/* Starts the thread on `store`, which stays the caller's. `written` is told of each append. NULL
- * without memory, descriptors or threads. */
-vd_committer_t *vd_committer_new(vd_store_t *store, vd_grown_fn *grown, void *grown_arg,
-                                 vd_written_t *written);
-/* Lets the jobs that are queued end, and the thread. */
+/* Starts the thread on `store`, which stays the caller's, and opens `handover`, which outlives it.
+ * `written` is told of each append. NULL without memory, descriptors or threads. */
+vd_committer_t *vd_committer_new(vd_store_t *store, vd_handover_t *handover, vd_written_t *written);
+/* Lets the jobs that are queued end, and the thread; closes the hand-over. */
 void vd_committer_destroy(vd_committer_t **self);
 /* Queues a job. */
 void vd_committer_submit(vd_committer_t *self, const vd_job_t *job);

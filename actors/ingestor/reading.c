@@ -2,6 +2,7 @@
 #include "reading.h"
 
 #include "facts.h"
+#include "kept.h"
 #include "store_source.h"
 
 #include <assert.h>
@@ -17,6 +18,7 @@ struct vd_reading {
     vd_store_t *store;
     vd_store_source_t *source;
     vd_publisher_t *publisher;
+    vd_kept_t kept;
     vd_store_cursor_t *cursor; /* for facts and checks; NULL: not made yet */
     vd_report_view_t view;
     vd_facts_t facts;
@@ -28,19 +30,27 @@ struct vd_reading {
     vd_store_session_t found[VD_SESSION_ROWS_MAX];
 };
 
-vd_reading_t *vd_reading_new(vd_store_t *store)
+vd_reading_t *vd_reading_new(vd_store_t *store, const vd_reading_options_t *options)
 {
+    static const vd_reading_options_t none = {0};
+    const vd_reading_options_t *own = options != NULL ? options : &none;
     vd_reading_t *self = calloc(1, sizeof *self);
     if (self == NULL)
         return NULL;
     self->store = store;
+    vd_kept_init(&self->kept, store);
     self->source = vd_store_source_new(store);
-    vd_publisher_options_t options = {.port = VD_READING_PORT,
-                                      .timer = TIMER_STREAM,
-                                      .source = &vd_store_source_calls,
-                                      .source_arg = self->source};
+    vd_publisher_options_t publisher = {.port = VD_READING_PORT,
+                                        .admin_port = VD_READING_PORT_STREAMS,
+                                        .timer = TIMER_STREAM,
+                                        .source = &vd_store_source_calls,
+                                        .source_arg = self->source,
+                                        .recent = own->recent,
+                                        .knobs = own->knobs,
+                                        .news = own->news,
+                                        .news_arg = own->news_arg};
     if (self->source != NULL)
-        self->publisher = vd_publisher_new(&options);
+        self->publisher = vd_publisher_new(&publisher);
     vd_buffer_init(&self->rows, VD_FRAME_BYTES_MAX);
     vd_buffer_init(&self->answer, VD_FRAME_BYTES_MAX);
     vd_facts_init(&self->facts);
@@ -68,6 +78,11 @@ void vd_reading_destroy(vd_reading_t **self)
 uint32_t vd_reading_subscribers(const vd_reading_t *self)
 {
     return vd_publisher_subscribers(self->publisher);
+}
+
+const vd_publisher_totals_t *vd_reading_totals(const vd_reading_t *self)
+{
+    return vd_publisher_totals(self->publisher);
 }
 
 void vd_reading_set_view(vd_reading_t *self, const vd_report_view_t *view)
@@ -227,7 +242,12 @@ void vd_reading_step(void *state, vd_now_t now, const vd_input_t *input, vd_effe
     }
     if (vd_publisher_step(self->publisher, now, input, effects))
         return;
-    if (input->kind != VD_INPUT_MESSAGE)
+    if (input->kind == VD_INPUT_MESSAGE && input->port == VD_READING_PORT_STREAMS) {
+        vd_effects_reply_error(effects, input, VD_UNSUPPORTED,
+                               "the port for streams takes SUBSCRIBERS and STEER");
+        return;
+    }
+    if (vd_kept_step(&self->kept, now, input, effects) || input->kind != VD_INPUT_MESSAGE)
         return;
     switch (input->message->id) {
     case VD_MESSAGE_SESSIONS:
@@ -242,6 +262,7 @@ void vd_reading_step(void *state, vd_now_t now, const vd_input_t *input, vd_effe
     default:
         vd_effects_reply_error(
             effects, input, VD_UNSUPPORTED,
-            "the port for reading takes START, CREDIT, STOP, FETCH, SESSIONS, STORE and VERIFY");
+            "the port for reading takes START, CREDIT, STOP, FETCH, SESSIONS, STORE, VERIFY, "
+            "SAVE_POSITION and LOAD_POSITION");
     }
 }

@@ -35,6 +35,7 @@ vd_sequencer_t *vd_sequencer_new(const vd_store_tail_t *tail)
     self->durable_index = self->sealed_index = tail->index;
     self->durable_chain = self->sealed_chain = tail->chain;
     self->durable_ms = self->sealed_ms = tail->time_ms;
+    vd_seq_begin_telling(self);
     self->writer = tail->epoch_counter + 1;
     self->durable_counter = self->counter = self->writer;
     return self;
@@ -71,6 +72,14 @@ void vd_sequencer_set_lookup(vd_sequencer_t *self, const vd_sequencer_lookup_t *
 {
     assert(self != NULL && lookup->record != NULL && lookup->session != NULL);
     self->lookup = *lookup;
+}
+
+void vd_sequencer_set_runtime(vd_sequencer_t *self, vd_str_t session)
+{
+    assert(self != NULL);
+    if (!vd_name_valid(session) ||
+        !vd_str_copy(self->telling.session, sizeof self->telling.session, session))
+        self->telling.session[0] = 0;
 }
 
 bool vd_sequencer_restore_producer(vd_sequencer_t *self, const vd_store_producer_t *record)
@@ -117,6 +126,7 @@ void vd_seq_close_session(vd_sequencer_t *self, vd_session_t *session)
 {
     const vd_store_session_t *record = &session->open->durable;
     assert(vd_session_is_closed(record));
+    vd_seq_follow_runtime(self, session);
     session->ended_ms = record->ended_ms;
     session->events = record->last_seq;
     session->bytes = record->bytes;
@@ -229,6 +239,8 @@ void vd_sequencer_step(void *state, vd_now_t now, const vd_input_t *input, vd_ef
             vd_seq_take_appended(self, now, input, effects);
         else if (input->id == VD_SEQ_REOPEN)
             vd_seq_take_reopened(self, now, input, effects);
+        else if (input->id == VD_SEQ_NOTICE)
+            vd_seq_take_notice(self, now, input->result);
         else
             vd_seq_take_pruned(self, now, input, effects);
         break;

@@ -33,7 +33,12 @@
  * 8. A producer that was not used for MARK_EXPIRES_MS is forgotten, unless it owns an open session.
  * 9. Completed and failed sessions are pruned, on request (PRUNE) or by the policy that was set;
  *    never one that an open session continues.
- * 10. EXIT with VD_OK answers STOP, when nothing is out; with VD_WENT_BACK, when a reopened store
+ * 10. What subscribers go through is told in the session of the runtime, and in those that continue
+ *    it, while it is active: subscriber_mode and subscriber_dropped, events of the ingestor itself.
+ *    DONE with VD_SEQ_NOTICE and a vd_seq_notice_t as result, which nothing has asked for, has it
+ *    told. Their number is bounded, in time and by the frames of others since: they cannot bring
+ *    forth each other. What is left out is counted, and told in the next.
+ * 11. EXIT with VD_OK answers STOP, when nothing is out; with VD_WENT_BACK, when a reopened store
  *    has lost commits: a new process has to load what there is.
  */
 #ifndef VD_SEQUENCER_H
@@ -42,7 +47,14 @@
 #include "core/core.h"
 #include "store/store.h"
 
-enum { VD_SEQ_APPEND = 1, VD_SEQ_REOPEN, VD_SEQ_VISIBLE, VD_SEQ_PRUNE, VD_SEQ_FREE };
+enum {
+    VD_SEQ_APPEND = 1,
+    VD_SEQ_REOPEN,
+    VD_SEQ_VISIBLE,
+    VD_SEQ_PRUNE,
+    VD_SEQ_FREE,
+    VD_SEQ_NOTICE,
+};
 /* Ports and timers of this core. */
 enum { VD_SEQ_PORT_EMIT = 1, VD_SEQ_PORT_CONTROL };
 enum { VD_SEQ_TIMER_OWNERS = 1, VD_SEQ_TIMER_REOPEN, VD_SEQ_TIMER_ANSWERS, VD_SEQ_TIMER_PRUNE };
@@ -68,7 +80,25 @@ typedef struct vd_sequencer_stats {
     uint64_t not_now;
     uint64_t failures; /* of appends */
     uint64_t pruned;   /* sessions */
+    uint64_t told;     /* events of subscribers that were written */
+    uint64_t left_out; /* and that were not */
 } vd_sequencer_stats_t;
+
+typedef enum vd_seq_notice_kind {
+    VD_SEQ_SUBSCRIBER_MODE = 1,
+    VD_SEQ_SUBSCRIBER_DROPPED,
+} vd_seq_notice_kind_t;
+
+/* What a subscriber went through. */
+typedef struct vd_seq_notice {
+    vd_seq_notice_kind_t kind;
+    char name[VD_NAME_BYTES_MAX + 1]; /* as it calls itself */
+    char from[VD_NAME_BYTES_MAX + 1]; /* MODE */
+    char to[VD_NAME_BYTES_MAX + 1];   /* MODE */
+    uint64_t lag, queue;              /* MODE */
+    vd_status_t status;               /* DROPPED: why */
+    char text[VD_TEXT_BYTES_MAX];     /* DROPPED: for people */
+} vd_seq_notice_t;
 
 /* What the sequencer asks the store itself, in the middle of a step: cheap, and not while the store
  * is in trouble. */
@@ -94,6 +124,8 @@ bool vd_sequencer_restore_session(vd_sequencer_t *self, const vd_store_session_t
 void vd_sequencer_restore_continues(vd_sequencer_t *self, vd_str_t session, vd_str_t continues);
 /* Before the first step: what is pruned without being asked for; both 0: nothing. */
 void vd_sequencer_set_policy(vd_sequencer_t *self, const vd_prune_limits_t *limits);
+/* Before the first step: the session of the runtime; it may begin later. Empty: there is none. */
+void vd_sequencer_set_runtime(vd_sequencer_t *self, vd_str_t session);
 /* The step function (vd_step_fn); `state` is a vd_sequencer_t. */
 void vd_sequencer_step(void *state, vd_now_t now, const vd_input_t *input, vd_effects_t *effects);
 const vd_sequencer_stats_t *vd_sequencer_stats(const vd_sequencer_t *self);

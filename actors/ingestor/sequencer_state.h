@@ -6,6 +6,7 @@
  *   owners.c     sessions whose owner is silent                            sent
  *   marks.c      marks that nobody uses any more                outage.c   what failed appends do to
  *   prune.c      which sessions are pruned                                 sessions
+ *   telling.c    what subscribers go through
  */
 #ifndef VD_SEQUENCER_STATE_H
 #define VD_SEQUENCER_STATE_H
@@ -50,6 +51,15 @@ typedef struct vd_prune {
     vd_prune_job_t job; /* count 0: there is nothing to carry out */
 } vd_prune_t;
 
+/* Telling what subscribers go through. */
+typedef struct vd_telling {
+    char session[VD_NAME_BYTES_MAX + 1]; /* of the runtime, as far as is known */
+    uint32_t by_frames, by_time;         /* events that may still be written */
+    uint64_t frames_seen;                /* when the first was reckoned */
+    int64_t time_us;                     /* up to when the second was */
+    uint64_t left_out;                   /* since the last that was written */
+} vd_telling_t;
+
 struct vd_sequencer {
     char store[VD_STORE_ID_SIZE];
     vd_sequencer_lookup_t lookup;
@@ -83,6 +93,7 @@ struct vd_sequencer {
     int64_t reopen_wait_us;
     int64_t writes_since_us; /* when the last trouble ended; 0: there was none */
     vd_prune_t prune;
+    vd_telling_t telling;
     vd_buffer_t rows;             /* scratch for rejects in answers */
     vd_buffer_t data, event, run; /* scratch for events of the ingestor itself */
     vd_sequencer_stats_t stats;
@@ -156,6 +167,13 @@ void vd_seq_tell_hurt(vd_sequencer_t *self, vd_now_t now);
 bool vd_seq_tell_outage(vd_sequencer_t *self, vd_now_t now, vd_session_t *session);
 /* The store writes again. */
 void vd_seq_end_trouble(vd_sequencer_t *self, vd_now_t now, vd_effects_t *effects);
+
+/* ---- telling.c ---- */
+
+void vd_seq_begin_telling(vd_sequencer_t *self);
+/* A session has ended, on disk: if it was that of the runtime, another one may be now. */
+void vd_seq_follow_runtime(vd_sequencer_t *self, const vd_session_t *closed);
+void vd_seq_take_notice(vd_sequencer_t *self, vd_now_t now, const vd_seq_notice_t *notice);
 
 /* ---- prune.c ---- */
 

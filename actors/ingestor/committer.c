@@ -130,9 +130,8 @@ static bool keep(vd_committer_t *self)
     if (!vd_handover_take(self->handover, &token, &write))
         return false;
     vd_status_t status =
-        write.forget
-            ? vd_store_forget_position(self->store, write.position.name, text, sizeof text)
-            : vd_store_save_position(self->store, &write.position, text, sizeof text);
+        write.forget ? vd_store_forget_position(self->store, write.position.name, text, sizeof text)
+                     : vd_store_save_position(self->store, &write.position, text, sizeof text);
     vd_handover_answer(self->handover, token, status, text);
     return true;
 }

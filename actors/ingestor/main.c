@@ -7,7 +7,9 @@
 #include "kit/actor.h"
 #include "kit/failpoint.h"
 #include "kit/log.h"
+#include "kit/streams.h"
 #include "mode.h"
+#include "notices.h"
 #include "publication.h"
 #include "reader.h"
 #include "repair/repair.h"
@@ -33,6 +35,7 @@ typedef struct ingestor {
     vd_trouble_t trouble;
     vd_written_t written;
     bool troubled;
+    vd_notices_t *notices;
     vd_reader_t *reader;
     vd_committer_t *committer;
     vd_checkpoint_t *checkpoint;
@@ -50,6 +53,8 @@ static vd_status_t open_store(ingestor_t *self)
     if (status == VD_OK && self->mode.store != NULL && strcmp(self->mode.name, "writing") == 0) {
         vd_prune_limits_t limits = vd_ingestor_prune_limits(vd_actor_config(self->actor));
         status = vd_restore(self->mode.store, &limits, &self->gate.sequencer);
+        if (status == VD_OK)
+            vd_sequencer_set_runtime(self->gate.sequencer, vd_str(vd_actor_session(self->actor)));
         if (status == VD_CORRUPT) {
             char why[VD_TEXT_BYTES_MAX];
             snprintf(why, sizeof why,
@@ -108,6 +113,7 @@ static void show(ingestor_t *self, const vd_store_batch_t *batch)
         vd_actor_complete(self->actor, self->publication_handle, VD_PUBLICATION_SHOW, 0, VD_OK,
                           batch);
     while (vd_publication_pending(&self->publication));
+    vd_reader_show(self->reader, self->publication.store, &batch->commit);
 }
 
 static void begin_checkpoint(ingestor_t *self, const char *dir)
@@ -176,6 +182,12 @@ static void complete(ingestor_t *self, const vd_job_outcome_t *outcome)
         result = &outcome->more;
     vd_actor_complete(self->actor, self->gate_handle, operations[outcome->job.kind],
                       outcome->job.token, outcome->status, result);
+    if (outcome->status == VD_OK &&
+        (outcome->job.kind == VD_JOB_PRUNE || outcome->job.kind == VD_JOB_REOPEN)) {
+        vd_store_tail_t tail;
+        vd_store_tail(self->mode.store, &tail);
+        vd_reader_tell_changed(self->reader, &tail);
+    }
     if (!vd_sequencer_in_trouble(self->gate.sequencer))
         tell_trouble(self, "");
     else if (outcome->status != VD_OK)
@@ -191,6 +203,19 @@ static int on_outcome(zloop_t *loop, zmq_pollitem_t *item, void *arg)
     vd_committer_hush(self->committer);
     while (vd_committer_take(self->committer, &outcome))
         complete(self, &outcome);
+    return 0;
+}
+
+/* What subscribers went through, for the sequencer to tell. */
+static int on_notices(zloop_t *loop, zmq_pollitem_t *item, void *arg)
+{
+    ingestor_t *self = arg;
+    vd_seq_notice_t notice;
+    (void)loop;
+    (void)item;
+    vd_notices_hush(self->notices);
+    while (vd_notices_take(self->notices, &notice))
+        vd_actor_complete(self->actor, self->gate_handle, VD_SEQ_NOTICE, 0, VD_OK, &notice);
     return 0;
 }
 
@@ -214,6 +239,8 @@ static void tell_metrics(const void *state, vd_metric_list_t *list)
     vd_metric(list, "not_now", gate->not_now + stats->not_now);
     vd_metric(list, "append_failures", stats->failures);
     vd_metric(list, "sessions_pruned", stats->pruned);
+    vd_metric(list, "subscriber_events", stats->told);
+    vd_metric(list, "subscriber_events_left_out", stats->left_out);
     vd_metric(list, "head", vd_sequencer_head(gate->sequencer));
 }
 
@@ -247,9 +274,10 @@ static bool progresses(void *arg)
     return self->committer == NULL || vd_committer_progresses(self->committer);
 }
 
-static void tell_grown(void *arg)
+static bool watch(ingestor_t *self, int file, zloop_fn *handler)
 {
-    vd_reader_tell_grown(arg);
+    zmq_pollitem_t item = {.fd = file, .events = ZMQ_POLLIN};
+    return zloop_poller(vd_actor_loop(self->actor), &item, handler, self) == 0;
 }
 
 /* Begins to write, where there is a sequencer. */
@@ -257,12 +285,11 @@ static vd_status_t start_committer(ingestor_t *self)
 {
     if (self->gate.sequencer == NULL)
         return VD_OK;
-    self->committer = vd_committer_new(self->mode.store, tell_grown, self->reader, &self->written);
+    self->committer =
+        vd_committer_new(self->mode.store, vd_reader_handover(self->reader), &self->written);
     if (self->committer == NULL)
         return VD_NO_MEMORY;
-    zmq_pollitem_t outcomes = {.fd = vd_committer_fd(self->committer), .events = ZMQ_POLLIN};
-    int polled = zloop_poller(vd_actor_loop(self->actor), &outcomes, on_outcome, self);
-    return polled == 0 ? VD_OK : VD_NO_MEMORY;
+    return watch(self, vd_committer_fd(self->committer), on_outcome) ? VD_OK : VD_NO_MEMORY;
 }
 
 /* Tries again what may have got better. */
@@ -289,11 +316,26 @@ static int on_wait(zloop_t *loop, int timer, void *arg)
     return 0;
 }
 
+static vd_reader_t *make_reader(ingestor_t *self, vd_status_t *status)
+{
+    const vd_config_t *config = vd_actor_config(self->actor);
+    vd_reader_spec_t spec = {.actor = self->actor,
+                             .dir = self->dir,
+                             .mode = &self->mode,
+                             .view = {.trouble = &self->trouble, .written = &self->written},
+                             .notices = self->notices,
+                             .recent_bytes = vd_ingestor_recent_bytes(config)};
+    vd_streams_knobs(config, &spec.knobs);
+    return vd_reader_new(&spec, status);
+}
+
 static vd_status_t start_threads(ingestor_t *self)
 {
-    vd_status_t status = VD_OK;
-    vd_report_view_t view = {.trouble = &self->trouble, .written = &self->written};
-    self->reader = vd_reader_new(self->actor, self->dir, &self->mode, &view, &status);
+    vd_status_t status = VD_NO_MEMORY;
+    self->notices = vd_notices_new();
+    if (self->notices == NULL || !watch(self, vd_notices_fd(self->notices), on_notices))
+        return VD_NO_MEMORY;
+    self->reader = make_reader(self, &status);
     if (self->reader == NULL)
         return status;
     if (self->troubled) /* the reader's port tells it, too */
@@ -306,8 +348,7 @@ static vd_status_t start_threads(ingestor_t *self)
     self->checkpoint = vd_checkpoint_new();
     if (self->checkpoint == NULL)
         return VD_NO_MEMORY;
-    zmq_pollitem_t copies = {.fd = vd_checkpoint_fd(self->checkpoint), .events = ZMQ_POLLIN};
-    if (zloop_poller(vd_actor_loop(self->actor), &copies, on_checkpoint, self) != 0)
+    if (!watch(self, vd_checkpoint_fd(self->checkpoint), on_checkpoint))
         return VD_NO_MEMORY;
     vd_actor_watch(self->actor, progresses, self);
     if (self->mode.waits && zloop_timer(vd_actor_loop(self->actor), WAIT_MS, 0, on_wait, self) < 0)
@@ -347,8 +388,9 @@ int main(int argc, char **argv)
     static const vd_actor_spec_t spec = {.kind = "ingestor",
                                          .default_name = "ingestor",
                                          .registers = true,
-                                         .config = &vd_ingestor_table,
-                                         .config_count = 1,
+                                         .config = vd_ingestor_tables,
+                                         .config_count = VD_INGESTOR_TABLES,
+                                         .check = vd_streams_check,
                                          .help = VD_ARGUMENTS_HELP};
     vd_arguments_t arguments;
     ingestor_t self = {.arguments = &arguments,
@@ -369,6 +411,7 @@ int main(int argc, char **argv)
     exit_code = run(&self);
     vd_committer_destroy(&self.committer); /* it tells the reader */
     vd_reader_destroy(&self.reader);
+    vd_notices_destroy(&self.notices);
     vd_checkpoint_destroy(&self.checkpoint);
     vd_store_close(&self.mode.store);
     vd_actor_destroy(&self.actor);

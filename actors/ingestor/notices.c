@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -61,10 +62,20 @@ static void fill(vd_seq_notice_t *notice, const vd_publisher_news_t *news)
     snprintf(notice->to, sizeof notice->to, "%s", news->mode);
 }
 
+/* What a peer says of itself may be anything. */
+static bool is_mode(const char *word)
+{
+    static const char *const modes[] = {"live_only", "commits_only", "overlap", "paused"};
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
+        if (strcmp(word, modes[i]) == 0)
+            return true;
+    return false;
+}
+
 void vd_notices_put(vd_notices_t *self, const vd_publisher_news_t *news)
 {
     assert(self != NULL && news != NULL);
-    if (news->kind == VD_NEWS_MODE && news->before[0] == 0)
+    if (news->kind == VD_NEWS_MODE && (!is_mode(news->before) || !is_mode(news->mode)))
         return;
     pthread_mutex_lock(&self->lock);
     bool fits = self->count < NOTICES_MAX;

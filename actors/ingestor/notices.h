@@ -13,7 +13,8 @@ typedef struct vd_notices vd_notices_t;
 /* NULL without memory or descriptors. */
 vd_notices_t *vd_notices_new(void);
 void vd_notices_destroy(vd_notices_t **self);
-/* By the reading thread: what the publisher tells. A mode that is the first one is no change. */
+/* By the reading thread: what the publisher tells. A mode that is the first one, or
+ * none of the four, is no change. */
 void vd_notices_put(vd_notices_t *self, const vd_publisher_news_t *news);
 /* Readable when there are some. */
 int vd_notices_fd(const vd_notices_t *self);

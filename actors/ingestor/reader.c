@@ -4,7 +4,7 @@
 #include "kit/log.h"
 #include "kit/shell.h"
 #include "reading.h"
-#include "stream/stream.h"
+#include "stream/recent.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -19,13 +19,17 @@ struct vd_reader {
     vd_reading_t *reading;          /* NULL while the store is closed */
     _Atomic(vd_reading_t *) coming; /* made elsewhere, for this thread to take */
     vd_report_view_t view;
+    vd_notices_t *notices;
+    vd_publisher_knobs_t knobs;
+    vd_recent_t *recent;
+    vd_handover_t *handover;
     char dir[512];
     char text[VD_TEXT_BYTES_MAX]; /* why the store is closed */
     zloop_t *loop;
     vd_shell_t *shell;
     int handle;
     int grown_fd;
-    /* Set before a subscriber looks where the store ends: what becomes durable behind that is told
+    /* Set before a subscriber looks where the store ends: what becomes visible behind that is told
      * it, since both go through the store's lock of its tail. */
     atomic_bool listened;
     atomic_bool stop;
@@ -43,6 +47,12 @@ static int on_settle(void *arg)
 
 static void answer_closed(vd_reader_t *self, const vd_input_t *input, vd_effects_t *effects)
 {
+    if (input->message->id == VD_MESSAGE_SUBSCRIBERS) {
+        static const uint8_t none[] = {0x90}; /* an empty array */
+        vd_message_t rows = {.id = VD_MESSAGE_SUBSCRIBER_ROWS, .payload = vd_bytes(none, 1)};
+        vd_effects_reply(effects, input, &rows);
+        return;
+    }
     if (input->message->id != VD_MESSAGE_STORE) {
         vd_effects_reply_error(effects, input, VD_STORE_TROUBLE, "%s", self->text);
         return;
@@ -82,6 +92,40 @@ static void take_reading(vd_reader_t *self)
 
 /* ---- the thread ---- */
 
+/* Hands over what has to be written. */
+static void perform(void *arg, vd_actor_t *actor, const vd_effect_t *effect)
+{
+    vd_reader_t *self = arg;
+    (void)actor;
+    assert(effect->id == VD_KEPT_WRITE);
+    vd_handover_give(self->handover, effect->token, effect->object);
+}
+
+static void take_outcomes(vd_reader_t *self)
+{
+    vd_handover_outcome_t outcome;
+    while (vd_handover_take_outcome(self->handover, &outcome)) {
+        vd_input_t input = {.kind = VD_INPUT_DONE,
+                            .id = VD_KEPT_WRITE,
+                            .token = outcome.token,
+                            .status = outcome.status,
+                            .result = outcome.text};
+        vd_shell_input(self->shell, self->handle, &input);
+    }
+}
+
+static void tell_news(void *arg, vd_now_t now, const vd_publisher_news_t *news,
+                      vd_effects_t *effects)
+{
+    vd_reader_t *self = arg;
+    (void)now;
+    if (news->kind == VD_NEWS_DROPPED)
+        vd_effects_log(effects, VD_INFO, "subscriber %s was dropped (%s): %s",
+                       news->name[0] != 0 ? news->name : "without a name",
+                       vd_status_name(news->status), news->text);
+    vd_notices_put(self->notices, news);
+}
+
 static int on_grown(zloop_t *loop, zmq_pollitem_t *item, void *arg)
 {
     vd_reader_t *self = arg;
@@ -92,6 +136,7 @@ static int on_grown(zloop_t *loop, zmq_pollitem_t *item, void *arg)
     vd_input_t input = {.kind = VD_INPUT_DONE, .id = VD_STREAM_GROWN};
     bool stop = atomic_load(&self->stop);
     take_reading(self);
+    take_outcomes(self);
     vd_shell_input(self->shell, self->handle, &input);
     /* The last commits, session_ended among them, go out before the end. */
     input = (vd_input_t){.kind = VD_INPUT_STOP};
@@ -102,23 +147,42 @@ static int on_grown(zloop_t *loop, zmq_pollitem_t *item, void *arg)
 
 static void tell_metrics(const void *state, vd_metric_list_t *list)
 {
+    static const vd_publisher_totals_t nothing = {0};
     const vd_reader_t *self = state;
-    vd_metric(list, "subscribers",
-              self->reading != NULL ? vd_reading_subscribers(self->reading) : 0);
+    const vd_reading_t *reading = self->reading;
+    const vd_publisher_totals_t *totals = reading != NULL ? vd_reading_totals(reading) : &nothing;
+    vd_metric(list, "subscribers", reading != NULL ? vd_reading_subscribers(reading) : 0);
+    vd_metric(list, "stream_frames", totals->frames);
+    vd_metric(list, "stream_frames_encoded", totals->encoded);
+    vd_metric(list, "stream_events", totals->events);
+    vd_metric(list, "stream_event_bytes", totals->event_bytes);
+    vd_metric(list, "stream_gaps", totals->gaps);
+    vd_metric(list, "stream_modes", totals->modes);
+    vd_metric(list, "dropped_silent", totals->dropped_silent);
+    vd_metric(list, "dropped_too_slow", totals->dropped_too_slow);
+    vd_metric(list, "dropped_kicked", totals->dropped_kicked);
+    vd_metric(list, "recent_bytes", vd_recent_bytes(self->recent));
+    vd_metric(list, "notices_lost", vd_notices_lost(self->notices));
 }
 
 static vd_reading_t *make_reading(vd_reader_t *self, vd_store_t *store)
 {
-    vd_reading_t *reading = vd_reading_new(store);
-    if (reading != NULL)
-        vd_reading_set_view(reading, &self->view);
+    vd_reading_options_t options = {
+        .recent = self->recent, .knobs = &self->knobs, .news = tell_news, .news_arg = self};
+    vd_reading_t *reading = vd_reading_new(store, &options);
+    vd_store_tail_t tail;
+    if (reading == NULL)
+        return NULL;
+    vd_reading_set_view(reading, &self->view);
+    vd_store_tail(store, &tail);
+    vd_recent_begin(self->recent, tail.id, tail.index, tail.chain);
     return reading;
 }
 
 static vd_status_t make(vd_reader_t *self, vd_actor_t *actor, const vd_mode_t *mode)
 {
-    static const vd_port_t ports[] = {{VD_READING_PORT, VD_PORT_ROUTER, "read"}};
-    snprintf(self->text, sizeof self->text, "%s", mode->text);
+    static const vd_port_t ports[] = {{VD_READING_PORT, VD_PORT_ROUTER, "read"},
+                                      {VD_READING_PORT_STREAMS, VD_PORT_ROUTER, "streams"}};
     if (mode->store != NULL)
         self->reading = make_reading(self, mode->store);
     self->loop = zloop_new();
@@ -141,7 +205,9 @@ static vd_status_t make(vd_reader_t *self, vd_actor_t *actor, const vd_mode_t *m
                            .step = step,
                            .state = self,
                            .ports = ports,
-                           .port_count = 1,
+                           .port_count = 2,
+                           .perform = perform,
+                           .perform_arg = self,
                            .metrics = tell_metrics};
     vd_status_t status = VD_OK;
     self->handle = vd_shell_add(self->shell, &core, &status);
@@ -159,18 +225,37 @@ static void wake(vd_reader_t *self)
     assert(size == (ssize_t)sizeof one || errno == EAGAIN);
 }
 
-vd_reader_t *vd_reader_new(vd_actor_t *actor, const char *dir, const vd_mode_t *mode,
-                           const vd_report_view_t *view, vd_status_t *status)
+static void wake_for_outcomes(void *arg)
 {
-    assert(actor != NULL && dir != NULL && mode != NULL && view != NULL && status != NULL);
+    wake(arg);
+}
+
+/* What the thread shares with others. False without memory. */
+static bool make_shared(vd_reader_t *self, const vd_reader_spec_t *spec)
+{
+    char why[VD_TEXT_BYTES_MAX];
+    snprintf(why, sizeof why, "no position is kept: %.900s", spec->mode->text);
+    self->recent = vd_recent_new(spec->recent_bytes);
+    self->handover = vd_handover_new(wake_for_outcomes, self, VD_DENIED, why);
+    return self->recent != NULL && self->handover != NULL;
+}
+
+vd_reader_t *vd_reader_new(const vd_reader_spec_t *spec, vd_status_t *status)
+{
+    assert(spec->actor != NULL && spec->dir != NULL && spec->mode != NULL && status != NULL);
+    assert(spec->notices != NULL);
     vd_reader_t *self = calloc(1, sizeof *self);
     *status = VD_NO_MEMORY;
     if (self == NULL)
         return NULL;
     self->grown_fd = -1;
-    self->view = *view;
-    vd_str_copy(self->dir, sizeof self->dir, vd_str(dir));
-    *status = make(self, actor, mode);
+    self->view = spec->view;
+    self->notices = spec->notices;
+    self->knobs = spec->knobs;
+    vd_str_copy(self->dir, sizeof self->dir, vd_str(spec->dir));
+    snprintf(self->text, sizeof self->text, "%s", spec->mode->text);
+    if (make_shared(self, spec))
+        *status = make(self, spec->actor, spec->mode);
     if (*status == VD_NO_MEMORY)
         vd_log(VD_ERROR, "no memory or descriptors for the reading thread");
     if (*status != VD_OK)
@@ -190,8 +275,24 @@ bool vd_reader_open(vd_reader_t *self, vd_store_t *store)
     return true;
 }
 
-void vd_reader_tell_grown(vd_reader_t *self)
+vd_handover_t *vd_reader_handover(vd_reader_t *self)
 {
+    return self->handover;
+}
+
+void vd_reader_show(vd_reader_t *self, const char *store, const vd_commit_t *commit)
+{
+    if (atomic_load(&self->listened))
+        vd_recent_add(self->recent, commit);
+    else
+        vd_recent_begin(self->recent, store, commit->index, commit->chain);
+    if (atomic_load(&self->listened))
+        wake(self);
+}
+
+void vd_reader_tell_changed(vd_reader_t *self, const vd_store_tail_t *tail)
+{
+    vd_recent_begin(self->recent, tail->id, tail->index, tail->chain);
     if (atomic_load(&self->listened))
         wake(self);
 }
@@ -229,6 +330,8 @@ void vd_reader_destroy(vd_reader_t **reader)
     vd_reading_destroy(&self->reading);
     vd_reading_t *coming = atomic_load(&self->coming);
     vd_reading_destroy(&coming);
+    vd_handover_destroy(&self->handover);
+    vd_recent_destroy(&self->recent);
     if (self->grown_fd >= 0)
         close(self->grown_fd);
     free(self);

@@ -1,6 +1,8 @@
 /* settings.c: the table [ingestor]. */
 #include "settings.h"
 
+#include "kit/streams.h"
+
 #include <assert.h>
 #include <string.h>
 
@@ -27,11 +29,24 @@ static const vd_config_row_t rows[] = {
      .help =
          "of the sessions that have ended the newest so many stay; 0: none are pruned for their "
          "number. With both, what is old and not among the newest is pruned"},
+    {.key = "recent_bytes",
+     .type = VD_CONFIG_INT,
+     .fallback = "8388608",
+     .min = 65536,
+     .max = 1073741824,
+     .help = "the newest commits that are held in memory for live streams, while anybody reads"},
     {.key = NULL},
 };
 
-const vd_config_table_t vd_ingestor_table = {
-    .path = "ingestor", .help = "The event store", .rows = rows};
+const vd_config_table_t vd_ingestor_tables[VD_INGESTOR_TABLES] = {
+    {.path = "ingestor", .help = "The event store", .rows = rows},
+    {.path = "streams", .help = "What is sent to those who follow", .rows = vd_streams_rows},
+};
+
+size_t vd_ingestor_recent_bytes(const vd_config_t *config)
+{
+    return (size_t)vd_config_int(config, "ingestor", "recent_bytes");
+}
 
 vd_store_options_t vd_ingestor_store_options(const vd_config_t *config)
 {

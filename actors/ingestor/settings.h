@@ -5,9 +5,12 @@
 #include "kit/config.h"
 #include "sequencer.h"
 
-extern const vd_config_table_t vd_ingestor_table;
+#define VD_INGESTOR_TABLES 2
+extern const vd_config_table_t vd_ingestor_tables[VD_INGESTOR_TABLES];
 
 vd_store_options_t vd_ingestor_store_options(const vd_config_t *config);
+/* Of commits in memory, for live streams. */
+size_t vd_ingestor_recent_bytes(const vd_config_t *config);
 vd_prune_limits_t vd_ingestor_prune_limits(const vd_config_t *config);
 
 #endif

@@ -5,8 +5,8 @@
 #include <string.h>
 
 enum {
-    BURST = 32,        /* events that may follow each other */
-    EACH_US = 100000,  /* and one more after each of these */
+    BURST = 32,       /* events that may follow each other */
+    EACH_US = 100000, /* and one more after each of these */
 };
 
 void vd_seq_begin_telling(vd_sequencer_t *self)

@@ -75,6 +75,8 @@ typedef struct vd_actor_spec {
     bool registers;
     const vd_config_table_t *config; /* tables this actor reads, see config.h */
     size_t config_count;
+    /* Checks what the rows of its tables cannot say. VD_OK, or VD_CONFIG with text; may be NULL. */
+    vd_status_t (*check)(const vd_config_t *config, char *error, size_t error_size);
     bool supervises; /* law 7 */
     const char
         *help; /* lines for --help on arguments of its own, taken out of argv before; or NULL */

@@ -38,10 +38,10 @@ static bool check_bind(const char *text, char *error, size_t error_size)
         return false;
     }
     vd_str_t port = vd_bytes(dot + 1, (size_t)(equals - dot - 1));
-    if (vd_str_is(port, "control")) {
+    if (vd_str_is(port, "control") || vd_str_is(port, "streams")) {
         snprintf(error, error_size,
-                 "%.200s is refused: control stays in the runtime's directory until there are keys",
-                 text);
+                 "%.200s is refused: %.*s stays in the runtime's directory until there are keys",
+                 text, (int)port.size, (const char *)port.data);
         return false;
     }
     /* The directory of an ipc endpoint may come later. */
@@ -71,6 +71,17 @@ static vd_status_t check_common(const vd_config_t *config, const char *file)
     return status;
 }
 
+/* Likewise of the tables of this actor. */
+static vd_status_t check_own(const vd_actor_spec_t *spec, const vd_config_t *config,
+                             const char *file)
+{
+    char error[512] = "";
+    vd_status_t status = spec->check != NULL ? spec->check(config, error, sizeof error) : VD_OK;
+    if (status != VD_OK)
+        fprintf(stderr, "%s: %s\n", file != NULL ? file : "the configuration", error);
+    return status;
+}
+
 vd_status_t vd_actor_config_load(const vd_actor_spec_t *spec, const char *file,
                                  vd_config_t **config)
 {
@@ -83,7 +94,9 @@ vd_status_t vd_actor_config_load(const vd_actor_spec_t *spec, const char *file,
     vd_status_t status = vd_config_load(file, tables, count, config, &errors);
     print_buffer(stderr, &errors);
     vd_buffer_free(&errors);
-    if (status == VD_OK && (status = check_common(*config, file)) != VD_OK)
+    if (status == VD_OK && (status = check_common(*config, file)) == VD_OK)
+        status = check_own(spec, *config, file);
+    if (status != VD_OK)
         vd_config_destroy(config);
     free((void *)tables);
     return status;

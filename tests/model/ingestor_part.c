@@ -37,7 +37,7 @@ static void *reading_boot(vd_world_t *world, vd_node_t *node, void *arg)
     (void)world;
     (void)node;
     assert(self->whole->ingestor.store != NULL);
-    vd_reading_t *reading = vd_reading_new(self->whole->ingestor.store);
+    vd_reading_t *reading = vd_reading_new(self->whole->ingestor.store, NULL);
     assert(reading != NULL);
     vd_reading_set_view(reading, &self->view);
     return reading;

@@ -68,6 +68,20 @@ EVENTS = {
         "to": ("time", True, ""),
         "text": ("text", True, ""),
     },
+    "subscriber_mode": {
+        "name": ("text", True, ""),
+        "from": ("choice", True, "live_only|commits_only|overlap|paused"),
+        "to": ("choice", True, "live_only|commits_only|overlap|paused"),
+        "lag": ("count", True, ""),
+        "queue": ("count", True, ""),
+        "left_out": ("count", False, ""),
+    },
+    "subscriber_dropped": {
+        "name": ("text", True, ""),
+        "reason": ("choice", True, "silent|too_slow|kicked"),
+        "text": ("text", True, ""),
+        "left_out": ("count", False, ""),
+    },
     "observer_state": {
         "observer": ("text", True, ""),
         "part": ("count", True, ""),

@@ -104,8 +104,8 @@ static vd_status_t source_read(void *arg, uint64_t index, const char *session, v
     return VD_NOT_FOUND;
 }
 
-static const vd_stream_source_t source = {source_tail, source_chain, source_session, source_find,
-                                          source_read, NULL};
+static const vd_stream_source_t source = {source_tail, source_chain, source_session,
+                                          source_find, source_read,  NULL};
 
 void world_commit(world_t *w, unsigned events_max, size_t size)
 {

@@ -65,7 +65,9 @@ static vd_fault_kind_t some_kind(uint64_t *seed)
 
 void vd_faults_plan(vd_whole_t *self)
 {
-    uint64_t seed = self->options.seed * 0x9e3779b97f4a7c15u + 17;
+    /* Mixed twice: the plans of neighbouring seeds must not be parts of one and the same sequence. */
+    uint64_t first = ~self->options.seed;
+    uint64_t seed = vd_random_next(&first);
     uint32_t count = (uint32_t)(vd_random_next(&seed) % 28);
     int64_t chaos_us = 8000000 + (int64_t)(vd_random_next(&seed) % 22000000);
     if (self->options.chaos_ms >= 0)
@@ -207,7 +209,9 @@ static void control(vd_whole_t *self, const vd_model_fault_t *fault)
                                         "pause", "resume", "restart", "dance"};
     const vd_process_t *process = some_process(self, fault->a);
     vd_runtime_control(self, verbs[fault->b % 8],
-                       fault->b % 31 == 0 ? "nobody" : vd_process_name(process));
+                       fault->b % 31 == 0   ? "nobody"
+                       : fault->b % 37 == 0 ? "supervisor"
+                                            : vd_process_name(process));
 }
 
 static void crash_loop(vd_whole_t *self, const vd_model_fault_t *fault)

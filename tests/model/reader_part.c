@@ -314,8 +314,8 @@ void vd_reader_part_finish(vd_whole_t *self)
                (!is_wanted(reader, vd_ledger_at(self->ledger, reader->at)) ||
                 is_pruned(reader, vd_ledger_at(self->ledger, reader->at))))
             reader->at++;
-        if (reader->at != vd_ledger_count(self->ledger))
+        if (reader->at < self->settled)
             vd_whole_fail(self, "[comes to rest] %s stands at %" PRIu64 " of %" PRIu64 " events",
-                          reader->name, before, vd_ledger_count(self->ledger));
+                          reader->name, before, self->settled);
     }
 }

@@ -8,7 +8,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-enum { CALM_US = 42000000 };
+enum { CALM_US = 42000000, LAST_WORDS_US = 1000000 };
 
 void vd_whole_fail(vd_whole_t *self, const char *format, ...)
 {
@@ -215,6 +215,10 @@ void vd_whole_run(const vd_whole_options_t *options, vd_whole_result_t *result)
         vd_world_run(self->world, self->chaos_until_us + CALM_US / 4);
         for (int i = 0; i < WHOLE_PRODUCERS; i++)
             self->producers[i].offers = false;
+        vd_world_run(self->world, self->chaos_until_us + CALM_US - LAST_WORDS_US);
+        if (self->ingestor.store != NULL)
+            vd_oracle_read(self->oracle, self->ingestor.store);
+        self->settled = vd_ledger_count(self->ledger);
         vd_world_run(self->world, self->chaos_until_us + CALM_US);
         for (int i = 0; i < 30 && (!vd_host_part_rests(self) || is_freeing(self)); i++)
             vd_world_run(self->world, vd_whole_now_us(self) + 100000);

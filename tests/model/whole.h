@@ -170,6 +170,7 @@ struct vd_whole {
     bool calm;
     int64_t calm_us; /* since when */
     int64_t chaos_until_us;
+    uint64_t settled; /* so many events were stored a while before the end */
     vd_weather_t weather;
 
     vd_process_t *supervisor, *broker, *provider;

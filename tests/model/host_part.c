@@ -95,6 +95,24 @@ void vd_host_part_free(vd_whole_t *self)
     }
 }
 
+void vd_host_part_forget(vd_whole_t *self)
+{
+    for (int i = 0; i < WHOLE_HOSTS; i++) {
+        vd_model_host_t *host = &self->hosts[i];
+        if (host->whole == NULL)
+            continue;
+        host->root = 0;
+        host->applied = 0;
+        vd_tally_observer.destroy(&host->shadow);
+        vd_tally_observer.init(&host->shadow, NULL, NULL, 0);
+        if (host->fork != NULL)
+            vd_tally_observer.destroy(&host->fork);
+        host->fork = NULL;
+        vd_buffer_clear(&host->parts);
+    }
+    self->chain_count = 0;
+}
+
 /* ---- the state that the stored events lead to ---- */
 
 static bool same_state(const void *a, const void *b)
@@ -213,7 +231,8 @@ static vd_model_host_t *host_named(vd_whole_t *self, vd_str_t name)
     return NULL;
 }
 
-/* A source that was always there never leaves. A broker that is new may not have heard of it. */
+/* A source that was always there never leaves. A broker that is new may not have heard of it, and who
+ * was asleep meanwhile takes its word later. */
 static void check_left(vd_whole_t *self, const vd_model_host_t *host, const vd_event_t *event,
                        const vd_value_t *data)
 {
@@ -222,11 +241,15 @@ static void check_left(vd_whole_t *self, const vd_model_host_t *host, const vd_e
     bool new_broker = age_us < NEW_BROKER_US;
     if (age_us < VD_LEASE_MS * INT64_C(1000) && self->broker_lived_us > NEW_BROKER_US)
         new_broker = false; /* it does not say that it is complete, and the one before was */
-    for (int i = 0; i < WHOLE_SOURCES; i++)
-        if (vd_str_is(event->type, "source_left") && vd_str_is(name, self->sources[i].name) &&
-            self->sources[i].exists && self->sources[i].changes == 0 && !new_broker)
+    uint64_t life = vd_process_life(self->broker);
+    for (int i = 0; i < WHOLE_SOURCES; i++) {
+        const vd_model_source_t *source = &self->sources[i];
+        bool unheard = source->unheard_life > 0 && source->unheard_life + 1 >= life;
+        if (vd_str_is(event->type, "source_left") && vd_str_is(name, source->name) &&
+            source->exists && source->changes == 0 && !new_broker && !unheard)
             vd_whole_fail(self, "[invents nothing] %s says that %s has left, which never did",
-                          host->name, self->sources[i].name);
+                          host->name, source->name);
+    }
 }
 
 bool vd_host_part_seen(vd_whole_t *self, const vd_seen_t *seen)

@@ -61,6 +61,9 @@ void vd_oracle_event(vd_buffer_t *run, uint64_t frame, uint32_t place, const cha
                      int64_t wall_ms, size_t padding);
 /* An outcome reached the producer. `store` is the open store, or NULL. */
 void vd_oracle_outcome(vd_oracle_t *self, const vd_outcome_t *outcome, vd_store_t *store);
+/* The store was put back to an earlier state, and is to be read from its beginning: what was seen
+ * behind that is forgotten, and what was offered until now may be there or not. */
+void vd_oracle_went_back(vd_oracle_t *self);
 /* A store has been opened: what was seen must be there. */
 void vd_oracle_reopened(vd_oracle_t *self, vd_store_t *store);
 /* Reads every commit that is new. */

@@ -19,9 +19,11 @@ typedef struct reader {
     char name[16];
     vd_subscriber_t *subscriber;
     bool ticks;          /* follows the type "tick" alone */
+    vd_ledger_t *ledger; /* what it reads: of the store, or of the one before it went back */
     uint64_t at;         /* in the ledger: the next entry that may come */
     vd_position_t saved; /* what survives its death; empty store: nothing */
     uint64_t saved_at;
+    vd_ledger_t *saved_ledger;
     uint64_t events;
 } reader_t;
 
@@ -47,7 +49,7 @@ static bool is_wanted(const reader_t *self, const vd_ledger_entry_t *entry)
 static bool is_pruned(const reader_t *self, const vd_ledger_entry_t *entry)
 {
     return vd_oracle_was_pruned(self->whole->oracle,
-                                vd_str(vd_ledger_session(self->whole->ledger, entry->session)));
+                                vd_str(vd_ledger_session(self->ledger, entry->session)));
 }
 
 static void look_at_store(vd_whole_t *self)
@@ -59,7 +61,7 @@ static void look_at_store(vd_whole_t *self)
 /* What lies between the entry at which a reader stands and `to` was not for it, or is no more. */
 static void pass_over(reader_t *self, uint64_t to)
 {
-    const vd_ledger_t *ledger = self->whole->ledger;
+    const vd_ledger_t *ledger = self->ledger;
     for (; self->at < to && self->at < vd_ledger_count(ledger); self->at++) {
         const vd_ledger_entry_t *entry = vd_ledger_at(ledger, self->at);
         if (is_wanted(self, entry) && !is_pruned(self, entry))
@@ -68,18 +70,34 @@ static void pass_over(reader_t *self, uint64_t to)
     }
 }
 
+/* Is entry `at` this event, which stands before `position`? */
+static bool holds(const vd_ledger_t *ledger, uint64_t at, const vd_event_t *event,
+                  const vd_position_t *position)
+{
+    if (at >= vd_ledger_count(ledger))
+        return false;
+    const vd_ledger_entry_t *entry = vd_ledger_at(ledger, at);
+    return position->index + 1 == entry->index && position->offset == entry->place + 1u &&
+           entry->seq == event->seq &&
+           vd_str_is(event->session, vd_ledger_session(ledger, entry->session)) &&
+           entry->crc == vd_crc32c(0, event->raw);
+}
+
 static void on_event(void *arg, vd_now_t now, const vd_event_t *event, const vd_commit_t *commit,
                      const vd_position_t *position, vd_effects_t *effects)
 {
     reader_t *self = arg;
     look_at_store(self->whole);
-    uint64_t at = vd_ledger_find(self->whole->ledger, commit->index, position->offset - 1);
-    const vd_ledger_entry_t *entry =
-        at < vd_ledger_count(self->whole->ledger) ? vd_ledger_at(self->whole->ledger, at) : NULL;
-    if (entry == NULL || position->index + 1 != entry->index ||
-        position->offset != entry->place + 1u || entry->seq != event->seq ||
-        !vd_str_is(event->session, vd_ledger_session(self->whole->ledger, entry->session)) ||
-        entry->crc != vd_crc32c(0, event->raw))
+    uint64_t at = vd_ledger_find(self->ledger, commit->index, position->offset - 1);
+    if (self->ledger != self->whole->ledger && !holds(self->ledger, at, event, position)) {
+        /* The store went back, and nobody had to tell who had seen nothing of what was lost. */
+        if (self->at > self->whole->kept)
+            vd_whole_fail(self->whole, "[went back] %s goes on in a store that went back",
+                          self->name);
+        self->ledger = self->whole->ledger;
+        at = vd_ledger_find(self->ledger, commit->index, position->offset - 1);
+    }
+    if (!holds(self->ledger, at, event, position))
         vd_whole_fail(self->whole,
                       "[visible is durable] %s was handed %.*s:%" PRIu64 " of commit %" PRIu64
                       ", which the store does not hold so",
@@ -128,9 +146,14 @@ static void on_stopped(void *arg, vd_now_t now, vd_status_t status, const char *
     (void)head;
     vd_world_note(self->whole->world, "%-12s stopped: %s: %s", self->name, vd_status_name(status),
                   text);
-    if (status != VD_PRUNED)
+    bool back = status == VD_WENT_BACK && self->ledger != self->whole->ledger;
+    if (status != VD_PRUNED && !back)
         vd_whole_fail(self->whole, "[stream goes on] %s cannot go on: %s: %s", self->name,
                       vd_status_name(status), text);
+    if (back) {
+        self->ledger = self->whole->ledger;
+        self->at = 0;
+    }
     self->saved = (vd_position_t){.index = 0};
     begin(self, now, effects);
 }
@@ -150,6 +173,7 @@ static void step(void *state, vd_now_t now, const vd_input_t *input, vd_effects_
         if (position->store[0] != 0) {
             self->saved = *position;
             self->saved_at = self->at;
+            self->saved_ledger = self->ledger;
         }
         vd_effects_timer(effects, TIMER_SAVE,
                          now.mono_us + 50000 +
@@ -167,7 +191,9 @@ static void *boot(vd_world_t *world, vd_node_t *node, void *arg)
     (void)node;
     self->subscriber = vd_subscriber_new(PORT_READ, &peer, TIMER_STREAM, &handler, self);
     assert(self->subscriber != NULL);
-    self->at = self->saved.store[0] != 0 ? self->saved_at : 0;
+    bool goes_on = self->saved.store[0] != 0;
+    self->at = goes_on ? self->saved_at : 0;
+    self->ledger = goes_on ? self->saved_ledger : self->whole->ledger;
     return self;
 }
 
@@ -200,6 +226,22 @@ static void ended(vd_world_t *world, vd_process_t *process, vd_status_t status, 
 
 /* ---- the bare SUB: what is published is on disk ---- */
 
+/* Does the store hold what was published: as it is, or as it was before it went back? */
+static bool is_stored(const vd_ledger_t *ledger, const vd_committed_run_body_t *body, uint64_t seq,
+                      const vd_entry_t *entry)
+{
+    uint64_t at = ledger != NULL ? vd_ledger_find(ledger, body->index, 0) : 0;
+    for (; ledger != NULL && at < vd_ledger_count(ledger); at++) {
+        const vd_ledger_entry_t *stored = vd_ledger_at(ledger, at);
+        if (stored->index != body->index)
+            return false;
+        if (stored->seq == seq &&
+            vd_str_is(body->session, vd_ledger_session(ledger, stored->session)))
+            return stored->crc == entry->crc;
+    }
+    return false;
+}
+
 static void bare_step(void *state, vd_now_t now, const vd_input_t *input, vd_effects_t *effects)
 {
     vd_whole_t *self = state;
@@ -217,19 +259,14 @@ static void bare_step(void *state, vd_now_t now, const vd_input_t *input, vd_eff
     vd_entry_t entry;
     look_at_store(self);
     uint64_t seq = body->first;
-    uint64_t at = vd_ledger_find_seq(self->ledger, body->session, seq);
     while (vd_run_next(&rest, &entry) == VD_OK) {
-        bool there = at < vd_ledger_count(self->ledger) &&
-                     vd_ledger_at(self->ledger, at)->crc == entry.crc &&
-                     vd_ledger_at(self->ledger, at)->seq == seq &&
-                     vd_ledger_at(self->ledger, at)->index == body->index;
-        if (!there)
+        if (!is_stored(self->ledger, body, seq, &entry) &&
+            !is_stored(self->ledger_before, body, seq, &entry))
             vd_whole_fail(self,
                           "[visible is durable] %.*s:%" PRIu64 " was published and is not so "
                           "in the store",
                           (int)body->session.size, (const char *)body->session.data, seq);
         seq++;
-        at++;
         self->readers->published++;
     }
 }
@@ -310,6 +347,10 @@ void vd_reader_part_finish(vd_whole_t *self)
         reader_t *reader = &self->readers->readers[i];
         look_at_store(self);
         uint64_t before = reader->at;
+        if (reader->ledger != self->ledger && reader->at > self->kept)
+            vd_whole_fail(self, "[went back] %s was never told that the store went back",
+                          reader->name);
+        reader->ledger = self->ledger;
         while (reader->at < vd_ledger_count(self->ledger) &&
                (!is_wanted(reader, vd_ledger_at(self->ledger, reader->at)) ||
                 is_pruned(reader, vd_ledger_at(self->ledger, reader->at))))

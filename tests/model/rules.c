@@ -80,6 +80,20 @@ static void look_at_member(vd_whole_t *self, const vd_member_t *member)
                       member->name, (double)silent_us / 1000000);
 }
 
+/* Notes which sources the broker of this life has known, and which it has declared to be none without
+ * ever having heard of them. */
+static void look_at_sources(vd_whole_t *self, const vd_membership_t *broker)
+{
+    uint64_t life = vd_process_life(self->broker);
+    for (uint32_t i = 0; i < WHOLE_SOURCES; i++) {
+        vd_model_source_t *source = &self->sources[i];
+        if (vd_source_table_find(&broker->sources, vd_str(source->name)) != VD_SOURCE_NONE)
+            source->known_life = life;
+        else if (broker->complete && source->exists && source->known_life != life)
+            source->unheard_life = life;
+    }
+}
+
 static void look(vd_world_t *world, void *arg, uint64_t number)
 {
     vd_whole_t *self = arg;
@@ -93,6 +107,8 @@ static void look(vd_world_t *world, void *arg, uint64_t number)
     if (other) /* what its earlier life was told it does not know */
         memset(rules->told, 0, sizeof rules->told);
     rules->broker_life = vd_process_life(self->broker);
+    if (vd_node_is_up(self->broker_node))
+        look_at_sources(self, vd_node_state(self->broker_node));
     if (now_us - rules->disturbed_us < THAWED_US)
         return;
     const vd_membership_t *broker = vd_node_state(self->broker_node);

@@ -35,6 +35,29 @@ vd_process_t *vd_whole_process(vd_whole_t *self, const char *name)
     return strcmp(name, "supervisor") == 0 ? self->supervisor : NULL;
 }
 
+void vd_whole_go_back(vd_whole_t *self, uint64_t commits)
+{
+    vd_model_ingestor_t *ingestor = &self->ingestor;
+    vd_store_t *store = NULL;
+    vd_store_tail_t tail;
+    /* Once in a run; and what was pruned is not there to be told again. */
+    if (self->ledger_before != NULL || vd_oracle_sums(self->oracle).pruned > 0 ||
+        vd_memory_image_open(ingestor->image, &store) != VD_OK)
+        return;
+    vd_store_tail(store, &tail);
+    vd_store_close(&store);
+    if (tail.index <= commits)
+        return;
+    vd_world_note(self->world, "%-12s goes back from commit %" PRIu64 " to %" PRIu64, "store",
+                  tail.index, tail.index - commits);
+    vd_memory_cut(ingestor->image, tail.index - commits);
+    vd_oracle_went_back(self->oracle);
+    self->ledger_before = self->ledger;
+    self->kept = vd_ledger_find(self->ledger, tail.index - commits + 1, 0);
+    self->ledger = vd_ledger_new();
+    vd_host_part_forget(self);
+}
+
 /* ---- what is heard of everything ---- */
 
 static bool seen(void *arg, const vd_seen_t *event)
@@ -199,6 +222,8 @@ static void tear_down(vd_whole_t *self)
         vd_process_destroy(&self->children[i].process);
     vd_process_destroy(&self->supervisor);
     vd_ledger_destroy(&self->ledger);
+    if (self->ledger_before != NULL)
+        vd_ledger_destroy(&self->ledger_before);
     vd_oracle_destroy(&self->oracle);
     free(self);
 }

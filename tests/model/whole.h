@@ -64,8 +64,10 @@ typedef struct vd_model_source {
     char address[16];
     bool exists, hangs, fails;
     uint64_t value;
-    int64_t changed_us;             /* came, left or moved */
-    uint32_t changes;               /* so often */
+    int64_t changed_us;    /* came, left or moved */
+    uint32_t changes;      /* so often */
+    uint64_t known_life;   /* the newest life of the broker that knew it */
+    uint64_t unheard_life; /* the newest that was complete without ever having heard of it */
     int64_t read_us[WHOLE_POLLERS]; /* when each poller began to read it last */
 } vd_model_source_t;
 
@@ -147,6 +149,7 @@ typedef enum vd_fault_kind {
     FAULT_END_SESSION,
     FAULT_STORM,
     FAULT_STRANGER,
+    FAULT_BACK,
     FAULT_KINDS
 } vd_fault_kind_t;
 
@@ -167,6 +170,8 @@ struct vd_whole {
     vd_world_t *world;
     vd_oracle_t *oracle;
     vd_ledger_t *ledger;
+    vd_ledger_t *ledger_before; /* of the store before it went back; NULL: it never did */
+    uint64_t kept;              /* so many events are in both */
     bool calm;
     int64_t calm_us; /* since when */
     int64_t chaos_until_us;
@@ -209,6 +214,8 @@ struct vd_whole {
 
 void vd_whole_fail(vd_whole_t *self, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int64_t vd_whole_now_us(const vd_whole_t *self);
+/* While nothing of the runtime runs, its store is put back to what it was `commits` commits ago. */
+void vd_whole_go_back(vd_whole_t *self, uint64_t commits);
 /* The process called so; NULL: there is none. */
 vd_process_t *vd_whole_process(vd_whole_t *self, const char *name);
 
@@ -244,6 +251,8 @@ void vd_ingestor_part_free(vd_whole_t *self);
 
 void vd_host_part_add(vd_whole_t *self);
 void vd_host_part_free(vd_whole_t *self);
+/* Forgets what was stored: it will be told again from the beginning. */
+void vd_host_part_forget(vd_whole_t *self);
 /* A session of a runtime begins, and goes on from another one or not. */
 void vd_host_part_session(vd_whole_t *self, vd_str_t session, vd_str_t continues);
 /* An event of the store; whether it is an observer's. */

@@ -238,6 +238,7 @@ void vd_network_send(vd_world_t *self, vd_node_t *node, const vd_effects_t *effe
         packet->published = wire->kind == VD_WIRE_PUB;
         packet->to = to_server ? link->server : link->client;
         packet->life = to_server ? VD_MODEL_ANY_LIFE : link->life;
+        packet->sent_life = packet->to->life;
         packet->port = to_server ? link->bound->port : link->port;
         packet->peer = to_server ? link->identity : link->name;
         if (link->sub)

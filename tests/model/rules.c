@@ -267,8 +267,21 @@ static const struct {
     {"", "", 4 << 20},
 };
 
+/* A poller that is not wanted any more is forgotten: one that is wanted later begins anew. */
+static void forget_children(vd_whole_t *self)
+{
+    for (uint32_t i = 0; i < self->child_count; i++) {
+        vd_model_child_t *child = &self->children[i];
+        if (child->death_count > 0 &&
+            vd_runtime_held(self, vd_process_name(child->process)) == NULL)
+            child->level = child->death_count = 0;
+    }
+}
+
 void vd_rules_stepped(vd_whole_t *self, vd_node_t *node)
 {
+    if (node == self->supervisor_node && vd_node_is_up(node))
+        forget_children(self);
     const char *name = vd_node_name(node), *core = vd_node_core(node);
     int at = 0;
     while (strncmp(name, bounds[at].name, strlen(bounds[at].name)) != 0 ||

@@ -413,9 +413,10 @@ static void arrive(vd_world_t *self, vd_happening_t *happening)
         waits = its_life = false;
     if (node->held_count >= VD_MODEL_HELD_MAX)
         waits = its_life = false;
-    if (!node->up && packet->from != NULL &&
+    /* What waits for a peer, or for its next life, dies with who sent it. */
+    if ((!node->up || node->life != packet->sent_life) && packet->from != NULL &&
         (!packet->from->up || packet->from->life != packet->from_life))
-        waits = false; /* what waits for a peer dies with who sent it */
+        waits = its_life = false;
     if (waits && its_life) {
         node->held_published += packet->published;
         vd_node_hold(node, *happening);

@@ -35,6 +35,7 @@ typedef struct vd_packet {
     vd_node_t *to;
     uint64_t life; /* VD_MODEL_ANY_LIFE: whoever is there */
     uint64_t from_life;
+    uint64_t sent_life; /* of the receiver, when it was sent */
     bool published;
     uint16_t port;
     vd_peer_t peer;

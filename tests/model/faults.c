@@ -29,6 +29,7 @@ static const char *const names[FAULT_KINDS] = {
     [FAULT_STORM] = "a storm",
     [FAULT_STRANGER] = "a stranger asks",
     [FAULT_BACK] = "the store goes back",
+    [FAULT_DAMAGE] = "a run is damaged",
 };
 
 const char *vd_fault_name(vd_fault_kind_t kind)
@@ -50,7 +51,7 @@ static const uint8_t weights[FAULT_KINDS] = {
     [FAULT_FORGE] = 6,        [FAULT_RIVAL] = 1,
     [FAULT_CLOCK] = 2,        [FAULT_END_SESSION] = 2,
     [FAULT_STORM] = 4,        [FAULT_STRANGER] = 6,
-    [FAULT_BACK] = 1,
+    [FAULT_BACK] = 1,         [FAULT_DAMAGE] = 2,
 };
 
 static vd_fault_kind_t some_kind(uint64_t *seed)
@@ -362,6 +363,10 @@ static void carry_out(vd_whole_t *self, const vd_model_fault_t *fault)
     case FAULT_BACK:
         stop_machine(self);
         vd_whole_go_back(self, 1 + fault->a % 60);
+        break;
+    case FAULT_DAMAGE:
+        for (uint32_t i = 0; i < 1 + fault->b % 6; i++)
+            vd_whole_damage(self, fault->a / (i + 1));
         break;
     default:
         if (!(self->options.without_actors & WITHOUT_STRANGERS))

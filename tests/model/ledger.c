@@ -82,11 +82,9 @@ uint64_t vd_ledger_find(const vd_ledger_t *self, uint64_t index, uint64_t place)
     return low;
 }
 
-uint64_t vd_ledger_find_seq(const vd_ledger_t *self, vd_str_t session, uint64_t seq)
+void vd_ledger_damage(vd_ledger_t *self, uint64_t at, uint32_t count)
 {
-    for (uint64_t at = 0; at < self->count; at++)
-        if (self->entries[at].seq == seq &&
-            vd_str_is(session, self->sessions[self->entries[at].session]))
-            return at;
-    return self->count;
+    assert(at + count <= self->count);
+    for (uint32_t i = 0; i < count; i++)
+        self->entries[at + i].damaged = true;
 }

@@ -10,7 +10,8 @@ typedef struct vd_ledger_entry {
     uint64_t index, seq;
     uint32_t place, crc;
     uint32_t session;
-    bool tick; /* its type is "tick" */
+    bool tick;    /* its type is "tick" */
+    bool damaged; /* cannot be read any more */
 } vd_ledger_entry_t;
 
 typedef struct vd_ledger vd_ledger_t;
@@ -24,7 +25,7 @@ const vd_ledger_entry_t *vd_ledger_at(const vd_ledger_t *self, uint64_t at);
 const char *vd_ledger_session(const vd_ledger_t *self, uint32_t session);
 /* The first entry at or behind (index, place). */
 uint64_t vd_ledger_find(const vd_ledger_t *self, uint64_t index, uint64_t place);
-/* The entry session:seq; vd_ledger_count when there is none. */
-uint64_t vd_ledger_find_seq(const vd_ledger_t *self, vd_str_t session, uint64_t seq);
+/* `count` events from entry `at` on are damaged. */
+void vd_ledger_damage(vd_ledger_t *self, uint64_t at, uint32_t count);
 
 #endif

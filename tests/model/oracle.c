@@ -1,66 +1,11 @@
 /* oracle.c: the checks of the model. */
-#include "oracle.h"
+#include "oracle_state.h"
 
 #include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-enum {
-    SESSIONS_MAX = 512,
-    LIVES_MAX = 512,
-    PLACES = 64, /* events of a frame */
-    RECORDS_MAX = 32,
-};
-
-typedef struct frame {
-    uint32_t life;
-    char session[VD_NAME_BYTES_MAX + 1];
-    uint32_t count;
-    vd_fate_t fate;
-    vd_status_t expected;
-    bool ended; /* has an outcome */
-    vd_status_t outcome;
-    uint32_t stored; /* events found */
-    uint64_t index, first_seq;
-    uint32_t record; /* 0: none */
-    bool excused;    /* of before the store went back: may be there or not */
-} frame_t;
-
-typedef struct life {
-    char producer[VD_NAME_BYTES_MAX + 1];
-    uint64_t epoch;
-    uint64_t opened_index; /* newest commit seen when it was opened */
-    bool over, excused;
-    uint64_t last_outcome;
-} life_t;
-
-typedef struct session {
-    char id[VD_NAME_BYTES_MAX + 1];
-    uint64_t last_seq;
-    bool ended, pruned, cursed, given_up;
-    uint64_t notices;
-    uint64_t record_seq[RECORDS_MAX]; /* 0: not stored */
-    uint64_t last_frame[LIVES_MAX];   /* newest frame of each life: they come in order */
-} session_t;
-
-struct vd_oracle {
-    char failure[512];
-    frame_t *frames; /* frames[0] is not used */
-    uint64_t frame_count, frame_room;
-    life_t lives[LIVES_MAX];
-    uint32_t life_count;
-    session_t *sessions;
-    uint32_t session_count;
-    uint64_t index; /* newest commit read */
-    uint32_t chain;
-    int64_t time_ms;
-    uint64_t events;
-    uint64_t outages, notices;
-    vd_seen_fn *seen;
-    void *seen_arg;
-};
 
 vd_oracle_t *vd_oracle_new(void)
 {
@@ -97,7 +42,7 @@ void vd_oracle_fail(vd_oracle_t *self, const char *format, ...)
 uint32_t vd_oracle_life(vd_oracle_t *self, const char *producer)
 {
     assert(self->life_count < LIVES_MAX);
-    life_t *life = &self->lives[self->life_count];
+    vd_oracle_life_t *life = &self->lives[self->life_count];
     vd_str_copy(life->producer, sizeof life->producer, vd_str(producer));
     return self->life_count++;
 }
@@ -105,7 +50,7 @@ uint32_t vd_oracle_life(vd_oracle_t *self, const char *producer)
 void vd_oracle_opened(vd_oracle_t *self, uint32_t life, uint64_t epoch)
 {
     assert(life < self->life_count);
-    life_t *entry = &self->lives[life];
+    vd_oracle_life_t *entry = &self->lives[life];
     if (entry->epoch != 0 && entry->epoch != epoch)
         vd_oracle_fail(self, "life %" PRIu32 " of %s changed its epoch without a reason", life,
                        entry->producer);
@@ -131,8 +76,8 @@ uint64_t vd_oracle_frame(vd_oracle_t *self, uint32_t life, const char *session, 
         self->frames = realloc(self->frames, self->frame_room * sizeof *self->frames);
         assert(self->frames != NULL);
     }
-    frame_t *frame = &self->frames[++self->frame_count];
-    *frame = (frame_t){.life = life, .count = count, .fate = fate, .expected = status};
+    vd_oracle_frame_t *frame = &self->frames[++self->frame_count];
+    *frame = (vd_oracle_frame_t){.life = life, .count = count, .fate = fate, .expected = status};
     frame->excused = self->lives[life].excused;
     vd_str_copy(frame->session, sizeof frame->session, vd_str(session));
     return self->frame_count;
@@ -163,13 +108,13 @@ void vd_oracle_event(vd_buffer_t *run, uint64_t frame, uint32_t place, const cha
     vd_buffer_free(&event);
 }
 
-static session_t *session_of(vd_oracle_t *self, vd_str_t id)
+vd_oracle_session_t *vd_oracle_session_of(vd_oracle_t *self, vd_str_t id)
 {
     for (uint32_t i = 0; i < self->session_count; i++)
         if (vd_str_is(id, self->sessions[i].id))
             return &self->sessions[i];
     assert(self->session_count < SESSIONS_MAX);
-    session_t *session = &self->sessions[self->session_count++];
+    vd_oracle_session_t *session = &self->sessions[self->session_count++];
     vd_str_copy(session->id, sizeof session->id, id);
     return session;
 }
@@ -187,12 +132,12 @@ void vd_oracle_outage(vd_oracle_t *self)
 
 void vd_oracle_curse(vd_oracle_t *self, const char *session)
 {
-    session_of(self, vd_str(session))->cursed = true;
+    vd_oracle_session_of(self, vd_str(session))->cursed = true;
 }
 
 void vd_oracle_given_up(vd_oracle_t *self, const char *session)
 {
-    session_t *failed = session_of(self, vd_str(session));
+    vd_oracle_session_t *failed = vd_oracle_session_of(self, vd_str(session));
     if (!failed->cursed)
         vd_oracle_fail(self, "session %s is given up without a reason", session);
     failed->ended = failed->given_up = true;
@@ -200,7 +145,7 @@ void vd_oracle_given_up(vd_oracle_t *self, const char *session)
 
 void vd_oracle_pruned(vd_oracle_t *self, const char *session)
 {
-    session_t *pruned = session_of(self, vd_str(session));
+    vd_oracle_session_t *pruned = vd_oracle_session_of(self, vd_str(session));
     if (!pruned->ended)
         vd_oracle_fail(self, "session %s is pruned and had not ended", session);
     pruned->pruned = true;
@@ -209,9 +154,10 @@ void vd_oracle_pruned(vd_oracle_t *self, const char *session)
 /* ---- outcomes ---- */
 
 /* The frame was told that its record is stored: so it must be, and there. */
-static void check_exists(vd_oracle_t *self, const frame_t *frame, uint64_t id, uint64_t seq)
+static void check_exists(vd_oracle_t *self, const vd_oracle_frame_t *frame, uint64_t id,
+                         uint64_t seq)
 {
-    const session_t *session = session_of(self, vd_str(frame->session));
+    const vd_oracle_session_t *session = vd_oracle_session_of(self, vd_str(frame->session));
     if (frame->record == 0)
         vd_oracle_fail(self, "frame %" PRIu64 " has no record and is told that it exists", id);
     else if (session->record_seq[frame->record] != seq)
@@ -221,9 +167,9 @@ static void check_exists(vd_oracle_t *self, const frame_t *frame, uint64_t id, u
 }
 
 /* Its session may have been pruned before it came too late, or been given up, also before it began. */
-static bool is_expected(vd_oracle_t *self, const frame_t *frame)
+static bool is_expected(vd_oracle_t *self, const vd_oracle_frame_t *frame)
 {
-    const session_t *session = session_of(self, vd_str(frame->session));
+    const vd_oracle_session_t *session = vd_oracle_session_of(self, vd_str(frame->session));
     bool known = frame->fate != VD_FATE_STORED && frame->outcome == frame->expected;
     bool stored = frame->fate == VD_FATE_STORED &&
                   (frame->outcome == VD_OK || (frame->outcome == VD_EXISTS && frame->record > 0));
@@ -235,7 +181,7 @@ static bool is_expected(vd_oracle_t *self, const frame_t *frame)
     return known || stored || late || given_up;
 }
 
-static void check_outcome(vd_oracle_t *self, const frame_t *frame, uint64_t id)
+void vd_oracle_check_outcome(vd_oracle_t *self, const vd_oracle_frame_t *frame, uint64_t id)
 {
     const char *status = vd_status_name(frame->outcome);
     if (frame->excused)
@@ -265,8 +211,8 @@ void vd_oracle_outcome(vd_oracle_t *self, const vd_outcome_t *outcome, vd_store_
 {
     uint64_t id = outcome->token;
     assert(id > 0 && id <= self->frame_count);
-    frame_t *frame = &self->frames[id];
-    life_t *life = &self->lives[frame->life];
+    vd_oracle_frame_t *frame = &self->frames[id];
+    vd_oracle_life_t *life = &self->lives[frame->life];
     if (frame->ended)
         vd_oracle_fail(self, "frame %" PRIu64 " has two outcomes", id);
     if (id <= life->last_outcome)
@@ -277,7 +223,7 @@ void vd_oracle_outcome(vd_oracle_t *self, const vd_outcome_t *outcome, vd_store_
     frame->outcome = outcome->status;
     if (store != NULL)
         vd_oracle_read(self, store);
-    check_outcome(self, frame, id);
+    vd_oracle_check_outcome(self, frame, id);
     if (frame->excused || store == NULL)
         return;
     if (outcome->status == VD_EXISTS)
@@ -299,11 +245,12 @@ void vd_oracle_outcome(vd_oracle_t *self, const vd_outcome_t *outcome, vd_store_
 /* ---- reading ---- */
 
 /* No commit behind the opening of a newer life holds a frame of an older one. */
-static void check_epoch(vd_oracle_t *self, const frame_t *frame, uint64_t id, uint64_t index)
+static void check_epoch(vd_oracle_t *self, const vd_oracle_frame_t *frame, uint64_t id,
+                        uint64_t index)
 {
-    const life_t *life = &self->lives[frame->life];
+    const vd_oracle_life_t *life = &self->lives[frame->life];
     for (uint32_t i = 0; i < self->life_count; i++) {
-        const life_t *newer = &self->lives[i];
+        const vd_oracle_life_t *newer = &self->lives[i];
         if (strcmp(newer->producer, life->producer) == 0 && newer->epoch > life->epoch &&
             life->epoch > 0 && index > newer->opened_index)
             vd_oracle_fail(self,
@@ -313,10 +260,10 @@ static void check_epoch(vd_oracle_t *self, const frame_t *frame, uint64_t id, ui
     }
 }
 
-static void read_place(vd_oracle_t *self, session_t *session, uint64_t id, uint32_t place,
+static void read_place(vd_oracle_t *self, vd_oracle_session_t *session, uint64_t id, uint32_t place,
                        uint64_t index, uint64_t seq)
 {
-    frame_t *frame = &self->frames[id];
+    vd_oracle_frame_t *frame = &self->frames[id];
     if (place != frame->stored || place >= frame->count) {
         vd_oracle_fail(self,
                        "event %" PRIu32 " of frame %" PRIu64 " (of %" PRIu32
@@ -352,7 +299,8 @@ static void read_place(vd_oracle_t *self, session_t *session, uint64_t id, uint3
 }
 
 /* The ingestor itself says that there was an outage. */
-static void read_notice(vd_oracle_t *self, session_t *session, const vd_value_t *data, uint64_t seq)
+static void read_notice(vd_oracle_t *self, vd_oracle_session_t *session, const vd_value_t *data,
+                        uint64_t seq)
 {
     int64_t from_ms, to_ms;
     session->notices++;
@@ -365,7 +313,7 @@ static void read_notice(vd_oracle_t *self, session_t *session, const vd_value_t 
         vd_oracle_fail(self, "%s:%" PRIu64 " does not say when the outage was", session->id, seq);
 }
 
-static void read_event(vd_oracle_t *self, session_t *session, const vd_entry_t *entry,
+static void read_event(vd_oracle_t *self, vd_oracle_session_t *session, const vd_entry_t *entry,
                        uint64_t index, uint64_t place)
 {
     vd_event_t event;
@@ -399,7 +347,7 @@ static void read_event(vd_oracle_t *self, session_t *session, const vd_entry_t *
 
 static void read_run(vd_oracle_t *self, const vd_commit_run_t *run, uint64_t index)
 {
-    session_t *session = session_of(self, run->session);
+    vd_oracle_session_t *session = vd_oracle_session_of(self, run->session);
     vd_bytes_t rest = run->run;
     vd_entry_t entry;
     if (run->first_seq != session->last_seq + 1)
@@ -464,7 +412,12 @@ void vd_oracle_listen(vd_oracle_t *self, vd_seen_fn *seen, void *arg)
 
 bool vd_oracle_was_pruned(vd_oracle_t *self, vd_str_t session)
 {
-    return session_of(self, session)->pruned;
+    return vd_oracle_session_of(self, session)->pruned;
+}
+
+void vd_oracle_damaged(vd_oracle_t *self, vd_str_t session, uint32_t count)
+{
+    vd_oracle_session_of(self, session)->damaged += count;
 }
 
 uint64_t vd_oracle_index(const vd_oracle_t *self)
@@ -475,7 +428,7 @@ uint64_t vd_oracle_index(const vd_oracle_t *self)
 void vd_oracle_went_back(vd_oracle_t *self)
 {
     for (uint64_t id = 1; id <= self->frame_count; id++) {
-        frame_t *frame = &self->frames[id];
+        vd_oracle_frame_t *frame = &self->frames[id];
         frame->stored = 0;
         frame->index = frame->first_seq = 0;
         frame->excused = true;
@@ -485,8 +438,8 @@ void vd_oracle_went_back(vd_oracle_t *self)
         self->lives[i].epoch = 0; /* what the counter gave behind the cut is given again */
     }
     for (uint32_t i = 0; i < self->session_count; i++) {
-        session_t *session = &self->sessions[i];
-        session_t fresh = {.cursed = session->cursed};
+        vd_oracle_session_t *session = &self->sessions[i];
+        vd_oracle_session_t fresh = {.cursed = session->cursed};
         memcpy(fresh.id, session->id, sizeof fresh.id);
         *session = fresh;
     }
@@ -502,91 +455,4 @@ void vd_oracle_reopened(vd_oracle_t *self, vd_store_t *store)
         vd_oracle_fail(self, "commit %" PRIu64 " was visible and is gone, or is another",
                        self->index);
     vd_oracle_read(self, store);
-}
-
-/* Counts what is there of a session, in a store that may have been pruned. */
-static void audit_run(vd_oracle_t *self, const vd_commit_run_t *run, uint64_t *left)
-{
-    session_t *session = session_of(self, run->session);
-    if (run->absent == VD_OK)
-        left[session - self->sessions] += run->count;
-    else if (!session->pruned || run->absent != VD_PRUNED)
-        vd_oracle_fail(self, "%s:%" PRIu64 " is absent (%s) and was not pruned", session->id,
-                       run->first_seq, vd_status_name(run->absent));
-}
-
-/* Everything of every session is there, and nothing of those that were pruned. */
-static void audit(vd_oracle_t *self, vd_store_t *store)
-{
-    uint64_t *left = calloc(SESSIONS_MAX, sizeof *left);
-    vd_store_cursor_t *cursor;
-    vd_store_session_t record;
-    vd_store_tail_t tail;
-    char error[256];
-    vd_commit_t commit;
-    assert(left != NULL);
-    vd_store_tail(store, &tail);
-    if (vd_store_cursor_new(store, &cursor) != VD_OK ||
-        vd_store_cursor_seek(cursor, tail.first_index, NULL) != VD_OK)
-        vd_oracle_fail(self, "the store cannot be read");
-    while (vd_store_cursor_next(cursor, &commit, error, sizeof error) == VD_OK)
-        for (uint32_t i = 0; i < commit.run_count; i++)
-            audit_run(self, &commit.runs[i], left);
-    for (uint32_t i = 0; i < self->session_count; i++) {
-        const session_t *session = &self->sessions[i];
-        if (left[i] != (session->pruned ? 0 : session->last_seq))
-            vd_oracle_fail(self, "%s has %" PRIu64 " of %" PRIu64 " events%s", session->id, left[i],
-                           session->last_seq, session->pruned ? " and was pruned" : "");
-        if (session->last_seq > 0 &&
-            (vd_store_session(store, session->id, &record) == VD_OK) == session->pruned)
-            vd_oracle_fail(self, "session %s is %s", session->id,
-                           session->pruned ? "in view and was pruned" : "gone");
-    }
-    vd_store_cursor_destroy(&cursor);
-    free(left);
-}
-
-void vd_oracle_finish(vd_oracle_t *self, vd_store_t *store)
-{
-    vd_oracle_reopened(self, store);
-    if (self->failure[0] == 0)
-        audit(self, store);
-    for (uint64_t id = 1; id <= self->frame_count && self->failure[0] == 0; id++) {
-        const frame_t *frame = &self->frames[id];
-        const life_t *life = &self->lives[frame->life];
-        bool whole = frame->stored == 0 || frame->stored == frame->count;
-        if (!whole)
-            vd_oracle_fail(self, "frame %" PRIu64 " is stored in part", id);
-        if (!frame->ended && !life->over && frame->fate != VD_FATE_NEVER)
-            vd_oracle_fail(self, "frame %" PRIu64 " of %s has no outcome after a quiet time", id,
-                           life->producer);
-        if (frame->ended && frame->outcome == VD_OK && frame->stored != frame->count &&
-            !frame->excused)
-            vd_oracle_fail(self, "frame %" PRIu64 " was acknowledged and is lost", id);
-        if (frame->ended)
-            check_outcome(self, frame, id);
-    }
-}
-
-vd_oracle_sums_t vd_oracle_sums(const vd_oracle_t *self)
-{
-    vd_oracle_sums_t sums = {.frames = self->frame_count,
-                             .events = self->events,
-                             .commits = self->index,
-                             .sessions = self->session_count,
-                             .notices = self->notices};
-    for (uint32_t i = 0; i < self->session_count; i++) {
-        sums.pruned += self->sessions[i].pruned;
-        sums.given_up += self->sessions[i].given_up;
-    }
-    for (uint64_t id = 1; id <= self->frame_count; id++) {
-        const frame_t *frame = &self->frames[id];
-        sums.stored += frame->stored > 0;
-        sums.unknown += !frame->ended && frame->fate != VD_FATE_NEVER;
-        sums.fenced += frame->ended && frame->outcome == VD_FENCED;
-        sums.existing += frame->ended && frame->outcome == VD_EXISTS;
-        sums.rejected += frame->ended && frame->outcome != VD_OK && frame->outcome != VD_FENCED &&
-                         frame->outcome != VD_EXISTS;
-    }
-    return sums;
 }

@@ -84,12 +84,14 @@ typedef struct vd_seen {
 typedef bool vd_seen_fn(void *arg, const vd_seen_t *seen);
 void vd_oracle_listen(vd_oracle_t *self, vd_seen_fn *seen, void *arg);
 bool vd_oracle_was_pruned(vd_oracle_t *self, vd_str_t session);
+/* So many more events of the session cannot be read any more. */
+void vd_oracle_damaged(vd_oracle_t *self, vd_str_t session, uint32_t count);
 /* Newest commit read. */
 uint64_t vd_oracle_index(const vd_oracle_t *self);
 
 typedef struct vd_oracle_sums {
     uint64_t frames, stored, rejected, existing, unknown, fenced, events, commits, sessions;
-    uint64_t pruned, notices, given_up;
+    uint64_t pruned, notices, given_up, damaged;
 } vd_oracle_sums_t;
 vd_oracle_sums_t vd_oracle_sums(const vd_oracle_t *self);
 

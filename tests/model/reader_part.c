@@ -118,9 +118,18 @@ static void on_absent(void *arg, vd_now_t now, vd_str_t session, uint64_t first,
 {
     reader_t *self = arg;
     (void)now;
-    (void)position;
     (void)effects;
-    if (status != VD_PRUNED || !vd_oracle_was_pruned(self->whole->oracle, session))
+    uint64_t behind = vd_ledger_find(self->ledger, position->index + 1, position->offset);
+    bool damaged = status == VD_CORRUPT && count > 0 && behind >= count;
+    for (uint64_t at = behind - (damaged ? count : 0); at < behind && damaged; at++) {
+        const vd_ledger_entry_t *entry = vd_ledger_at(self->ledger, at);
+        damaged = entry->damaged && entry->seq == first + count - (behind - at) &&
+                  vd_str_is(session, vd_ledger_session(self->ledger, entry->session));
+    }
+    if (damaged) {
+        pass_over(self, behind - count);
+        self->at = behind;
+    } else if (status != VD_PRUNED || !vd_oracle_was_pruned(self->whole->oracle, session))
         vd_whole_fail(self->whole, "[absent] %s was told that %.*s:%" PRIu64 " (%u) is %s",
                       self->name, (int)session.size, (const char *)session.data, first, count,
                       vd_status_name(status));

@@ -40,8 +40,9 @@ void vd_whole_go_back(vd_whole_t *self, uint64_t commits)
     vd_model_ingestor_t *ingestor = &self->ingestor;
     vd_store_t *store = NULL;
     vd_store_tail_t tail;
-    /* Once in a run; and what was pruned is not there to be told again. */
-    if (self->ledger_before != NULL || vd_oracle_sums(self->oracle).pruned > 0 ||
+    vd_oracle_sums_t sums = vd_oracle_sums(self->oracle);
+    /* Once in a run; and what was pruned or damaged is not there to be told again. */
+    if (self->ledger_before != NULL || sums.pruned > 0 || sums.damaged > 0 ||
         vd_memory_image_open(ingestor->image, &store) != VD_OK)
         return;
     vd_store_tail(store, &tail);
@@ -56,6 +57,53 @@ void vd_whole_go_back(vd_whole_t *self, uint64_t commits)
     self->kept = vd_ledger_find(self->ledger, tail.index - commits + 1, 0);
     self->ledger = vd_ledger_new();
     vd_host_part_forget(self);
+}
+
+/* Observers and chains of sessions lose nothing by it: what they lose is not what is checked here. */
+static bool may_be_damaged(const vd_commit_run_t *run)
+{
+    vd_bytes_t rest = run->run;
+    vd_entry_t entry;
+    vd_event_t event;
+    if (run->absent != VD_OK || run->first_seq == 1)
+        return false;
+    while (vd_run_next(&rest, &entry) == VD_OK)
+        if (vd_event_read(entry.event, &event) != VD_OK || event.cause.size > 0)
+            return false;
+    return true;
+}
+
+static void damage(vd_whole_t *self, const vd_commit_t *commit, uint32_t at)
+{
+    const vd_commit_run_t *run = &commit->runs[at];
+    vd_world_note(self->world, "%-12s cannot read %u events of %.*s in commit %" PRIu64, "store",
+                  run->count, (int)run->session.size, (const char *)run->session.data,
+                  commit->index);
+    vd_oracle_damaged(self->oracle, run->session, run->count);
+    uint64_t first = vd_ledger_find(self->ledger, commit->index, run->at);
+    vd_ledger_damage(self->ledger, first, run->count);
+    if (first < self->kept) /* there, too, for who still stands in it */
+        vd_ledger_damage(self->ledger_before, first, run->count);
+    vd_memory_damage(self->ingestor.image, commit->index, at);
+}
+
+void vd_whole_damage(vd_whole_t *self, uint32_t die)
+{
+    vd_store_cursor_t *cursor = NULL;
+    char error[256];
+    vd_commit_t commit;
+    vd_store_t *store = self->ingestor.store;
+    if (store == NULL)
+        return;
+    vd_oracle_read(self->oracle, store);
+    uint64_t head = vd_oracle_index(self->oracle), index = head - die % 40;
+    if (die % 40 >= head || vd_store_cursor_new(store, &cursor) != VD_OK)
+        return;
+    if (vd_store_cursor_seek(cursor, index, NULL) == VD_OK &&
+        vd_store_cursor_next(cursor, &commit, error, sizeof error) == VD_OK &&
+        commit.run_count > 0 && may_be_damaged(&commit.runs[die % commit.run_count]))
+        damage(self, &commit, die % commit.run_count);
+    vd_store_cursor_destroy(&cursor);
 }
 
 /* ---- what is heard of everything ---- */

@@ -150,6 +150,7 @@ typedef enum vd_fault_kind {
     FAULT_STORM,
     FAULT_STRANGER,
     FAULT_BACK,
+    FAULT_DAMAGE,
     FAULT_KINDS
 } vd_fault_kind_t;
 
@@ -216,6 +217,8 @@ void vd_whole_fail(vd_whole_t *self, const char *format, ...) __attribute__((for
 int64_t vd_whole_now_us(const vd_whole_t *self);
 /* While nothing of the runtime runs, its store is put back to what it was `commits` commits ago. */
 void vd_whole_go_back(vd_whole_t *self, uint64_t commits);
+/* A run of one of the newest commits cannot be read any more. */
+void vd_whole_damage(vd_whole_t *self, uint32_t die);
 /* The process called so; NULL: there is none. */
 vd_process_t *vd_whole_process(vd_whole_t *self, const char *name);
 

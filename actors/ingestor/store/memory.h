@@ -31,5 +31,8 @@ void vd_memory_sync_off(vd_memory_image_t *self);
 void vd_memory_fail(vd_memory_image_t *self, vd_status_t status, bool there, unsigned reopens);
 /* Removes the commits behind `index`, as restoring an old backup would. No store may be open. */
 void vd_memory_cut(vd_memory_image_t *self, uint64_t index);
+/* Damages run `run` of commit `index`: from now on it is absent, VD_CORRUPT. A run that is absent
+ * already stays as it is. */
+void vd_memory_damage(vd_memory_image_t *self, uint64_t index, uint32_t run);
 
 #endif

@@ -82,6 +82,29 @@ vd_status_t vd_memory_prune_mark(vd_store_t *store, const char *const *sessions,
     return status;
 }
 
+/* The bytes stay until the image goes: a cursor may still show them. */
+static void take_away(vd_memory_image_t *self, vd_commit_run_t *run, vd_status_t why,
+                      uint32_t digest)
+{
+    run->absent = why;
+    run->digest = digest;
+    self->freed = realloc(self->freed, (self->freed_count + 1) * sizeof *self->freed);
+    assert(self->freed != NULL);
+    self->freed[self->freed_count++] = (void *)run->run.data;
+    run->run = vd_bytes(NULL, 0);
+}
+
+void vd_memory_damage(vd_memory_image_t *self, uint64_t index, uint32_t run)
+{
+    pthread_mutex_lock(&self->lock);
+    assert(index > 0 && index <= self->count);
+    const vd_commit_t *commit = &self->entries[index - 1]->commit;
+    assert(run < commit->run_count);
+    if (commit->runs[run].absent == VD_OK)
+        take_away(self, (vd_commit_run_t *)&commit->runs[run], VD_CORRUPT, 0);
+    pthread_mutex_unlock(&self->lock);
+}
+
 static void free_runs(vd_memory_image_t *self, const char *session)
 {
     for (uint64_t i = 0; i < self->count; i++) {
@@ -90,12 +113,8 @@ static void free_runs(vd_memory_image_t *self, const char *session)
             vd_commit_run_t *run = (vd_commit_run_t *)&commit->runs[r];
             if (run->absent != VD_OK || !vd_str_is(run->session, session))
                 continue;
-            run->absent = VD_PRUNED;
-            run->digest = vd_run_digest(0, run->run);
-            self->freed = realloc(self->freed, (self->freed_count + 1) * sizeof *self->freed);
-            assert(self->freed != NULL);
-            self->freed[self->freed_count++] = (void *)run->run.data;
-            run->run = vd_bytes(NULL, 0);
+            uint32_t digest = vd_run_digest(0, run->run);
+            take_away(self, run, VD_PRUNED, digest);
         }
     }
 }

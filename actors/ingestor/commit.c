@@ -206,7 +206,7 @@ void vd_seq_take_appended(vd_sequencer_t *self, vd_now_t now, const vd_input_t *
     }
     char what[64];
     snprintf(what, sizeof what, "could not write commit %" PRIu64, input->token);
-    vd_seq_blame(self, batch);
+    vd_seq_blame(self, batch, input->status);
     vd_seq_begin_trouble(self, now, input, what, effects);
 }
 

@@ -83,16 +83,41 @@ static void keep_suspicion(vd_sequencer_t *self, const vd_session_t *session)
     suspect->suspicion = session->open->suspicion;
 }
 
-void vd_seq_blame(vd_sequencer_t *self, const vd_batch_t *batch)
+static bool is_part_of(const vd_batch_t *batch, const char *id)
 {
-    assert(batch->state == VD_BATCH_OUT);
+    for (uint32_t i = 0; i < batch->run_count; i++)
+        if (strcmp(vd_batch_session(batch, i)->id, id) == 0)
+            return true;
+    return false;
+}
+
+/* What fails without them speaks for those who are under suspicion: it is the store that fails now
+ * and then. */
+static void clear_absent(vd_sequencer_t *self, const vd_batch_t *batch)
+{
+    uint32_t at = 0;
+    vd_suspect_t *suspect;
+    for (vd_session_t *session = self->open; session != NULL; session = session->next_open)
+        if (session->open->suspicion.failures > 0 && !is_part_of(batch, session->id))
+            session->open->suspicion.failures = 0;
+    while ((suspect = vd_names_next(&self->suspects, &at)) != NULL)
+        if (suspect->suspicion.failures > 0 && !is_part_of(batch, suspect->id))
+            suspect->suspicion.failures = 0;
+}
+
+void vd_seq_blame(vd_sequencer_t *self, const vd_batch_t *batch, vd_status_t status)
+{
+    assert(batch->state == VD_BATCH_OUT && status != VD_OK);
+    clear_absent(self, batch);
     for (uint32_t i = 0; i < batch->run_count; i++) {
         vd_session_t *session = vd_batch_session(batch, i);
         assert(session->open != NULL);
         vd_suspicion_t *suspicion = &session->open->suspicion;
         suspicion->streak++;
-        /* When nothing else was written since, it may be the store's fault. */
-        if (suspicion->failures == 0 || self->durable_index != suspicion->failed_head) {
+        /* When nothing else was written since, it may be the store's fault; that less than this
+         * finds room on a full disk is no session's. */
+        if (status != VD_NO_SPACE &&
+            (suspicion->failures == 0 || self->durable_index != suspicion->failed_head)) {
             suspicion->failures++;
             suspicion->failed_head = self->durable_index;
         }

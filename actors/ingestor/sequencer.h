@@ -29,7 +29,8 @@
  *    the first, whoever wrote that.
  * 7. An outage is told in every active session that it touched: ingest_interrupted {from, to, text},
  *    an event of the ingestor itself, before anything else. A session whose events make appends
- *    fail while others succeed has failed, as a state with its error.
+ *    fail while others succeed, every time, has failed, as a state with its error. What fails for
+ *    want of space counts for nothing.
  * 8. A producer that was not used for MARK_EXPIRES_MS is forgotten, unless it owns an open session.
  * 9. Completed and failed sessions are pruned, on request (PRUNE) or by the policy that was set;
  *    never one that an open session continues.

@@ -150,8 +150,8 @@ bool vd_seq_is_idle(vd_sequencer_t *self);
 
 /* ---- outage.c ---- */
 
-/* The append of this batch has failed: whose fault may it be? */
-void vd_seq_blame(vd_sequencer_t *self, const vd_batch_t *batch);
+/* The append of this batch has failed with `status`: whose fault may it be? */
+void vd_seq_blame(vd_sequencer_t *self, const vd_batch_t *batch, vd_status_t status);
 /* The batch is on disk: nothing is held against its sessions any more. */
 void vd_seq_acquit(vd_sequencer_t *self, const vd_batch_t *batch);
 /* What is held against a session that is about to begin; NULL: nothing. */

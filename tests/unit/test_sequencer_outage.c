@@ -340,6 +340,44 @@ static void test_a_long_outage_fails_nobody(void **state)
     assert_int_equal(bench_answer(b, VD_MESSAGE_COMMITTED).mark, 2);
 }
 
+/* Does session s live on, and is event 2 of p at last written to it? */
+static void expect_alive(bench_t *b, uint64_t p)
+{
+    assert_int_equal(bench_state_of(b, "s"), VD_SESSION_ACTIVE);
+    b->count = 0;
+    bench_emit(b, "p", p, 2, "s", "x");
+    assert_int_equal(bench_answer(b, VD_MESSAGE_COMMITTED).mark, 2);
+}
+
+/* Neither is it when the disk fails now and then, whatever is written to it. */
+static void test_a_disk_that_fails_at_times_fails_nobody(void **state)
+{
+    bench_t *b = *state;
+    uint64_t p = bench_begin(b, "p");
+    for (uint64_t i = 0; i < 20; i++) {
+        vd_memory_fail(b->image, VD_IO, false, 0);
+        bench_emit(b, "p", p, 2, "s", "x");
+        recover(b); /* which writes a commit without events */
+        vd_memory_fail(b->image, VD_IO, false, 0);
+        bench_open_with(b, "r", 10 + i, 0);
+        recover(b);
+    }
+    expect_alive(b, p);
+}
+
+/* Nor on a full disk, where the little that tells whether the store can write still finds room. */
+static void test_a_full_disk_fails_nobody(void **state)
+{
+    bench_t *b = *state;
+    uint64_t p = bench_begin(b, "p");
+    for (int i = 0; i < 20; i++) {
+        vd_memory_fail(b->image, VD_NO_SPACE, false, 0);
+        bench_emit(b, "p", p, 2, "s", "x");
+        recover(b);
+    }
+    expect_alive(b, p);
+}
+
 /* A disk on which every write fails and opening works is not opened again and again without a pause. */
 static void test_failing_again_at_once_waits(void **state)
 {
@@ -405,6 +443,8 @@ int main(void)
         CASE(test_a_session_that_cannot_begin),
         CASE(test_a_session_alone_that_cannot_be_written),
         CASE(test_a_long_outage_fails_nobody),
+        CASE(test_a_disk_that_fails_at_times_fails_nobody),
+        CASE(test_a_full_disk_fails_nobody),
         CASE(test_failing_again_at_once_waits),
         CASE(test_an_owner_that_is_silent_in_an_outage),
     };

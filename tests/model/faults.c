@@ -295,6 +295,20 @@ static void jump(vd_whole_t *self, const vd_model_fault_t *fault)
     vd_world_set_wall(self->world, ms);
 }
 
+static void hurt_store(vd_whole_t *self, const vd_model_fault_t *fault)
+{
+    if (fault->kind == FAULT_STORE) {
+        self->ingestor.fail = 100 + fault->a % 900;
+        vd_world_later(self->world, fault->for_us, NULL, heal_store, self, 0);
+    } else if (fault->kind == FAULT_BACK) {
+        stop_machine(self);
+        vd_whole_go_back(self, 1 + fault->a % 60);
+    } else {
+        for (uint32_t i = 0; i < 1 + fault->b % 6; i++)
+            vd_whole_damage(self, fault->a / (i + 1));
+    }
+}
+
 static void carry_out(vd_whole_t *self, const vd_model_fault_t *fault)
 {
     vd_world_t *world = self->world;
@@ -317,8 +331,9 @@ static void carry_out(vd_whole_t *self, const vd_model_fault_t *fault)
         cut(self, fault);
         break;
     case FAULT_STORE:
-        self->ingestor.fail = 100 + fault->a % 900;
-        vd_world_later(world, fault->for_us, NULL, heal_store, self, 0);
+    case FAULT_BACK:
+    case FAULT_DAMAGE:
+        hurt_store(self, fault);
         break;
     case FAULT_CRASH_LOOP:
         crash_loop(self, fault);
@@ -359,14 +374,6 @@ static void carry_out(vd_whole_t *self, const vd_model_fault_t *fault)
         break;
     case FAULT_STORM:
         storm(self, fault);
-        break;
-    case FAULT_BACK:
-        stop_machine(self);
-        vd_whole_go_back(self, 1 + fault->a % 60);
-        break;
-    case FAULT_DAMAGE:
-        for (uint32_t i = 0; i < 1 + fault->b % 6; i++)
-            vd_whole_damage(self, fault->a / (i + 1));
         break;
     default:
         if (!(self->options.without_actors & WITHOUT_STRANGERS))

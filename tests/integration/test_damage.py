@@ -175,7 +175,7 @@ def check_served(events, lost, head, expected):
 
 def check_waiting(runtime):
     """Who wants to write is told why not."""
-    link = vedette.client._Link(runtime.client.context, runtime.client.endpoint("ingestor", "emit"))
+    link = vedette.client.Link(runtime.client.context, runtime.client.endpoint("ingestor", "emit"))
     link.send(wire.pack_message("OPEN", {"producer": "late", "life": 7}, correlation=1))
     answer = link.receive(10)
     assert answer.name == "NOT_NOW" and answer["status"] == "store_trouble" and "repair --copy" in answer["text"], answer

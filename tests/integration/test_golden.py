@@ -64,7 +64,7 @@ def check_position(client, expected):
 def check_producers(client, expected):
     """Every life that holds a name still holds it, with its mark and what was rejected; one that lost it is refused."""
     for row in expected["producers"]:
-        link = vedette._Link(client.context, client.endpoint("ingestor", "emit"))
+        link = vedette.Link(client.context, client.endpoint("ingestor", "emit"))
 
         def open_with(life):
             link.send(wire.pack_message("OPEN", {"producer": row["name"], "life": life}, correlation=1))

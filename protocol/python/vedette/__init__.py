@@ -10,12 +10,17 @@
         session, seq = producer.emit("job_done", {"took_s": 3}, session="my-session")
 """
 
-from .client import Client, Follower, Missing, Position, Producer, Reset, default_run_dir
+from .client import Client, default_run_dir
 from .errors import Error, TimedOut, Unreachable
 from .events import BadEvent
 from .expression import Expression, ExpressionError
 from .feed import Feed
+from .follow import Follower
+from .modes import Knobs
+from .position import Kicked, Missing, Position, Reset
+from .producer import Producer
 from .wire import Event, Malformed, new_session_id
 
-__all__ = ["BadEvent", "Client", "Error", "Event", "Expression", "ExpressionError", "Feed", "Follower", "Malformed",
-           "Missing", "Position", "Producer", "Reset", "TimedOut", "Unreachable", "default_run_dir", "new_session_id"]
+__all__ = ["BadEvent", "Client", "Error", "Event", "Expression", "ExpressionError", "Feed", "Follower", "Kicked", "Knobs",
+           "Malformed", "Missing", "Position", "Producer", "Reset", "TimedOut", "Unreachable", "default_run_dir",
+           "new_session_id"]

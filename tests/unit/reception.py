@@ -1,0 +1,395 @@
+"""reception.py: both streams joined, as the Python client does it, against a publisher in memory under a virtual clock."""
+import itertools
+import json
+import os
+import random
+import sys
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(TOP, "protocol", "python"))
+sys.dont_write_bytecode = True
+import vedette  # noqa: E402
+from vedette import modes, wire  # noqa: E402
+from vedette.catalogue import LIMITS  # noqa: E402
+from vedette.position import Kicked, Position, Reset  # noqa: E402
+from vedette.reception import Reception, Wish  # noqa: E402
+
+SEED = int(os.environ.get("VEDETTE_SEED") or random.SystemRandom().randrange(1 << 32))
+SESSION, STORE = "s-1", "00000000000000aa"
+KNOBS = modes.Knobs(start_commit_sync_lag=8, resume_live_lag=3, pause_live_queue=20, resume_live_queue=4, dwell_ms=50)
+
+
+def message(name, correlation, payload=b"", **fields):
+    return wire.Message(name, correlation, fields, payload)
+
+
+class Publisher:
+    """A store of commits and a memory of the newest of them, as SPEC.md has its answers."""
+
+    def __init__(self, memory=12):
+        self.commits, self.memory, self.streams, self.out = [], memory, {}, []
+        self.lives, self.seq, self.held, self.refuses, self.empty_rounds = True, 0, False, [], 0
+
+    @property
+    def head(self):
+        return len(self.commits)
+
+    def commit(self, events):
+        raws = []
+        for _ in range(events):
+            self.seq += 1
+            raws.append(wire.pack_event("count", {"n": self.seq}, ts="2026-01-31T10:15:00.123Z"))
+        self.commits.append((self.seq - events + 1, raws))
+
+    def chain(self, index):
+        return index * 7 & 0xFFFFFFFF
+
+    def value(self, index, begin, end):
+        first, raws = self.commits[index - 1]
+        run = [begin, SESSION, first + begin, wire.pack_run(raws[begin:end])]
+        return wire.pack([index, 0, 1, self.chain(index), [run]])
+
+    def take(self, name, fields, correlation):
+        getattr(self, "on_" + name.lower())(fields, correlation)
+
+    def on_stop(self, _, correlation):
+        self.streams = {kind: one for kind, one in self.streams.items() if one["correlation"] != correlation}
+        self.out.append(message("DONE", correlation))
+
+    def on_credit(self, fields, correlation):
+        for one in self.streams.values():
+            if one["correlation"] == correlation:
+                if fields["items"] <= one["credit"]:
+                    self.tell_head(one)
+                one["credit"] = max(one["credit"], fields["items"])
+                return
+        self.out.append(message("DROP", correlation, status="not_found"))
+
+    def place_of(self, fields):
+        if fields.get("store"):
+            return fields["index"], fields["offset"]
+        return (self.head, 0) if fields.get("head") else (0, 0)
+
+    def on_start(self, fields, correlation):
+        kind, place = fields["stream"], self.place_of(fields)
+        self.streams.pop(kind, None)
+        if self.refuses:
+            self.out.append(message("ERROR", correlation, status=self.refuses.pop(), text="refused"))
+            return
+        if place[0] > self.head:
+            self.out.append(message("STREAM_RESET", correlation, store=STORE, status="went_back", first=1, head=self.head))
+            return
+        if kind == "live" and not self.lives:
+            self.out.append(message("ERROR", correlation, status="unsupported", text="no live stream here"))
+            return
+        if kind == "live" and place[0] < self.head - self.memory:
+            self.out.append(message("USE_COMMITS", correlation, store=STORE, **{"from": place[0] + 1},
+                                    live=self.head - self.memory + 1, head=self.head))
+            return
+        self.streams[kind] = {"kind": kind, "correlation": correlation, "place": place, "credit": fields["items"], "sent": 0}
+        self.out.append(message("STARTED", correlation, store=STORE, index=place[0], offset=place[1],
+                                chain=self.chain(place[0]), head=self.head))
+
+    def on_fetch(self, fields, correlation):
+        one = {"correlation": correlation, "place": self.place_of(fields), "credit": fields["items_max"], "sent": 0}
+        self.send(one, 7, always=True)
+
+    def tell_head(self, one):
+        self.out.append(message("HEAD", one["correlation"], store=STORE, head=self.head, sent=one["place"][0],
+                                sent_offset=one["place"][1]))
+
+    def send(self, one, commits, always=False):
+        (index, offset), payload, events = one["place"], b"", 0
+        after = one["place"]
+        while index < self.head and commits > 0 and one["sent"] + events < one["credit"]:
+            raws = self.commits[index][1]
+            end = min(len(raws), offset + one["credit"] - one["sent"] - events)
+            payload += self.value(index + 1, offset, end) if end > offset else b""
+            events += end - offset
+            index, offset = (index + 1, 0) if end == len(raws) else (index, end)
+            commits -= 1
+        if (index, offset) == after and not always:
+            return
+        one["place"] = (index, offset)
+        one["sent"] += events
+        self.out.append(message("COMMITS", one["correlation"], payload, store=STORE, after=after[0], after_offset=after[1],
+                                index=index, offset=offset, chain=self.chain(index), events=events, head=self.head))
+
+    def pump(self, choice):
+        for one in list(self.streams.values()):
+            if self.held or choice.random() < 0.3:
+                continue
+            if one["kind"] == "live" and one["place"][0] < self.head - self.memory:
+                after, one["place"] = one["place"], (self.head - self.memory, 0)
+                self.out.append(message("GAP", one["correlation"], store=STORE, after=after[0], after_offset=after[1],
+                                        index=one["place"][0], chain=self.chain(one["place"][0]), head=self.head))
+            if one["kind"] == "commit" and self.empty_rounds > 0:
+                self.empty_rounds -= 1
+                self.streams.pop("commit")
+                self.out.append(message("DROP", one["correlation"], status="too_slow"))
+                continue
+            self.send(one, choice.randint(1, 6))
+
+
+class World:
+    """One reception and one publisher; what is between them keeps its order, may wait, and may be lost."""
+
+    def __init__(self, seed, knobs=KNOBS, position=None, window=(24, 1 << 20), head=False, loss=0.0, memory=12):
+        self.choice, self.now, self.loss = random.Random(seed), 1000.0, loss
+        self.publisher, self.warnings, self.got, self.modes = Publisher(memory), [], [], []
+        self.up, self.down = [], []
+        self.position, self.knobs, self.window, self.head = position or Position(), knobs, window, head
+        self.reception = None
+
+    def begin(self):
+        self.reception = Reception(Wish("test", SESSION, head=self.head), self.position, self.knobs, itertools.count(1),
+                                   self.now, window=self.window, warn=self.warnings.append)
+
+    def turn(self, take=100, produce=0.0, step_s=0.01):
+        if self.reception is None:
+            self.begin()
+        if self.choice.random() < produce:
+            self.publisher.commit(self.choice.randint(1, 4))
+        reception, choice = self.reception, self.choice
+        reception.tick(self.now)
+        self.send()
+        for _ in range(choice.randint(0, 4) if self.up else 0):
+            if self.up:
+                self.publisher.take(*self.up.pop(0))
+        self.publisher.pump(choice)
+        self.down += [one for one in self.publisher.out if choice.random() >= self.loss]
+        self.publisher.out.clear()
+        for _ in range(choice.randint(0, 6) if self.down else 0):
+            if self.down:
+                reception.take(self.down.pop(0), self.now)
+        self.send()
+        for _ in range(min(take, len(reception.queue))):
+            entry = reception.queue.popleft()
+            self.got.append(entry.item)
+            reception.dealt_with(entry, self.now)
+        self.send()
+        if not self.modes or self.modes[-1] != reception.mode:
+            self.modes.append(reception.mode)
+        assert reception.waiting_items == len(reception.queue) + sum(row[1] for row in reception.held_back)
+        self.now += step_s
+
+    def send(self):
+        if self.reception.renew:
+            self.reception.renew = False
+            self.up.clear(), self.down.clear(), self.publisher.out.clear(), self.publisher.streams.clear()
+        for name, fields, correlation in self.reception.out:
+            if self.choice.random() >= self.loss:
+                self.up.append((name, {key: value for key, value in fields.items() if value is not None}, correlation))
+        self.reception.out.clear()
+
+    def until(self, what, condition, turns=60000, **how):
+        for _ in range(turns):
+            self.turn(**how)
+            if condition():
+                return
+        raise AssertionError(f"not within {turns} turns: {what}; {self.reception.mode}, lag {self.reception.lag}, "
+                             f"{len(self.got)} of {self.publisher.seq}")
+
+    def seqs(self):
+        return [event.seq for event in self.got]
+
+    def check(self, first=1):
+        assert self.seqs() == list(range(first, self.publisher.seq + 1)), self.seqs()
+
+
+def the_table():
+    with open(os.path.join(TOP, "protocol", "vectors", "modes.json"), encoding="utf-8") as file:
+        vectors = json.load(file)
+    for row in vectors["knobs"]:
+        try:
+            modes.Knobs(**row["knobs"])
+            found = None
+        except vedette.Error as error:
+            found = str(error)
+        wanted = row.get("error")
+        assert found == (wanted and f"usage: {wanted}"), f"{row['what']}: {found}, wanted {wanted}"
+    for run in vectors["runs"]:
+        machine = modes.Modes(modes.Knobs(**run.get("knobs", {})), run.get("streams", modes.BOTH), run["begin"],
+                              run["steps"][0]["now_ms"])
+        for number, step in enumerate(run["steps"]):
+            lag = modes.lag_of(int(step["head"], 0), int(step["index"], 0)) if "head" in step else step["lag"]
+            found = machine.look(step["now_ms"], lag, step["queue"], step.get("held", False), step.get("no_live", False))
+            assert found == step["mode"], f"{run['what']}, step {number}: {found}, wanted {step['mode']}"
+
+
+def every_interleaving_gives_each_event_once():
+    for seed in range(SEED, SEED + 120):
+        world = World(seed, loss=world_loss(seed), memory=random.Random(seed).choice((2, 5, 12, 1000)))
+        for _ in range(random.Random(seed).randint(0, 60)):
+            world.publisher.commit(world.choice.randint(1, 4))
+        for _ in range(700):
+            world.turn(take=world.choice.choice((0, 1, 3, 50)), produce=0.2)
+        world.loss = 0.0
+        world.until(f"all of it, seed {seed}", lambda: len(world.got) >= world.publisher.seq)
+        world.check()
+        world.until(f"live alone again, seed {seed}", lambda: world.reception.mode == modes.LIVE_ONLY)
+
+
+def world_loss(seed):
+    return (0.0, 0.0, 0.02, 0.1)[seed % 4]
+
+
+def from_any_position():
+    for seed in range(SEED, SEED + 40):
+        world = World(seed)
+        for _ in range(30):
+            world.publisher.commit(world.choice.randint(1, 4))
+        index = world.choice.randint(0, 30)
+        events = len(world.publisher.commits[index][1]) if index < 30 else 1
+        offset = world.choice.randint(0, events - 1)
+        before = sum(len(raws) for _, raws in world.publisher.commits[:index]) + offset
+        world.position = Position(STORE, index, offset, world.publisher.chain(index))
+        world.until("the rest", lambda: len(world.got) + before >= world.publisher.seq)
+        world.until("joined", lambda: world.reception.mode == modes.LIVE_ONLY)
+        world.check(before + 1)
+
+
+def from_now_on_it_is_live():
+    world = World(SEED, head=True)
+    for _ in range(200):
+        world.publisher.commit(3)
+    world.until("it begins", lambda: world.reception.started, take=1)
+    begun = world.publisher.seq
+    for _ in range(300):
+        world.turn(produce=0.1)
+    world.until("all", lambda: len(world.got) >= world.publisher.seq - begun)
+    world.check(begun + 1)
+    assert world.modes == [modes.LIVE_ONLY], world.modes
+
+
+def deep_lag_takes_no_live():
+    world = World(SEED, window=(40, 1 << 20))
+    for _ in range(400):
+        world.publisher.commit(2)
+    both = []
+    def far():
+        if world.reception.lag >= 8:
+            both.append("live" in world.publisher.streams)
+        return len(world.got) >= 800
+    world.until("caught up", far)
+    assert both and not any(both)
+    world.until("joined", lambda: world.reception.mode == modes.LIVE_ONLY)
+    assert world.modes == [modes.COMMITS_ONLY, modes.OVERLAP, modes.LIVE_ONLY], world.modes
+    world.check()
+
+
+def a_slow_application_bounds_what_waits():
+    world = World(SEED, window=(24, 1 << 20))
+    most = 0
+    for _ in range(3000):
+        world.turn(take=world.choice.choice((0, 0, 0, 1)), produce=0.5)
+        most = max(most, world.reception.waiting_items)
+    assert most <= 2 * 24 + 8, most
+    world.until("all", lambda: len(world.got) >= world.publisher.seq)
+    world.check()
+
+
+def a_full_queue_pauses_and_goes_on():
+    world = World(SEED, head=True, memory=1000, window=(100, 1 << 20), knobs=modes.Knobs(
+        start_commit_sync_lag=500, pause_live_queue=20, resume_live_queue=4, dwell_ms=50))
+    world.until("live", lambda: world.reception.started)
+    world.until("paused", lambda: world.reception.mode == modes.PAUSED, take=0, produce=0.5)
+    assert world.reception.streams["live"].wanted is False and world.reception.streams["commit"].wanted
+    world.until("the publisher knows", lambda: list(world.publisher.streams) == ["commit"], take=0)
+    assert world.publisher.streams["commit"]["credit"] == 0
+    queued = len(world.reception.queue)
+    for _ in range(200):
+        world.turn(take=0, produce=0.2)
+    assert len(world.reception.queue) == queued and world.reception.mode == modes.PAUSED
+    world.until("on", lambda: len(world.got) >= world.publisher.seq)
+    world.check()
+    assert world.modes[:3] == [modes.LIVE_ONLY, modes.PAUSED, modes.LIVE_ONLY], world.modes
+    assert set(world.modes) == {modes.LIVE_ONLY, modes.PAUSED}, world.modes
+
+
+def an_operator_holds_it():
+    world = World(SEED, head=True)
+    world.until("live", lambda: world.reception.started)
+    live = world.publisher.streams["live"]["correlation"]
+    world.publisher.held = True
+    world.publisher.out.append(message("HOLD", live, held=True, text="paused"))
+    world.until("paused", lambda: world.reception.mode == modes.PAUSED)
+    for _ in range(500):
+        world.turn(produce=0.5)
+    assert not world.got and world.reception.mode == modes.PAUSED and world.publisher.streams
+    stream = next(iter(world.publisher.streams.values()))
+    world.publisher.held = False
+    world.publisher.out.append(message("HOLD", stream["correlation"], held=False))
+    world.until("all", lambda: len(world.got) >= world.publisher.seq)
+    world.check()
+    assert world.modes[:3] == [modes.LIVE_ONLY, modes.PAUSED, modes.COMMITS_ONLY], world.modes
+
+
+def what_ends_it():
+    for name, fields, kind in (("DROP", {"status": "kicked"}, Kicked),
+                               ("STREAM_RESET", {"status": "went_back", "first": 1, "head": 2}, Reset)):
+        world = World(SEED)
+        world.publisher.commit(1)
+        world.until("it runs", lambda: world.publisher.streams.get("commit") and world.reception.started)
+        world.publisher.out.append(message(name, world.publisher.streams["commit"]["correlation"], **fields))
+        world.until("it has ended", lambda: world.reception.ended)
+        assert isinstance(world.reception.ended, kind), world.reception.ended
+
+
+def a_position_beyond_the_head():
+    world = World(SEED, position=Position(STORE, 9, 0, 63))
+    world.until("it has ended", lambda: world.reception.ended)
+    assert world.reception.ended.status == "went_back"
+
+
+def without_a_live_stream_commits_do():
+    for head in (True, False):
+        world = World(SEED, head=head)
+        world.publisher.lives = False
+        for _ in range(20):
+            world.publisher.commit(1)
+        world.until("it runs", lambda: world.reception.started and world.publisher.streams)
+        begun = world.publisher.seq if head else 0
+        for _ in range(300):
+            world.turn(produce=0.2)
+        world.until("all", lambda: len(world.got) >= world.publisher.seq - begun)
+        world.check(begun + 1)
+        assert world.reception.mode == modes.COMMITS_ONLY and not world.warnings
+
+
+def fruitless_rounds_end_in_windows():
+    world = World(SEED)
+    for _ in range(100):
+        world.publisher.commit(2)
+    world.publisher.empty_rounds = 5
+    world.until("all", lambda: len(world.got) >= 200)
+    world.check()
+    assert "windows instead" in world.warnings[0] and "streams again" in world.warnings[1], world.warnings
+    world.until("joined", lambda: world.reception.mode == modes.LIVE_ONLY)
+
+
+def tries_come_later_and_later():
+    world = World(SEED)
+    world.publisher.commit(1)
+    world.loss, begun = 1.0, []
+    world.begin()
+    while world.now < 1060:
+        before = world.reception.streams["commit"].correlation
+        world.turn()
+        if world.reception.streams["commit"].correlation not in (0, before):
+            begun.append(world.now)
+    gaps = [later - earlier for earlier, later in zip(begun, begun[1:])]
+    assert len(gaps) >= 6 and max(gaps[:2]) < 1.5 and 4 < max(gaps) < 12, gaps
+    world.loss = 0.0
+    world.until("it comes", lambda: world.got)
+    assert world.reception.streams["commit"].attempts == 0
+
+
+print(f"VEDETTE_SEED={SEED}", flush=True)
+for case in (the_table, every_interleaving_gives_each_event_once, from_any_position, from_now_on_it_is_live,
+             deep_lag_takes_no_live, a_slow_application_bounds_what_waits, a_full_queue_pauses_and_goes_on,
+             an_operator_holds_it, what_ends_it, a_position_beyond_the_head, without_a_live_stream_commits_do,
+             fruitless_rounds_end_in_windows, tries_come_later_and_later):
+    case()
+    print(f"ok {case.__name__}", flush=True)
+assert LIMITS["SUBSCRIBER_BEAT_MS"] < LIMITS["SUBSCRIBER_SILENT_MS"]

@@ -45,18 +45,20 @@ class Producer:
                 return message
         return None
 
-    def emit(self, type, data=None, session=None, timeout_s=30.0, record=None):
-        """One event; returns (session, seq). With `record`, your own id of it, the session stores it once: emitted
-        again, from whichever process, it is not stored a second time and (session, seq) are those of the first."""
-        return self.emit_all([(type, data)], session, timeout_s, record)
+    def emit(self, type, data=None, session=None, timeout_s=30.0, record=None, aux=None):
+        """One event; returns (session, seq). `aux` are bytes that go with it, as they are. With `record`, your own id of
+        it, the session stores it once: emitted again, from whichever process, it is not stored a second time and
+        (session, seq) are those of the first."""
+        return self.emit_all([(type, data, aux)], session, timeout_s, record)
 
     def emit_all(self, events, session=None, timeout_s=30.0, record=None):
-        """Events [(type, data), ...] as one atomic unit; returns (session, seq) of the last. When their `record` was
+        """Events [(type, data), ...] or [(type, data, aux), ...] as one atomic unit; returns (session, seq) of the last. When their `record` was
         stored before, seq is that of the first event under it plus as many as these are, less one. Raises BadEvent,
         with nothing sent, when a strict producer's event does not pass the check."""
-        for type, data in events if self.strict else ():
+        for type, data, *_ in events if self.strict else ():
             catalogue_of_events.check(type, data)
-        return self.emit_raw([wire.pack_event(type, data) for type, data in events], session, timeout_s, record)
+        raws = [wire.pack_event(type, data, aux=aux[0] if aux else None) for type, data, *aux in events]
+        return self.emit_raw(raws, session, timeout_s, record)
 
     def emit_raw(self, events, session=None, timeout_s=30.0, record=None):
         """The same for events in wire bytes, stored as they are: with their own time and further fields. Without a

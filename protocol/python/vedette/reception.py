@@ -279,7 +279,8 @@ class Reception:
             return
         self.head = message["head"]
         try:
-            commits, items, size = self._read(message)
+            read = self._count if end <= self.position.place else self._read
+            commits, items, size = read(message)
         except wire.Malformed as problem:
             self.warn(f"a frame of the {stream.kind} stream is damaged: {problem}")
             self._again(stream, now)
@@ -315,6 +316,13 @@ class Reception:
         commits = [(commit, list(commit.events())) for commit in wire.unpack_commits(message.payload)]
         found = [event for _, events in commits for _, event in events]
         return commits, len(found), sum(len(event.raw) for event in found)
+
+    @staticmethod
+    def _count(message):
+        """The same of a frame that the other stream has brought already: only what credit needs."""
+        sizes = [len(raw) for commit in wire.unpack_commits(message.payload) for _, _, _, run, *_ in commit.runs
+                 for raw in wire.unpack_run(run or b"", check=False)]
+        return [], len(sizes), sum(sizes)
 
     def _hand_on(self, message, commits):
         """What of a frame is behind our position goes into the queue."""

@@ -171,7 +171,8 @@ def unpack_message(frames):
 # ---- events ----
 
 class Event:
-    """One event: ts, session, seq, type, data, cause (None if absent) and raw, its wire bytes."""
+    """One event: ts, session, seq, type, data, cause and aux (None if absent) and raw, its wire bytes. One that was
+    followed has the `position` behind it, too."""
 
     def __init__(self, session, seq, raw):
         fields = unpack(raw)
@@ -180,7 +181,7 @@ class Event:
             self.ts, self.type, self.data = fields["ts"], fields["type"], fields["data"]
         except (KeyError, TypeError) as problem:
             raise Malformed("bad_event", f"{session}:{seq} lacks {problem}") from problem
-        self.cause = fields.get("cause")
+        self.cause, self.aux, self.position = fields.get("cause"), fields.get("aux"), None
 
     def __repr__(self):
         return f"{self.ts} {self.session}:{self.seq} {self.type} {self.data}"
@@ -222,10 +223,13 @@ def new_session_id():
     return _SESSION_IDS.next()
 
 
-def pack_event(type, data=None, ts=None, cause=None):
+def pack_event(type, data=None, ts=None, cause=None, aux=None):
+    """An event in wire bytes; `aux` are bytes of the caller's own, which nobody looks into."""
     fields = {"ts": ts or timestamp(), "type": type, "data": data}
     if cause is not None:
         fields["cause"] = cause
+    if aux is not None:
+        fields["aux"] = bytes(aux)
     return pack(fields)
 
 

@@ -27,5 +27,8 @@ vd_bytes_t vd_frames_part(vd_frames_t *frames, uint32_t at);
  * be sent now. */
 bool vd_frames_send(void *socket, const vd_bytes_t *first, vd_bytes_t header, vd_bytes_t body,
                     vd_bytes_t payload);
+/* The same with a payload that is held until it has gone out, in place of being copied. */
+bool vd_frames_send_shared(void *socket, const vd_bytes_t *first, vd_bytes_t header,
+                           vd_bytes_t body, vd_shared_t *payload);
 
 #endif

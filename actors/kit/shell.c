@@ -13,6 +13,8 @@
 
 /* Twice for each "alive" that is told of it. */
 enum { BEAT_MS = 500 };
+/* Below this a copy costs less than the holding. */
+enum { SHARED_BYTES_MIN = 1024 };
 
 vd_now_t vd_shell_now(void)
 {
@@ -49,9 +51,14 @@ static void send_message(vd_shell_t *self, vd_shell_core_t *core, const vd_effec
         first = vd_bytes(effect->peer.bytes, effect->peer.size);
     else if (link->port.kind == VD_PORT_PUB)
         first = vd_str(vd_effect_text(self->effects, effect));
-    bool sent = vd_frames_send(
-        link->handle, has_first ? &first : NULL, vd_effect_header(self->effects, effect),
-        vd_effect_body(self->effects, effect), vd_effect_payload(self->effects, effect));
+    vd_bytes_t header = vd_effect_header(self->effects, effect);
+    vd_bytes_t body = vd_effect_body(self->effects, effect);
+    vd_bytes_t payload = vd_effect_payload(self->effects, effect);
+    bool sent =
+        effect->shared != NULL && payload.size >= SHARED_BYTES_MIN
+            ? vd_frames_send_shared(link->handle, has_first ? &first : NULL, header, body,
+                                    effect->shared)
+            : vd_frames_send(link->handle, has_first ? &first : NULL, header, body, payload);
     vd_shell_used(self, link);
     if (sent)
         vd_count(&self->metrics.frames_out);

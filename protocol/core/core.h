@@ -18,6 +18,7 @@
 #ifndef VD_CORE_H
 #define VD_CORE_H
 
+#include "core/shared.h"
 #include "wire/buffer.h"
 #include "wire/limits.h"
 #include "wire/message.h"
@@ -92,11 +93,13 @@ typedef struct vd_effect {
     uint32_t header_at, header_size;
     uint32_t body_at, body_size;
     uint32_t payload_at, payload_size;
+    vd_shared_t *shared; /* the payload, held by the effect, in place of the one in the arena */
 } vd_effect_t;
 
 typedef struct vd_effects {
     uint32_t count;
     bool overflow; /* something did not fit: a defect of the core, checked by every shell */
+    bool shares;   /* some payloads are held */
     vd_effect_t list[VD_EFFECTS_MAX];
     vd_buffer_t arena;
 } vd_effects_t;
@@ -120,6 +123,10 @@ vd_bytes_t vd_effect_payload(const vd_effects_t *self, const vd_effect_t *effect
 /* Sends `message` (encoded now, payload copied) to `peer` through `port`. */
 void vd_effects_send(vd_effects_t *self, uint16_t port, const vd_peer_t *peer,
                      const vd_message_t *message);
+/* The same with `payload` in place of message->payload: not copied, but held until the effects are
+ * cleared, so that many can be sent the same bytes. */
+void vd_effects_send_shared(vd_effects_t *self, uint16_t port, const vd_peer_t *peer,
+                            const vd_message_t *message, vd_shared_t *payload);
 /* Publishes `message` under `topic` through a PUB port. */
 void vd_effects_publish(vd_effects_t *self, uint16_t port, const char *topic,
                         const vd_message_t *message);

@@ -40,11 +40,20 @@ vd_effects_t *vd_effects_new(void)
     return self;
 }
 
+/* Lets go of the payloads that are held. */
+static void let_go(vd_effects_t *self)
+{
+    for (uint32_t at = 0; self->shares && at < self->count; at++)
+        vd_shared_release(&self->list[at].shared);
+    self->shares = false;
+}
+
 void vd_effects_destroy(vd_effects_t **self)
 {
     assert(self != NULL);
     if (*self == NULL)
         return;
+    let_go(*self);
     vd_buffer_free(&(*self)->arena);
     free(*self);
     *self = NULL;
@@ -53,6 +62,7 @@ void vd_effects_destroy(vd_effects_t **self)
 void vd_effects_clear(vd_effects_t *self)
 {
     assert(self->count <= VD_EFFECTS_MAX);
+    let_go(self);
     self->count = 0;
     self->overflow = false;
     if (self->arena.room > ARENA_KEEP_BYTES)
@@ -91,7 +101,8 @@ vd_bytes_t vd_effect_body(const vd_effects_t *self, const vd_effect_t *effect)
 
 vd_bytes_t vd_effect_payload(const vd_effects_t *self, const vd_effect_t *effect)
 {
-    return view(self, effect->payload_at, effect->payload_size);
+    return effect->shared != NULL ? vd_shared_view(effect->shared)
+                                  : view(self, effect->payload_at, effect->payload_size);
 }
 
 /* Begins an effect, NULL when the list is full. It counts only once it is complete (see keep). */
@@ -159,6 +170,22 @@ void vd_effects_send(vd_effects_t *self, uint16_t port, const vd_peer_t *peer,
     effect->port = port;
     effect->peer = *peer;
     keep(self, put_message(self, effect, message), before);
+}
+
+void vd_effects_send_shared(vd_effects_t *self, uint16_t port, const vd_peer_t *peer,
+                            const vd_message_t *message, vd_shared_t *payload)
+{
+    assert(payload != NULL && message->payload.size == 0);
+    uint32_t before = self->count;
+    if (payload->size > VD_FRAME_BYTES_MAX) {
+        self->overflow = true;
+        return;
+    }
+    vd_effects_send(self, port, peer, message);
+    if (self->count == before)
+        return;
+    self->list[before].shared = vd_shared_hold(payload);
+    self->shares = true;
 }
 
 void vd_effects_publish(vd_effects_t *self, uint16_t port, const char *topic,

@@ -34,29 +34,63 @@ void vd_frame_init(vd_frame_t *self)
 void vd_frame_clear(vd_frame_t *self)
 {
     vd_buffer_clear(&self->payload);
+    vd_shared_release(&self->alone);
     self->commits = 0;
     self->events = 0;
     self->bytes = 0;
+    self->cut_by_credit = false;
+    self->reads = 0;
+    self->scanned = 0;
     self->error[0] = 0;
 }
 
 void vd_frame_free(vd_frame_t *self)
 {
     assert(self != NULL);
+    vd_shared_release(&self->alone);
     vd_buffer_free(&self->payload);
 }
 
-static bool fits(const vd_frame_t *self, const vd_frame_want_t *want, const cut_t *cut,
-                 size_t entry_size)
+static size_t payload_size(const vd_frame_t *self)
+{
+    return self->alone != NULL ? self->alone->size : self->payload.size;
+}
+
+/* What is to be written behind needs the payload in the frame's own bytes. */
+static void settle(vd_frame_t *self)
+{
+    if (self->alone == NULL)
+        return;
+    assert(self->payload.size == 0);
+    vd_buffer_add(&self->payload, self->alone->data, self->alone->size);
+    vd_shared_release(&self->alone);
+}
+
+vd_shared_t *vd_frame_take(const vd_frame_t *self)
+{
+    if (self->alone != NULL)
+        return vd_shared_hold(self->alone);
+    vd_shared_t *bytes = vd_shared_new(self->payload.size);
+    if (bytes == NULL)
+        return NULL;
+    if (self->payload.size > 0)
+        memcpy(bytes->data, self->payload.data, self->payload.size);
+    bytes->size = self->payload.size;
+    return bytes;
+}
+
+static bool fits(vd_frame_t *self, const vd_frame_want_t *want, const cut_t *cut, size_t entry_size)
 {
     uint64_t events = self->events + cut->events;
     if (!cut->open && cut->count == VD_COMMIT_PIECES_MAX)
         return false;
     if (events == 0)
         return true;
-    if (events >= want->items_max || self->bytes + cut->event_bytes >= want->bytes_max)
+    if (events >= want->items_max || self->bytes + cut->event_bytes >= want->bytes_max) {
+        self->cut_by_credit = true;
         return false;
-    size_t size = self->payload.size + cut->bytes + entry_size + (cut->open ? 0 : PIECE_OVERHEAD);
+    }
+    size_t size = payload_size(self) + cut->bytes + entry_size + (cut->open ? 0 : PIECE_OVERHEAD);
     return size <= VD_ITEMS_BYTES_MAX;
 }
 
@@ -97,14 +131,14 @@ static bool type_matches(const vd_frame_want_t *want, vd_bytes_t bytes)
 /* Names a run that is absent, or what of it lies behind `from`. */
 static void cut_absent(vd_frame_t *self, cut_t *cut, const vd_commit_run_t *run, uint64_t from)
 {
-    size_t size = self->payload.size + cut->bytes + PIECE_OVERHEAD;
+    size_t size = payload_size(self) + cut->bytes + PIECE_OVERHEAD;
     assert(run->absent != VD_OK && run->run.size == 0);
     cut->open = false;
     if (run->at + run->count <= from)
         return;
     cut->next = run->at < from ? from : run->at;
     if (cut->count == VD_COMMIT_PIECES_MAX ||
-        (size > VD_ITEMS_BYTES_MAX && self->payload.size + cut->count > 0)) {
+        (size > VD_ITEMS_BYTES_MAX && payload_size(self) + cut->count > 0)) {
         cut->full = true;
         return;
     }
@@ -155,6 +189,8 @@ static vd_status_t cut_commit(vd_frame_t *self, const vd_frame_want_t *want,
     *cut = (cut_t){.next = from, .bytes = COMMIT_OVERHEAD};
     for (uint32_t r = 0; r < commit->run_count && !cut->full; r++) {
         const vd_commit_run_t *run = &commit->runs[r];
+        if (want->session[0] != 0 && !vd_str_is(run->session, want->session))
+            continue;
         if (run->absent != VD_OK) {
             cut_absent(self, cut, run, from);
         } else if (!cut_run(self, want, cut, run, from)) {
@@ -173,6 +209,7 @@ static vd_status_t cut_commit(vd_frame_t *self, const vd_frame_want_t *want,
     vd_commit_t piece = *commit;
     piece.runs = self->pieces;
     piece.run_count = cut->count;
+    settle(self);
     vd_commit_write(&self->payload, &piece);
     assert(!self->payload.full);
     self->events += cut->events;
@@ -218,25 +255,73 @@ static vd_status_t tell_lost(vd_frame_t *self, vd_place_t *place, uint64_t index
     const vd_commit_run_t lost = {.absent = VD_CORRUPT};
     const vd_commit_t commit = {.index = index, .run_count = 1, .runs = &lost};
     assert(index == place->index + 1);
-    if (self->payload.size + COMMIT_OVERHEAD + PIECE_OVERHEAD > VD_ITEMS_BYTES_MAX)
+    if (payload_size(self) + COMMIT_OVERHEAD + PIECE_OVERHEAD > VD_ITEMS_BYTES_MAX)
         return VD_NOT_FOUND;
+    settle(self);
     vd_commit_write(&self->payload, &commit);
     *place = (vd_place_t){.index = index};
     return VD_OK;
 }
 
-/* Takes the next commit into the frame. VD_OK: there may be more; VD_NOT_FOUND: the frame is
- * done. */
-static vd_status_t fill_next(vd_frame_t *self, const vd_stream_source_t *source, void *arg,
-                             const vd_stream_tail_t *tail, const vd_frame_want_t *want,
-                             vd_place_t *place, size_t *scanned)
+/* Takes what fits and matches of `commit`, the next one. VD_OK: there may be more; VD_NOT_FOUND: the
+ * frame is done. */
+static vd_status_t take_commit(vd_frame_t *self, const vd_frame_want_t *want,
+                               const vd_commit_t *commit, vd_place_t *place)
+{
+    cut_t cut;
+    uint64_t first = commit->index == place->index + 1 ? place->offset : 0;
+    vd_status_t status = cut_commit(self, want, commit, first, &cut);
+    if (status != VD_OK)
+        return status;
+    self->scanned += commit_bytes(commit);
+    if (!cut.full)
+        *place = (vd_place_t){.index = commit->index, .chain = commit->chain};
+    else if (cut.next > 0)
+        *place = (vd_place_t){commit->index - 1, cut.next, commit->chain};
+    self->commits += cut.events > 0 ? 1 : 0;
+    return cut.full ? VD_NOT_FOUND : VD_OK;
+}
+
+/* Takes a commit from memory: whole, as it stands there, or cut. */
+static vd_status_t take_recent(vd_frame_t *self, const vd_frame_want_t *want,
+                               const vd_recent_commit_t *recent, vd_place_t *place)
+{
+    bool whole = want->session[0] == 0 && want->type[0] == 0 && place->offset == 0 &&
+                 recent->commit.run_count <= VD_COMMIT_PIECES_MAX;
+    bool paid = self->events + recent->events <= want->items_max &&
+                self->bytes + recent->event_bytes <= want->bytes_max;
+    size_t size = payload_size(self);
+    bool fits_in = size + recent->bytes->size <= VD_ITEMS_BYTES_MAX;
+    if (!whole || ((!paid || !fits_in) && size == 0))
+        return take_commit(self, want, &recent->commit, place);
+    if (!paid || !fits_in) {
+        self->cut_by_credit = !paid;
+        return VD_NOT_FOUND;
+    }
+    if (size == 0) {
+        self->alone = vd_shared_hold(recent->bytes);
+    } else {
+        settle(self);
+        vd_buffer_add(&self->payload, recent->bytes->data, recent->bytes->size);
+        assert(!self->payload.full);
+    }
+    self->events += recent->events;
+    self->bytes += recent->event_bytes;
+    self->commits += recent->events > 0 ? 1 : 0;
+    *place = (vd_place_t){.index = recent->commit.index, .chain = recent->commit.chain};
+    return VD_OK;
+}
+
+/* Takes the next commit from the source. */
+static vd_status_t take_read(vd_frame_t *self, const vd_frame_from_t *from,
+                             const vd_frame_want_t *want, vd_place_t *place)
 {
     vd_commit_t commit = {0};
-    cut_t cut;
-    if (source->at != NULL)
-        source->at(arg, place->index, place->offset, place->chain);
-    vd_status_t status = source->read(arg, place->index + 1, want->session, &commit, self->error,
-                                      sizeof self->error);
+    const vd_stream_tail_t *tail = from->tail;
+    if (from->source->at != NULL)
+        from->source->at(from->arg, place->index, place->offset, place->chain);
+    vd_status_t status = from->source->read(from->arg, place->index + 1, want->session, &commit,
+                                            self->error, sizeof self->error);
     if (status == VD_NOT_FOUND) {
         status = reach_tail(self, tail, want, place);
         return status == VD_OK ? VD_NOT_FOUND : status;
@@ -255,31 +340,36 @@ static vd_status_t fill_next(vd_frame_t *self, const vd_stream_source_t *source,
         status = reach_tail(self, tail, want, place);
         return status == VD_OK ? VD_NOT_FOUND : status;
     }
-    uint64_t from = commit.index == place->index + 1 ? place->offset : 0;
-    status = cut_commit(self, want, &commit, from, &cut);
-    if (status != VD_OK)
-        return status;
-    *scanned += commit_bytes(&commit);
-    if (!cut.full)
-        *place = (vd_place_t){.index = commit.index, .chain = commit.chain};
-    else if (cut.next > 0)
-        *place = (vd_place_t){commit.index - 1, cut.next, commit.chain};
-    self->commits += cut.events > 0 ? 1 : 0;
-    return cut.full ? VD_NOT_FOUND : VD_OK;
+    return take_commit(self, want, &commit, place);
 }
 
-vd_status_t vd_frame_fill(vd_frame_t *self, const vd_stream_source_t *source, void *arg,
-                          const vd_stream_tail_t *tail, const vd_frame_want_t *want,
-                          vd_place_t *place)
+/* Takes the next commit into the frame. VD_OK: there may be more; VD_NOT_FOUND: the frame is
+ * done. */
+static vd_status_t fill_next(vd_frame_t *self, const vd_frame_from_t *from,
+                             const vd_frame_want_t *want, vd_place_t *place)
+{
+    if (place->index >= from->tail->head)
+        return VD_NOT_FOUND;
+    self->reads++;
+    /* The source alone finds the next commit with a session, and knows when it was pruned. */
+    bool look = from->recent != NULL && (from->source == NULL || want->session[0] == 0);
+    const vd_recent_commit_t *recent = look ? vd_recent_take(from->recent, place->index + 1) : NULL;
+    if (recent == NULL)
+        return from->source != NULL ? take_read(self, from, want, place) : VD_NOT_FOUND;
+    vd_status_t status = take_recent(self, want, recent, place);
+    vd_recent_release(&recent);
+    return status;
+}
+
+vd_status_t vd_frame_fill(vd_frame_t *self, const vd_frame_from_t *from,
+                          const vd_frame_want_t *want, vd_place_t *place)
 {
     assert(want->items_max > 0 && want->bytes_max > 0 && want->commits_max > 0);
-    size_t scanned = 0;
     vd_status_t status = VD_OK;
     vd_frame_clear(self);
-    for (uint32_t reads = 0; status == VD_OK && reads < READS_MAX && scanned < SCAN_BYTES_MAX &&
-                             self->commits < want->commits_max;
-         reads++)
-        status = fill_next(self, source, arg, tail, want, place, &scanned);
+    while (status == VD_OK && self->reads < READS_MAX && self->scanned < SCAN_BYTES_MAX &&
+           self->commits < want->commits_max)
+        status = fill_next(self, from, want, place);
     /* What came before a trouble goes out first; the trouble is met again. */
-    return status == VD_NOT_FOUND || self->payload.size > 0 ? VD_OK : status;
+    return status == VD_NOT_FOUND || payload_size(self) > 0 ? VD_OK : status;
 }

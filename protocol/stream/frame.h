@@ -4,13 +4,15 @@
  *    whether it matched or not.
  * 2. The first event of a frame always fits; every further one only within all limits. Absent runs
  *    cost no credit, only room, and pass every filter of types.
- * 3. Without a filter every commit is given, those without events too (they are free): the chain
+ * 3. A commit that memory holds, that no filter cuts and that fits is taken as it stands there; a
+ *    frame of one such commit is its bytes, without a copy.
+ * 4. Without a filter every commit is given, those without events too (they are free): the chain
  *    can be checked from one to the next.
  */
 #ifndef VD_STREAM_FRAME_H
 #define VD_STREAM_FRAME_H
 
-#include "stream/stream.h"
+#include "stream/recent.h"
 
 typedef struct vd_place {
     uint64_t index;
@@ -27,11 +29,23 @@ typedef struct vd_frame_want {
     uint32_t commits_max;
 } vd_frame_want_t;
 
+/* Where commits come from. */
+typedef struct vd_frame_from {
+    const vd_stream_source_t *source; /* NULL: from memory alone */
+    void *arg;
+    vd_recent_t *recent;          /* looked at first; NULL: there is none */
+    const vd_stream_tail_t *tail; /* nothing behind its head is given */
+} vd_frame_from_t;
+
 typedef struct vd_frame {
     vd_buffer_t payload;
+    vd_shared_t *alone; /* in place of the payload: one commit as memory has it */
     uint32_t commits;
     uint64_t events;
-    uint64_t bytes; /* of events */
+    uint64_t bytes;     /* of events */
+    bool cut_by_credit; /* more would have fitted */
+    uint32_t reads;     /* commits looked at */
+    size_t scanned;     /* bytes looked at */
     vd_commit_run_t pieces[VD_COMMIT_PIECES_MAX];
     char error[VD_TEXT_BYTES_MAX];
 } vd_frame_t;
@@ -40,11 +54,12 @@ void vd_frame_init(vd_frame_t *self);
 void vd_frame_free(vd_frame_t *self);
 /* Makes the frame empty. */
 void vd_frame_clear(vd_frame_t *self);
-/* Fills the frame from `source` and moves `place`. VD_OK (also with no event in it); VD_CORRUPT or
- * VD_PRUNED, with text in `error`, when the stream cannot go on behind `place`; any other status:
- * not now. A commit of which nothing can be read is told as such (wire/commit.h law 4). */
-vd_status_t vd_frame_fill(vd_frame_t *self, const vd_stream_source_t *source, void *arg,
-                          const vd_stream_tail_t *tail, const vd_frame_want_t *want,
-                          vd_place_t *place);
+/* Fills the frame and moves `place`. VD_OK (also with no event in it); VD_CORRUPT or VD_PRUNED, with
+ * text in `error`, when the stream cannot go on behind `place`; any other status: not now. A commit
+ * of which nothing can be read is told as such (wire/commit.h law 4). */
+vd_status_t vd_frame_fill(vd_frame_t *self, const vd_frame_from_t *from,
+                          const vd_frame_want_t *want, vd_place_t *place);
+/* The payload as bytes that the caller then holds; the frame stays as it is. NULL without memory. */
+vd_shared_t *vd_frame_take(const vd_frame_t *self);
 
 #endif

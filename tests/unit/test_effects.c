@@ -175,6 +175,39 @@ static void leaves_out_what_cannot_be_encoded_and_goes_on(void **state)
     free(bytes);
 }
 
+static void shares_a_payload_without_a_copy(void **state)
+{
+    vd_effects_t *effects = *state;
+    vd_peer_t peer = vd_peer_named("peer");
+    vd_message_t get = {.id = VD_MESSAGE_GET};
+    get.get.feed = vd_str("feed");
+    vd_shared_t *payload = vd_shared_new(VD_FRAME_BYTES_MAX);
+    assert_non_null(payload);
+    payload->size = VD_FRAME_BYTES_MAX;
+    payload->data[0] = 7;
+    for (int at = 0; at < 32; at++) /* more than the arena could hold */
+        vd_effects_send_shared(effects, 1, &peer, &get, payload);
+    assert_false(effects->overflow);
+    assert_int_equal(effects->count, 32);
+    assert_int_equal(atomic_load(&payload->holders), 33);
+    for (uint32_t at = 0; at < 32; at++)
+        assert_ptr_equal(vd_effect_payload(effects, &effects->list[at]).data, payload->data);
+    assert_true(vd_str_is(decode(effects, 31).get.feed, "feed"));
+    vd_effects_clear(effects);
+    assert_int_equal(atomic_load(&payload->holders), 1);
+
+    /* A full list holds nothing, and an effect after it shares nothing. */
+    for (uint32_t at = 0; at < VD_EFFECTS_MAX; at++)
+        vd_effects_timer(effects, 1, at);
+    vd_effects_send_shared(effects, 1, &peer, &get, payload);
+    assert_true(effects->overflow);
+    assert_int_equal(atomic_load(&payload->holders), 1);
+    vd_effects_clear(effects);
+    vd_effects_send(effects, 1, &peer, &get);
+    assert_int_equal(vd_effect_payload(effects, &effects->list[0]).size, 0);
+    vd_shared_release(&payload);
+}
+
 static void random_numbers_are_those_of_splitmix64(void **state)
 {
     (void)state;
@@ -192,6 +225,7 @@ int main(void)
         TEST(cuts_long_texts_to_what_a_message_takes),
         TEST(says_when_something_did_not_fit),
         TEST(leaves_out_what_cannot_be_encoded_and_goes_on),
+        TEST(shares_a_payload_without_a_copy),
         TEST(random_numbers_are_those_of_splitmix64),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -175,6 +175,8 @@ static void on_credit(vd_publisher_t *self, vd_now_t now, const vd_input_t *inpu
     }
     if (!grants && !goes_on)
         return;
+    if (grants)
+        flow->starved_us = 0; /* what it grants may be spent before the next tick looks */
     if (credit->items > flow->credit_items)
         flow->credit_items = credit->items;
     if (credit->bytes > flow->credit_bytes)

@@ -12,8 +12,8 @@
  * 4. Between two CREDITs a subscriber is sent at most `bytes_max`, whatever it granted.
  * 5. It is dropped, with a reason, when it gave no sign of life for SUBSCRIBER_SILENT_MS (silent),
  *    when there was something to send and no credit for it for `credit_deadline_ms` (too_slow), and
- *    when an operator says so (kicked). One that an operator holds is sent no events, and its
- *    deadline does not run.
+ *    when an operator says so (kicked). One that an operator holds is sent no events. Its deadline
+ *    does not run, nor that of one that says that it is paused.
  * 6. A frame is encoded once for all who stand at the same place with the same filter and limits.
  */
 #ifndef VD_PUBLISHER_H

@@ -309,6 +309,15 @@ static void hurt_store(vd_whole_t *self, const vd_model_fault_t *fault)
     }
 }
 
+static void fail_listing(vd_whole_t *self, const vd_model_fault_t *fault)
+{
+    self->listing_fails = fault->a % 2 == 0;
+    self->listing_hangs = !self->listing_fails;
+    if (fault->b % 2 == 0)
+        vd_process_kill(self->world, self->provider);
+    vd_world_later(self->world, fault->for_us, NULL, heal_listing, self, 0);
+}
+
 static void carry_out(vd_whole_t *self, const vd_model_fault_t *fault)
 {
     vd_world_t *world = self->world;
@@ -346,11 +355,7 @@ static void carry_out(vd_whole_t *self, const vd_model_fault_t *fault)
         change_source(self, fault);
         break;
     case FAULT_LISTING:
-        self->listing_fails = fault->a % 2 == 0;
-        self->listing_hangs = !self->listing_fails;
-        if (fault->b % 2 == 0)
-            vd_process_kill(world, self->provider);
-        vd_world_later(world, fault->for_us, NULL, heal_listing, self, 0);
+        fail_listing(self, fault);
         break;
     case FAULT_CONTROL:
         control(self, fault);

@@ -89,6 +89,10 @@ extern const vd_config_table_t vd_actor_tables[VD_ACTOR_TABLES];
 #define VD_POLLERS_MAX 64
 extern const vd_config_row_t vd_pollers_rows[];
 extern const vd_config_table_t vd_pollers_table;
+/* The table of the relays, likewise. */
+#define VD_RELAYS_MAX 32
+extern const vd_config_row_t vd_relay_rows[];
+extern const vd_config_table_t vd_relay_table;
 
 /* Parses options, resolves paths, reads and checks the configuration, opens the log, takes the
  * lock. On --help, --check-config and the like, and on errors, prints and sets *exit_code; returns

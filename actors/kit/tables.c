@@ -46,3 +46,32 @@ const vd_config_row_t vd_pollers_rows[] = {
 
 const vd_config_table_t vd_pollers_table = {
     .path = "pollers", .help = "Processes that read sources", .rows = vd_pollers_rows};
+
+const vd_config_row_t vd_relay_rows[] = {
+    {.key = "processes",
+     .type = VD_CONFIG_INT,
+     .fallback = "0",
+     .min = 0,
+     .max = VD_RELAYS_MAX,
+     .help = "so many relays, relay-1 and so on: each reads the stream once and serves many"},
+    {.key = "upstream",
+     .type = VD_CONFIG_STR,
+     .fallback = "\"ingestor\"",
+     .help = "the actor that relays read from"},
+    {.key = "recent_bytes",
+     .type = VD_CONFIG_INT,
+     .fallback = "33554432",
+     .min = 65536,
+     .max = 1073741824,
+     .help = "the newest commits that a relay holds in memory"},
+    {.key = "windows_bytes",
+     .type = VD_CONFIG_INT,
+     .fallback = "16777216",
+     .min = 1048576,
+     .max = 1073741824,
+     .help = "older commits that a relay has asked for and holds for all who read there"},
+    {.key = NULL},
+};
+
+const vd_config_table_t vd_relay_table = {
+    .path = "relay", .help = "Processes that pass the stream on", .rows = vd_relay_rows};

@@ -132,7 +132,8 @@ void vd_order_go_on(vd_supervisor_t *self, vd_now_t now, vd_effects_t *effects)
 {
     assert(self->stopping);
     while (!self->exiting) {
-        if (self->stop_rank == VD_RANK_INGESTOR && !end_session(self, now, effects))
+        /* Whoever follows through a relay sees the end of the session, too. */
+        if (self->stop_rank == VD_RANK_RELAY && !end_session(self, now, effects))
             return;
         if (!stop_rank(self, now, self->stop_rank, effects))
             return;

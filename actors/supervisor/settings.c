@@ -53,6 +53,7 @@ static const vd_config_row_t supervisor_rows[] = {
 
 const vd_config_table_t vd_settings_tables[VD_SETTINGS_TABLES] = {
     {.path = "pollers", .help = "Processes that read sources", .rows = vd_pollers_rows},
+    {.path = "relay", .help = "Processes that pass the stream on", .rows = vd_relay_rows},
     {.path = "supervisor", .help = "How actors are started and stopped", .rows = supervisor_rows},
 };
 
@@ -191,6 +192,19 @@ static bool add_providers(const vd_config_t *config, vd_supervisor_setup_t *setu
     return true;
 }
 
+static bool add_relays(const vd_config_t *config, vd_supervisor_setup_t *setup, char *error,
+                       size_t error_size)
+{
+    int64_t count = vd_config_int(config, "relay", "processes");
+    for (int64_t number = 1; number <= count; number++) {
+        char name[32];
+        (void)snprintf(name, sizeof name, "relay-%d", (int)number);
+        if (!add(setup, name, "relay", "vedette-relay", VD_RANK_RELAY, error, error_size))
+            return false;
+    }
+    return true;
+}
+
 vd_status_t vd_settings_read(const vd_config_t *config, vd_supervisor_setup_t *setup, char *error,
                              size_t error_size)
 {
@@ -211,6 +225,7 @@ vd_status_t vd_settings_read(const vd_config_t *config, vd_supervisor_setup_t *s
         add(setup, "broker", "broker", "vedette-broker", VD_RANK_BROKER, error, error_size) &&
         add(setup, "ingestor", "ingestor", "vedette-ingestor", VD_RANK_INGESTOR, error,
             error_size) &&
+        add_relays(config, setup, error, error_size) &&
         add_providers(config, setup, error, error_size) &&
         add_observers(config, setup, error, error_size);
     return good ? VD_OK : VD_CONFIG;

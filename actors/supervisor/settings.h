@@ -6,6 +6,7 @@
  *    NAME, with KIND its key `kind`, or else its name.
  * 2. Providers are "static", "manual" and those that the file has a table for (providers.NAME,
  *    whatever their kind), unless enabled = false; each is a process of its own.
+ * 3. Relays are relay-1 to relay-N, N being relay.processes.
  */
 #ifndef VD_SUPERVISOR_SETTINGS_H
 #define VD_SUPERVISOR_SETTINGS_H
@@ -13,7 +14,7 @@
 #include "kit/config.h"
 #include "supervisor.h"
 
-#define VD_SETTINGS_TABLES 2
+#define VD_SETTINGS_TABLES 3
 extern const vd_config_table_t vd_settings_tables[VD_SETTINGS_TABLES];
 
 /* Fills policy, pollers_max, session_name and the fixed children. VD_OK, or VD_CONFIG with text in

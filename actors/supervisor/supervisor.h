@@ -3,10 +3,10 @@
  * 1. It knows processes only as children (child.h). Starting and signalling are effects of kind
  *    DO; deaths, readiness and signs of life arrive as inputs of kind DONE, with the operations
  *    below.
- * 2. Start: broker, ingestor, providers, pollers, observers. A rank starts when each child of
+ * 2. Start: broker, ingestor, relays, providers, pollers, observers. A rank starts when each child of
  *    the ranks before it has been ready or has died once: who crashes in a loop delays nobody.
  *    Observers also wait until session_started is on disk.
- * 3. Stop: the reverse; between provider and ingestor session_ended is committed, or given up
+ * 3. Stop: the reverse; between provider and relay session_ended is committed, or given up
  *    after 5 s. A
  *    second STOP, at least STOP_AGAIN later, kills at once: Ctrl-C may arrive twice as one.
  * 4. Pollers follow the broker's membership: as many as sources, at least one, at most
@@ -64,6 +64,7 @@ enum vd_supervisor_operation {
 enum vd_supervisor_rank {
     VD_RANK_BROKER,
     VD_RANK_INGESTOR,
+    VD_RANK_RELAY,
     VD_RANK_PROVIDER,
     VD_RANK_POLLER,
     VD_RANK_OBSERVER,

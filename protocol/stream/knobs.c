@@ -7,8 +7,8 @@
 const vd_publisher_knobs_t vd_publisher_knobs_default = {
     .batch_lag = {1000, 100, 10},
     .batch_commits = {100, 20, 5, 1},
-    .credit_deadline_ms = 60000,
-    .bytes_max = 8u * 1024 * 1024,
+    .credit_deadline_ms = VD_CREDIT_DEADLINE_MS,
+    .bytes_max = VD_SUBSCRIBER_BYTES_MAX,
     .step_bytes_max = 1024u * 1024,
     .yield_bytes_max = 256u * 1024,
 };

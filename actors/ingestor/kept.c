@@ -1,6 +1,8 @@
 /* kept.c: positions under names. */
 #include "kept.h"
 
+#include "wire/value.h"
+
 #include <assert.h>
 #include <inttypes.h>
 #include <string.h>
@@ -136,6 +138,56 @@ static void on_load(vd_kept_t *self, const vd_input_t *input, vd_effects_t *effe
     vd_effects_reply(effects, input, &answer);
 }
 
+typedef struct listing {
+    vd_buffer_t rows;
+    uint32_t count;
+    uint64_t head;
+} listing_t;
+
+static bool each_position(void *arg, const vd_store_position_t *position)
+{
+    listing_t *self = arg;
+    vd_write_map(&self->rows, 7);
+    vd_write_pair_text(&self->rows, "name", position->name);
+    vd_write_pair_u64(&self->rows, "index", position->index);
+    vd_write_pair_u64(&self->rows, "offset", position->offset);
+    vd_write_pair_u64(&self->rows, "chain", position->chain);
+    vd_write_pair_text(&self->rows, "session", position->session);
+    vd_write_pair_i64(&self->rows, "saved_ms", position->saved_ms);
+    vd_write_pair_u64(&self->rows, "lag",
+                      self->head > position->index ? self->head - position->index : 0);
+    self->count += !self->rows.full;
+    return !self->rows.full;
+}
+
+static void on_list(vd_kept_t *self, const vd_input_t *input, vd_effects_t *effects)
+{
+    listing_t listing = {.count = 0};
+    vd_buffer_t payload;
+    vd_store_tail_t tail;
+    vd_store_tail(self->store, &tail);
+    listing.head = tail.index;
+    vd_buffer_init(&listing.rows, VD_SNAPSHOT_BYTES_MAX);
+    vd_buffer_init(&payload, VD_FRAME_BYTES_MAX);
+    /* A damaged record is left out: LOAD_POSITION tells it. */
+    vd_status_t status = vd_store_positions(self->store, each_position, &listing);
+    vd_write_array(&payload, listing.count);
+    vd_write_raw(&payload, vd_buffer_view(&listing.rows));
+    if (listing.rows.full || payload.full)
+        status = VD_NO_MEMORY;
+    if (status != VD_OK && status != VD_CORRUPT) {
+        vd_effects_reply_error(effects, input, status, "the positions cannot be read: %s",
+                               vd_status_text(status));
+    } else {
+        vd_message_t answer = {.id = VD_MESSAGE_SNAPSHOT, .payload = vd_buffer_view(&payload)};
+        answer.snapshot.feed = vd_str(VD_KEPT_FEED);
+        answer.snapshot.complete = true;
+        vd_effects_reply(effects, input, &answer);
+    }
+    vd_buffer_free(&listing.rows);
+    vd_buffer_free(&payload);
+}
+
 bool vd_kept_step(vd_kept_t *self, vd_now_t now, const vd_input_t *input, vd_effects_t *effects)
 {
     assert(self != NULL && input != NULL && effects != NULL);
@@ -145,6 +197,9 @@ bool vd_kept_step(vd_kept_t *self, vd_now_t now, const vd_input_t *input, vd_eff
         on_save(self, now, input, effects);
     else if (input->kind == VD_INPUT_MESSAGE && input->message->id == VD_MESSAGE_LOAD_POSITION)
         on_load(self, input, effects);
+    else if (input->kind == VD_INPUT_MESSAGE && input->message->id == VD_MESSAGE_GET &&
+             vd_str_is(input->message->get.feed, VD_KEPT_FEED))
+        on_list(self, input, effects);
     else
         return false;
     return true;

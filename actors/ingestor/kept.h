@@ -1,4 +1,4 @@
-/* kept.h: SAVE_POSITION and LOAD_POSITION, the positions that the store keeps under names, as a part
+/* kept.h: SAVE_POSITION, LOAD_POSITION, and GET of the feed "positions": the positions that the store keeps under names, as a part
  * of the reading core.
  *
  * 1. What is kept is read here. What is to be kept, or forgotten, is an operation, for the store has
@@ -14,6 +14,8 @@
 
 #include "core/core.h"
 #include "store/store.h"
+
+#define VD_KEPT_FEED "positions"
 
 enum { VD_KEPT_WRITE = 0x4b57, VD_KEPT_WRITES = 32 };
 
@@ -37,8 +39,8 @@ typedef struct vd_kept {
 
 /* The store stays the caller's. */
 void vd_kept_init(vd_kept_t *self, vd_store_t *store);
-/* Takes an input. Returns whether it was for this part: SAVE_POSITION, LOAD_POSITION, DONE of its
- * operation. */
+/* Takes an input. Returns whether it was for this part: SAVE_POSITION, LOAD_POSITION, GET of
+ * its feed, DONE of its operation. */
 bool vd_kept_step(vd_kept_t *self, vd_now_t now, const vd_input_t *input, vd_effects_t *effects);
 
 #endif

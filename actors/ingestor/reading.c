@@ -263,6 +263,6 @@ void vd_reading_step(void *state, vd_now_t now, const vd_input_t *input, vd_effe
         vd_effects_reply_error(
             effects, input, VD_UNSUPPORTED,
             "the port for reading takes START, CREDIT, STOP, FETCH, SESSIONS, STORE, VERIFY, "
-            "SAVE_POSITION and LOAD_POSITION");
+            "SAVE_POSITION and LOAD_POSITION, and GET of positions");
     }
 }

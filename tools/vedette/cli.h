@@ -258,6 +258,7 @@ int cmd_emit(cli_t *cli);
 int cmd_events(cli_t *cli);
 int cmd_run(cli_t *cli);
 
+int cmd_subscriber(cli_t *cli);
 int cmd_session(cli_t *cli);
 /* `session ls` and `show` (session_list.c), `export`, `import`, `replay` and `prune`: a file
  * each. */

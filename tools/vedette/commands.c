@@ -87,6 +87,11 @@ static const cli_option_t source_options[] = {
     {0},
 };
 
+static const cli_option_t subscriber_options[] = {
+    {"id", 0, "N", "of several of one name only this one; -o json shows it"},
+    {0},
+};
+
 #define CONTROL(verb, text, help)                                                                  \
     {                                                                                              \
         verb, "ACTOR [--wait]", text, help, control_options, 1, 1, cmd_control                     \
@@ -196,6 +201,19 @@ const cli_command_t cli_commands[] = {
      "                       or those that --older-than and --keep allow to remove\n\n"
      "With --offline: ls, show, export and replay.",
      session_options, 1, 3, cmd_session},
+    {"subscriber", "ls | show|pause|resume|kick NAME | positions | forget NAME",
+     "List who follows the events; pause, resume and end them.",
+     "ls         who is served, and how: LAG in commits, QUEUE in events that wait for\n"
+     "           the application (both as it says), CREDIT in events that may be sent,\n"
+     "           BATCH in commits of the last frame, BYTES sent, DROPS of that name\n"
+     "show       all that is known of NAME\n"
+     "pause      NAME is sent no events until resume; nothing is lost to it\n"
+     "kick       what is sent to NAME ends; it may come back\n"
+     "positions  where subscribers go on that keep their place in the store\n"
+     "forget     the position NAME is kept no more\n"
+     "\n"
+     "Without a name of its own a subscriber has that of its program and its pid.",
+     subscriber_options, 1, 2, cmd_subscriber},
     {"store", "stats|verify|checkpoint DIR|repair --copy DIR",
      "Show how the store is, or check all that it holds.",
      "stats           mode, trouble, sizes, and how long writes take\n"

@@ -1,4 +1,4 @@
-/* verbs.c: the commands that have verbs: `session`, `store`, `source`. */
+/* verbs.c: the commands that have verbs: `session`, `store`, `source`, `subscriber`. */
 #include "cli.h"
 
 #include <assert.h>

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PLACES 16u
+/* With so many commits written since it was placed, a cursor is placed anew: what it stands on keeps memory and tables
+ * that the store itself has gone on from, for as long as its reader is slow or does not come back. */
+enum { PLACES = 16, WRITTEN_MAX = 16 };
 
 /* A cursor and what it read last. */
 typedef struct place {
@@ -13,6 +15,7 @@ typedef struct place {
     char session[VD_NAME_BYTES_MAX + 1];
     bool placed;
     uint64_t next; /* where the cursor stands */
+    uint64_t end;  /* the newest commit when it was placed */
     bool held;     /* `commit` is what it read last, asked for from commit `from` on */
     uint64_t from;
     vd_commit_t commit;
@@ -22,6 +25,7 @@ typedef struct place {
 struct vd_store_source {
     vd_store_t *store;
     uint64_t uses;
+    uint32_t turn; /* whose cursor is looked at next */
     place_t places[PLACES];
 };
 
@@ -49,6 +53,17 @@ void vd_store_source_destroy(vd_store_source_t **self)
     *self = NULL;
 }
 
+/* Has one place after the other let go of what is old. */
+static void renew_in_turn(vd_store_source_t *self, uint64_t head)
+{
+    place_t *place = &self->places[self->turn++ % PLACES];
+    if (!place->placed || head < place->end + WRITTEN_MAX)
+        return;
+    const char *filter = place->session[0] != 0 ? place->session : NULL;
+    place->placed = vd_store_cursor_seek(place->cursor, place->next, filter) == VD_OK;
+    place->end = head;
+}
+
 static void source_tail(void *arg, vd_stream_tail_t *tail)
 {
     vd_store_source_t *self = arg;
@@ -57,6 +72,7 @@ static void source_tail(void *arg, vd_stream_tail_t *tail)
     *tail =
         (vd_stream_tail_t){.first = found.first_index, .head = found.index, .chain = found.chain};
     memcpy(tail->store, found.id, sizeof tail->store);
+    renew_in_turn(self, found.index);
 }
 
 static vd_status_t source_chain(void *arg, uint64_t index, uint32_t *chain)
@@ -106,6 +122,9 @@ static vd_status_t source_read(void *arg, uint64_t index, const char *session, v
     vd_store_source_t *self = arg;
     assert(index > 0 && strlen(session) <= VD_NAME_BYTES_MAX);
     const char *filter = session[0] != 0 ? session : NULL;
+    vd_store_tail_t tail;
+    vd_store_tail(self->store, &tail);
+    renew_in_turn(self, tail.index);
     place_t *place = choose(self, index, session);
     bool same = place->placed && strcmp(place->session, session) == 0;
     place->used = ++self->uses;
@@ -119,6 +138,7 @@ static vd_status_t source_read(void *arg, uint64_t index, const char *session, v
         status = vd_store_cursor_next(place->cursor, commit, error, error_size);
     /* At its end a cursor sees more once it is placed again. */
     if (status == VD_NOT_FOUND) {
+        place->end = tail.index;
         memcpy(place->session, session, strlen(session) + 1);
         status = vd_store_cursor_seek(place->cursor, index, filter);
         place->placed = status == VD_OK;

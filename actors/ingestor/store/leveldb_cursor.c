@@ -521,8 +521,9 @@ vd_status_t vd_leveldb_cursor_next(vd_store_cursor_t *cursor, vd_commit_t *commi
     if (self->index <= self->end)
         status = next_locked(self, commit, (text_t){error, error_size});
     assert(status != VD_CORRUPT || error[0] != 0);
-    /* At the end nothing is held on to: an iterator keeps old tables on disk. */
-    if (status == VD_NOT_FOUND)
+    /* At the end nothing is held on to: an iterator keeps old tables on disk, and in memory what was
+     * written last when it was made. */
+    if (status == VD_NOT_FOUND || self->index > self->end)
         vd_leveldb_cursor_rest(self);
     pthread_rwlock_unlock(&self->store->lock);
     return status;

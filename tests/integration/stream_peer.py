@@ -28,7 +28,9 @@ class StreamPeer:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, *_):
+        if not kind and self.correlation:
+            self.stop()
         self.close()
 
     def send(self, name, fields=None, correlation=None):
@@ -43,6 +45,10 @@ class StreamPeer:
 
     def credit(self, items=PLENTY, size=PLENTY, **fields):
         self.send("CREDIT", {"items": items, "bytes": size, **fields})
+
+    def stop(self):
+        self.send("STOP")
+        self.until("DONE")
 
     def next(self, timeout_s):
         """The next message of the stream, or None."""

@@ -13,6 +13,7 @@ from stream_peer import PLENTY, StreamPeer  # noqa: E402
 BIN = os.path.abspath(sys.argv[1])
 A, B = "a", "b"
 MAX = (1 << 64) - 1
+STREAMS = ("commit", "live")
 
 
 class Store(Place):
@@ -99,9 +100,10 @@ def test_resume_from_any_position():
                 assert again.read(len(rest)) == rest
 
 
-def bad_starts(place, head):
+def bad_starts(stream, place, head):
     """(what, fields of START, the status that is wanted)"""
-    return [
+    place = {**place, "stream": stream}
+    rows = [
         ("another store", {**place, "store": "0123456789abcdef"}, "went_back"),
         ("a store that is none", {**place, "store": "nonsense"}, "went_back"),
         ("beyond the head", {**place, "index": head + 1}, "went_back"),
@@ -117,7 +119,10 @@ def bad_starts(place, head):
         ("a session that is no name", {"session": "no name"}, "malformed"),
         ("a session that is too long", {"session": "x" * 65}, "too_large"),
         ("a glob that is too long", {"type": "x" * 65}, "too_large"),
+        ("a glob with a character that no type has", {"type": "count.[12]"}, "malformed"),
+        ("a stream that there is not", {"stream": "sideways"}, "malformed"),
     ]
+    return [(f"{stream}: {what}", {"stream": stream, **fields}, status) for what, fields, status in rows]
 
 
 def test_positions_and_filters_that_cannot_be():
@@ -129,9 +134,8 @@ def test_positions_and_filters_that_cannot_be():
         peer.start(**{**peer.position, "offset": 0, "chain": 0, "index": 0})
         peer.until("COMMITS")
         place, head = peer.position, store.head()
-        peer.send("STOP")
-        peer.until("DONE")
-        for what, fields, status in bad_starts(place, head):
+        peer.stop()
+        for what, fields, status in (row for stream in STREAMS for row in bad_starts(stream, place, head)):
             answer = peer.start(**fields)
             assert answer.name in ("STREAM_RESET", "ERROR") and answer["status"] == status, (what, answer)
             if answer.name == "STREAM_RESET":
@@ -144,47 +148,80 @@ def test_positions_and_filters_that_cannot_be():
 
 
 def test_filters():
-    """By session, by type, by both: what fits comes, in order, with true positions behind it."""
-    with Store() as store:
-        with store.peer() as peer:
-            peer.start()
-            peer.read(62)
-            events, last = [event for event, _ in peer.events], peer.position
+    """By session, by type, by both: what fits comes, in order, with true positions behind it; on both streams alike."""
+    with Store() as store, store.peer() as keeper:
+        keeper.start(stream="live", head=True)  # memory holds what is committed while there is a live stream
+        first = keeper.position
+        store.more("second")
+        keeper.read(60)
+        events, last = [event for event, _ in keeper.events], keeper.position
         for session, glob, wanted in (
                 ("", "count.0", lambda event: event.type == "count.0"),
-                ("", "*.?", lambda event: event.type.startswith("count.")),
+                ("", "*.?", lambda event: True),
+                ("", "other", lambda event: False),
                 (B, "", lambda event: event.session == B),
-                (B, "count.[12]", lambda event: False),  # brackets are not special
                 (A, "count.2", lambda event: event.session == A and event.type == "count.2")):
             rest = [(event.session, event.seq) for event in events if wanted(event)]
-            with store.peer() as peer:
-                peer.start(session=session, type=glob)
-                assert peer.read(len(rest)) == rest, (session, glob)
-                wait_for("it has looked at everything", lambda: (peer.next(0.1), peer.position == last)[1])
-                assert peer.numbers() == rest, (session, glob)
+            for stream in STREAMS:
+                with store.peer() as peer:
+                    assert peer.start(session=session, type=glob, stream=stream, **first).name == "STARTED"
+                    assert peer.read(len(rest)) == rest, (session, glob, stream)
+                    wait_for("it has looked at everything", lambda: (peer.next(0.1), peer.position == last)[1])
+                    assert peer.numbers() == rest, (session, glob, stream)
 
 
 def test_no_credit_no_event():
     """Without credit nothing comes but HEAD; with credit for so many, so many; bytes count too, and one event may overdraw."""
-    with Store() as store, store.peer() as peer:
-        peer.start(items=0, size=PLENTY)
-        before = store.head()
+    for stream in STREAMS:
+        with Store() as store, store.peer() as peer:
+            peer.start(items=0, size=PLENTY, head=True, stream=stream)
+            before = store.head()
+            store.more("second", 3)
+            wait_for("the head is told", lambda: any(message.name == "HEAD" and message["head"] > before
+                                                     for message in (peer.quiet(0.3), peer.seen)[1]))
+            assert not peer.events and {message.name for message in peer.seen} == {"STARTED", "HEAD"}, peer.seen
+            peer.credit(items=3)
+            peer.read(3)
+            assert not [message for message in peer.quiet(0.5) if message.name == "COMMITS"]
+            peer.credit(items=8)
+            peer.read(8)
+            peer.stop()
+            wait_for("no stream", lambda: store.streams() == 0)
+            peer.start(items=PLENTY, size=1, head=True, stream=stream)
+            store.more("third", 1)
+            peer.read(1)
+            assert not [message for message in peer.quiet(0.5) if message.name == "COMMITS"]
+            assert len(peer.events) == 1, "one event may overdraw, no more"
+
+
+def test_both_streams_of_one_peer():
+    """A peer may have one stream of each kind: the second of a kind takes the place of the first, and each has its own credit."""
+    with Store() as store, store.peer() as live, store.peer() as other:
+        whole, last = everything(store)
+        live.start(stream="live", **last)
+        first = live.correlation
+        live.correlation += 1
+        live.events, live.position = [], None
+        live.send("START", {"stream": "commit", "items": PLENTY, "bytes": PLENTY})
+        assert live.read(len(whole)) == whole, "the commit stream is served beside the live one"
+        second, live.correlation = live.correlation, first
+        live.events, live.position = [], last
+        other.start(stream="live", **last)
         store.more("second", 2)
-        wait_for("the head is told", lambda: any(message.name == "HEAD" and message["head"] > before
-                                                 for message in (peer.quiet(0.3), peer.seen)[1]))
-        assert not peer.events and {message.name for message in peer.seen} == {"STARTED", "HEAD"}, peer.seen
-        peer.credit(items=3)
-        peer.read(3)
-        assert not [message for message in peer.quiet(0.5) if message.name == "COMMITS"]
-        peer.credit(items=5)
-        peer.read(5)
-        peer.send("STOP")
-        peer.until("DONE")
-        wait_for("no stream", lambda: store.streams() == 0)
-        peer.start(items=PLENTY, size=1)
-        peer.read(1)
-        assert not [message for message in peer.quiet(0.5) if message.name == "COMMITS"]
-        assert len(peer.events) == 1, "one event may overdraw, no more"
+        assert live.read(10) == other.read(10)
+        assert store.streams() == 2, "two peers, whatever their streams"
+        live.correlation = second
+        live.start(stream="live", head=True)
+        for old in (first, second):
+            live.send("CREDIT", {"items": PLENTY, "bytes": PLENTY}, correlation=old)
+        live.correlation, now = first, live.correlation
+        assert live.until("DROP", "HEAD").name == "DROP", "the first live stream is there no more"
+        live.correlation = second
+        assert live.until("DROP", "HEAD").name == "HEAD", "the commit stream is still there"
+        live.correlation, live.position = now, other.position
+        store.more("third", 1)
+        live.events = []
+        assert live.read(5) == other.read(15)[10:]
 
 
 def stored_rows(store):

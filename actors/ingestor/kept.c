@@ -27,6 +27,8 @@ static bool check_place(vd_kept_t *self, const vd_input_t *input, vd_effects_t *
     const vd_save_position_body_t *ask = &input->message->save_position;
     vd_store_tail_t tail;
     uint32_t chain = 0;
+    /* A place inside a commit has that commit's chain. */
+    uint64_t touched = ask->index + (ask->offset > 0 ? 1 : 0);
     vd_store_tail(self->store, &tail);
     if (!vd_str_is(ask->store, tail.id)) {
         vd_effects_reply_error(effects, input, VD_WENT_BACK,
@@ -34,19 +36,19 @@ static bool check_place(vd_kept_t *self, const vd_input_t *input, vd_effects_t *
                                (int)ask->store.size, (const char *)ask->store.data, tail.id);
         return false;
     }
-    vd_status_t status = ask->index <= tail.index ? VD_OK : VD_NOT_FOUND;
+    vd_status_t status = touched <= tail.index ? VD_OK : VD_NOT_FOUND;
     if (status == VD_OK)
-        status = vd_store_chain(self->store, ask->index, &chain);
+        status = vd_store_chain(self->store, touched, &chain);
     if (status == VD_PRUNED || (status == VD_OK && chain == ask->chain))
         return true;
     if (status == VD_OK || status == VD_NOT_FOUND)
         vd_effects_reply_error(effects, input, VD_WENT_BACK,
                                "commit %" PRIu64 " with this chain is not in the store, which ends "
                                "at commit %" PRIu64,
-                               ask->index, tail.index);
+                               touched, tail.index);
     else
         vd_effects_reply_error(effects, input, status, "commit %" PRIu64 " cannot be read: %s",
-                               ask->index, vd_status_text(status));
+                               touched, vd_status_text(status));
     return false;
 }
 

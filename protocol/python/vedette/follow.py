@@ -16,6 +16,7 @@ from .reception import Reception, Wish
 LOOK_S = 2.0   # between looks whether the session has ended unseen
 TURN_S = 0.2   # the longest wait in one turn
 SAVE_S = 1.0   # between savings of a durable position
+FIRST_S = 0.1  # before the first one, so that one that dies often goes on, too
 CLOSE_S = 30.0
 _LOG = logging.getLogger("vedette")
 
@@ -45,7 +46,7 @@ class Follower:
         self.current = None               # the place of the one that is done when the next one is taken
         self.behind = None                # (session, position) behind what was done without a hole
         self.last = None                  # and behind what was handed out
-        self.saved, self.saved_at, self.saving = None, -SAVE_S, 0
+        self.saved, self.saved_at, self.saving = None, time.monotonic() - SAVE_S + FIRST_S, 0
         self.kicked, self.again, self.looked = None, False, time.monotonic()
         self.stopping, self.running = threading.Event(), threading.Event()
         self.wake = None
@@ -341,8 +342,8 @@ class Follower:
         if self.durable and reached is not None:
             try:
                 self.client.request(self.via, "read", "SAVE_POSITION", self._fields(reached), timeout_s=5.0)
-            except Unreachable as away:
-                self.warn(f"the position {self.durable} was not saved at the end: {away}")
+            except Error as problem:
+                self.warn(f"the position {self.durable} was not saved at the end: {problem}")
 
 
 class _Workers:
@@ -395,8 +396,8 @@ class _Wake:
     def call(self):
         try:
             os.write(self.into, b".")
-        except BlockingIOError:
-            pass  # it is full of calls
+        except OSError:
+            pass  # it is full of calls, or nobody waits any more
 
     def clear(self):
         try:

@@ -201,18 +201,18 @@ const cli_command_t cli_commands[] = {
      "                       or those that --older-than and --keep allow to remove\n\n"
      "With --offline: ls, show, export and replay.",
      session_options, 1, 3, cmd_session},
-    {"subscriber", "ls | show|pause|resume|kick NAME | positions | forget NAME",
+    {"subscriber", "VERB [NAME] [--id N]",
      "List who follows the events; pause, resume and end them.",
      "ls         who is served, and how: LAG in commits, QUEUE in events that wait for\n"
      "           the application (both as it says), CREDIT in events that may be sent,\n"
      "           BATCH in commits of the last frame, BYTES sent, DROPS of that name\n"
      "show       all that is known of NAME\n"
      "pause      NAME is sent no events until resume; nothing is lost to it\n"
-     "kick       what is sent to NAME ends; it may come back\n"
+     "resume     NAME goes on\n"
+     "kick       what is sent to NAME ends, and its following with it\n"
      "positions  where subscribers go on that keep their place in the store\n"
-     "forget     the position NAME is kept no more\n"
-     "\n"
-     "Without a name of its own a subscriber has that of its program and its pid.",
+     "forget     the position NAME is kept no more\n\n"
+     "A verb holds for every subscriber of that name, at the ingestor and at relays.",
      subscriber_options, 1, 2, cmd_subscriber},
     {"store", "stats|verify|checkpoint DIR|repair --copy DIR",
      "Show how the store is, or check all that it holds.",

@@ -130,10 +130,9 @@ void vd_relay_reset(vd_relay_t *self, vd_effects_t *effects)
     vd_windows_clear(self->windows);
     vd_recent_release(&self->taken);
     vd_recent_begin(self->recent, "", 0, 0);
-    /* A new publisher has no streams: each subscriber is told so on its next CREDIT. */
-    vd_publisher_destroy(&self->publisher);
-    if (!make_publisher(self))
-        vd_effects_exit(effects, VD_NO_MEMORY, "no memory for another publisher");
+    vd_publisher_end_all(self->publisher, self->now,
+                         "what this relay reads is another store, or went back; START again",
+                         effects);
 }
 
 static void on_event(void *arg, vd_now_t now, const vd_event_t *event, const vd_commit_t *commit,

@@ -366,10 +366,13 @@ vd_status_t vd_frame_fill(vd_frame_t *self, const vd_frame_from_t *from,
 {
     assert(want->items_max > 0 && want->bytes_max > 0 && want->commits_max > 0);
     vd_status_t status = VD_OK;
+    const vd_place_t before = *place;
     vd_frame_clear(self);
     while (status == VD_OK && self->reads < READS_MAX && self->scanned < SCAN_BYTES_MAX &&
            self->commits < want->commits_max)
         status = fill_next(self, from, want, place);
-    /* What came before a trouble goes out first; the trouble is met again. */
-    return status == VD_NOT_FOUND || payload_size(self) > 0 ? VD_OK : status;
+    /* What came before a trouble goes out first, and what a filter left out was looked at; the trouble
+     * is met again. */
+    bool moved = place->index != before.index || place->offset != before.offset;
+    return status == VD_NOT_FOUND || moved ? VD_OK : status;
 }

@@ -131,6 +131,10 @@ void vd_publisher_destroy(vd_publisher_t **self);
  * STEER, its timers, GROWN. */
 bool vd_publisher_step(vd_publisher_t *self, vd_now_t now, const vd_input_t *input,
                        vd_effects_t *effects);
+/* Ends every stream with DROP (not_found): what is read has become another, and each subscriber has
+ * to START from its own position. */
+void vd_publisher_end_all(vd_publisher_t *self, vd_now_t now, const char *text,
+                          vd_effects_t *effects);
 /* Subscribers that have a stream now. */
 uint32_t vd_publisher_subscribers(const vd_publisher_t *self);
 const vd_publisher_totals_t *vd_publisher_totals(const vd_publisher_t *self);

@@ -164,3 +164,19 @@ bool vd_row_drop(vd_publisher_t *self, vd_now_t now, vd_reader_row_t *row, vd_ou
     vd_row_remove(self, row);
     return false;
 }
+
+void vd_publisher_end_all(vd_publisher_t *self, vd_now_t now, const char *text,
+                          vd_effects_t *effects)
+{
+    for (uint32_t i = 0; i < self->count; i++)
+        for (int kind = 0; kind < VD_STREAM_KINDS; kind++) {
+            vd_reader_row_t *row = &self->rows[i];
+            vd_outflow_t *flow = &row->flows[kind];
+            if (!flow->open)
+                continue;
+            /* Who is not told now is told so when it grants credit. */
+            if (vd_effects_room(effects) >= VD_EFFECTS_MAX / 8)
+                vd_send_drop(self, &row->peer, flow->correlation, VD_NOT_FOUND, text, effects);
+            vd_row_close(row, now, flow);
+        }
+}

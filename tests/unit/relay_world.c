@@ -118,6 +118,8 @@ static void on_stopped(void *arg, vd_now_t now, vd_status_t status, const char *
 
 bool relay_world_has_all(const relay_world_t *w, const client_t *c)
 {
+    if (c->wanted.type[0] != 0)
+        return c->position.index == w->count;
     if (c->wanted.session[0] == 0)
         return c->next == w->numbers && c->position.index == w->count;
     for (unsigned s = 0; s < 3; s++)

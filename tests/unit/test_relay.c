@@ -80,6 +80,24 @@ static void test_old_positions(void **state)
     relay_world_free(w);
 }
 
+/* A filter that leaves everything out goes over more than the cache holds, and is told the end. */
+static void test_filter_leaves_all_out(void **state)
+{
+    relay_world_t *w = relay_world_new(15, 64 * KIB, MIB);
+    (void)state;
+    commit_some(w, 1000, 20, 1000);
+    relay_world_run(w, SECOND);
+    for (unsigned i = 0; i < 4; i++) {
+        vd_subscription_t wanted = {.type = "nothing.*"};
+        snprintf(wanted.session, sizeof wanted.session, "%s", i < 3 ? relay_sessions[i] : "");
+        relay_world_subscribe(w, &wanted);
+    }
+    relay_world_settle(w, 20 * SECOND);
+    for (uint32_t i = 0; i < w->client_count; i++)
+        assert_int_equal(w->clients[i].handed, 0);
+    relay_world_free(w);
+}
+
 /* The same windows serve all who read at the same place. */
 static void test_windows_are_shared(void **state)
 {
@@ -466,6 +484,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_many_follow),
         cmocka_unit_test(test_old_positions),
+        cmocka_unit_test(test_filter_leaves_all_out),
         cmocka_unit_test(test_windows_are_shared),
         cmocka_unit_test(test_large_commits),
         cmocka_unit_test(test_slow_reader),

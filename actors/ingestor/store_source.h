@@ -1,4 +1,4 @@
-/* store_source.h: a store as the source of a commit stream (stream/stream.h).
+/* store_source.h: a store as the source of a commit stream (stream/publisher.h).
  *
  * 1. Used by one thread. It keeps a few cursors, so that readers at different places do not disturb
  *    each other, and the commit that a cursor read last, so that those at the same place read it

@@ -105,26 +105,11 @@ static vd_status_t at_sequence(const resolve_t *self, const char *session, uint6
     return status;
 }
 
-/* Can a type match this glob? */
-static bool is_type_glob(vd_str_t glob)
-{
-    for (size_t i = 0; i < glob.size; i++)
-        if (glob.data[i] != '*' && glob.data[i] != '?' &&
-            !vd_type_valid(vd_bytes(glob.data + i, 1)))
-            return false;
-    return true;
-}
-
 static vd_status_t check_names(const resolve_t *self, const vd_request_t *request)
 {
     if (request->session.size > 0 && !vd_name_valid(request->session))
         return say(self, VD_MALFORMED, "session \"%.*s\" is not a valid name",
                    (int)request->session.size, (const char *)request->session.data);
-    if (!is_type_glob(request->type))
-        return say(self, VD_MALFORMED,
-                   "no type of an event matches \"%.*s\": give letters, digits, _ . - and the "
-                   "wildcards * and ?",
-                   (int)request->type.size, (const char *)request->type.data);
     if (request->seq > 0 && request->session.size == 0)
         return say(self, VD_MALFORMED, "a sequence was given without its session");
     return VD_OK;

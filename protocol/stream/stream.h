@@ -1,22 +1,20 @@
-/* stream.h: both ends of the commit stream as pure cores: commits from a position, under the
- * reader's credit.
+/* stream.h: both ends of a stream as pure cores: commits from a position, under the reader's credit.
+ * The publishing end, of live and commit streams, is in stream/publisher.h.
  *
  * 1. A stream is begun by START and ended by STOP, DROP or STREAM_RESET. Everything that belongs to
  *    it, in both directions, carries the correlation of its START; what carries another one is of
  *    an older stream.
  * 2. Credit is cumulative since START, in events and in bytes of events (the wire bytes of each,
- *    without CRC). One event may overdraw. Absent runs, COMMITS without events, HEAD, DROP and
- *    STREAM_RESET are free of credit; but of COMMITS without events at most UNCREDITED_BYTES_MAX are
- *    sent before the next CREDIT, whatever that grants.
+ *    without CRC). One event may overdraw. Absent runs, COMMITS without events, HEAD, GAP, HOLD,
+ *    DROP and STREAM_RESET are free of credit; but of COMMITS without events at most
+ *    UNCREDITED_BYTES_MAX are sent before the next CREDIT, whatever that grants.
  * 3. A COMMITS frame leads from the position (after, after_offset) to (index, offset), so that a
  *    frame that was lost shows at the next one, and a commit may be cut anywhere: by credit, by
  *    size, by a filter.
- * 4. The publisher only obeys: it keeps a bounded table, does a bounded amount of work in a step,
- *    serves subscribers in turn, and drops one that gave no sign of life for SUBSCRIBER_SILENT_MS.
- * 5. The subscriber hands on each event once, in order, with the position behind it, after its CRC
+ * 4. The subscriber hands on each event once, in order, with the position behind it, after its CRC
  *    was checked. After silence, DROP, a gap or a new connection it goes on from its own position:
  *    at once three times, then after 100 ms to 10 s, with jitter.
- * 6. Neither end allocates after it was made, except that a frame's buffer grows up to its limit.
+ * 5. The subscriber does not allocate after it was made.
  */
 #ifndef VD_STREAM_H
 #define VD_STREAM_H

@@ -493,9 +493,6 @@ static void test_positions_and_filters_that_are_not_valid(void **state)
         expect_error(w, &start, "malformed");
         start.session = vd_str("");
         expect_error(w, &start, "malformed");
-        start = begin;
-        start.type = vd_str("no type");
-        expect_error(w, &start, "malformed");
     }
     vd_start_body_t start = {.stream = vd_str("both")};
     expect_error(w, &start, "malformed");

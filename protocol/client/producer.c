@@ -1,5 +1,9 @@
 /* producer.c: a producer of events: the emit core behind calls that wait only when they are told
- * to. */
+ * to.
+ *
+ * While much is out unanswered, emits are gathered in an open frame, which costs little for each of
+ * them. It goes out when it is full, before anything that cannot be in it, and in the next call that
+ * takes in answers. Its events still are emits of their own: each has its token and its receipt. */
 #include "client/client_impl.h"
 #include "emit/emit.h"
 #include "wire/events.h"
@@ -13,8 +17,19 @@ enum {
     PORT_EMIT = 1,
     PORT_NONE = 2,
     TIMER_EMIT = 0,
+    TIMER_GATHERED = 1, /* due at once while there is an open frame */
     RING_BYTES = 2 * VD_EMIT_BYTES_MAX,
+    GATHER_FROM = 64,         /* events without a receipt, from which on emits are gathered */
+    GATHER_EVENTS = 64,       /* a frame of so many, */
+    GATHER_BYTES = 64 * 1024, /* or with so many bytes, is full */
 };
+
+/* What the core knows a frame by: the token of its first emit, and whether each of its events is an
+ * emit. */
+typedef struct vd_frame_token {
+    uint64_t first;
+    bool gathered;
+} vd_frame_token_t;
 
 struct vd_producer {
     vd_engine_t engine;
@@ -34,7 +49,26 @@ struct vd_producer {
     char ts[VD_TS_SIZE]; /* what the wall clock said */
     vd_buffer_t event;
     vd_buffer_t run;
+    /* The open frame: emits that the core does not have yet. */
+    vd_buffer_t gathered;
+    uint32_t gathered_count; /* 0: there is none */
+    char gathered_session[VD_NAME_BYTES_MAX + 1];
 };
+
+static uint64_t token_word(vd_frame_token_t token)
+{
+    return token.first << 1 | token.gathered;
+}
+
+static vd_frame_token_t token_of(uint64_t word)
+{
+    return (vd_frame_token_t){.first = word >> 1, .gathered = (word & 1) != 0};
+}
+
+static uint64_t pending(const vd_producer_t *self)
+{
+    return vd_emit_pending(self->emit) + self->gathered_count;
+}
 
 static vd_receipt_t receipt_of(const vd_outcome_t *outcome)
 {
@@ -49,18 +83,32 @@ static vd_receipt_t receipt_of(const vd_outcome_t *outcome)
  * emit. */
 static void keep(vd_outcome_t *to, const vd_outcome_t *from)
 {
-    to->token = from->token;
     to->status = from->status;
     to->seq = from->seq;
     memcpy(to->text, from->text, strlen(from->text) + 1);
     memcpy(to->session, from->session, strlen(from->session) + 1);
 }
 
+/* Hands out the receipts of `count` emits from `token` on, which ended alike. If they
+ * are more than one they are events next to each other, and what is kept names the last one. */
+static void tell(vd_producer_t *self, uint64_t token, uint32_t count)
+{
+    uint64_t last_seq = self->last.seq;
+    for (uint32_t i = 0; i < count; i++) {
+        self->answered++;
+        self->last.token = token + i;
+        self->last.seq = last_seq > 0 ? last_seq - (count - 1 - i) : 0;
+        if (self->receipt == NULL)
+            continue;
+        vd_receipt_t receipt = receipt_of(&self->last);
+        self->receipt(self->arg, &receipt);
+    }
+}
+
 static void on_outcome(void *arg, vd_now_t now, const vd_outcome_t *outcome, vd_effects_t *effects)
 {
     vd_producer_t *self = arg;
     (void)now, (void)effects;
-    self->answered++;
     keep(&self->last, outcome);
     bool whole = outcome->status == VD_OK && outcome->mark == outcome->first + outcome->count - 1;
     if (!whole && outcome->status != VD_EXISTS) {
@@ -72,16 +120,54 @@ static void on_outcome(void *arg, vd_now_t now, const vd_outcome_t *outcome, vd_
         self->first_bad = outcome->status;
         vd_str_copy(self->first_text, sizeof self->first_text, vd_str(outcome->text));
     }
-    if (self->receipt != NULL) {
-        vd_receipt_t receipt = receipt_of(&self->last);
-        self->receipt(self->arg, &receipt);
+    vd_frame_token_t token = token_of(outcome->token);
+    tell(self, token.first, token.gathered ? outcome->count : 1);
+}
+
+/* ---- gathering ---- */
+
+/* Gives the open frame to the core. VD_OK also when there is none; else it stays open, but after
+ * VD_FENCED: then its events have got their receipts. */
+static vd_status_t offer_gathered(vd_producer_t *self, vd_now_t now, vd_effects_t *effects)
+{
+    uint32_t count = self->gathered_count;
+    if (count == 0)
+        return VD_OK;
+    vd_frame_token_t token = {.first = self->offered - count + 1, .gathered = true};
+    vd_status_t status =
+        vd_emit_offer(self->emit, now, vd_str(self->gathered_session),
+                      vd_buffer_view(&self->gathered), count, token_word(token), effects);
+    assert(status == VD_OK || status == VD_OVERLOADED || status == VD_FENCED);
+    if (status == VD_OVERLOADED)
+        return status;
+    self->gathered_count = 0;
+    vd_buffer_clear(&self->gathered);
+    self->engine.timers_us[TIMER_GATHERED] = -1;
+    if (status == VD_FENCED) {
+        vd_outcome_t outcome = {.token = token_word(token), .count = count, .status = status};
+        vd_str_copy(outcome.text, sizeof outcome.text, vd_str(vd_status_text(status)));
+        on_outcome(self, now, &outcome, effects);
     }
+    return status;
+}
+
+/* The same outside of a step. */
+static vd_status_t send_gathered(vd_producer_t *self, vd_now_t now)
+{
+    if (self->gathered_count == 0)
+        return VD_OK;
+    vd_status_t status = offer_gathered(self, now, vd_engine_effects(&self->engine));
+    vd_engine_carry_out(&self->engine);
+    return status;
 }
 
 static bool step(void *arg, vd_now_t now, const vd_input_t *input, vd_effects_t *effects)
 {
     vd_producer_t *self = arg;
-    return vd_emit_step(self->emit, now, input, effects);
+    bool taken = vd_emit_step(self->emit, now, input, effects);
+    /* What stays open, for want of room, waits for the outcomes that make some. */
+    offer_gathered(self, now, effects);
+    return taken;
 }
 
 static bool is_open(void *arg)
@@ -100,7 +186,7 @@ static bool has_receipt(void *arg)
 static bool is_empty(void *arg)
 {
     const vd_producer_t *self = arg;
-    return vd_emit_pending(self->emit) == 0 || vd_emit_state(self->emit) == VD_EMIT_FENCED;
+    return pending(self) == 0 || vd_emit_state(self->emit) == VD_EMIT_FENCED;
 }
 
 static vd_status_t fenced(vd_producer_t *self)
@@ -179,6 +265,7 @@ vd_status_t vd_producer_open(vd_producer_t **self_p, vd_client_t *client, const 
     self->last.status = VD_NOT_READY;
     vd_buffer_init(&self->event, VD_EVENT_BYTES_MAX);
     vd_buffer_init(&self->run, VD_EMIT_BYTES_MAX);
+    vd_buffer_init(&self->gathered, VD_EMIT_BYTES_MAX);
     status = begin(self, name, endpoint, timeout_ms);
     if (status != VD_OK)
         vd_producer_destroy(&self);
@@ -196,6 +283,7 @@ void vd_producer_destroy(vd_producer_t **self_p)
     vd_emit_destroy(&self->emit);
     vd_buffer_free(&self->event);
     vd_buffer_free(&self->run);
+    vd_buffer_free(&self->gathered);
     free(self);
     *self_p = NULL;
 }
@@ -216,8 +304,8 @@ static void stamp(vd_producer_t *self)
         vd_ts_format(self->now.wall_ms, self->ts);
 }
 
-/* Adds an event to the run. */
-static vd_status_t pack(vd_producer_t *self, const char *type, vd_blob_t data)
+/* Adds an event to a run. */
+static vd_status_t pack(vd_producer_t *self, vd_buffer_t *run, const char *type, vd_blob_t data)
 {
     static const uint8_t nil = 0xc0;
     vd_bytes_t value = data.size > 0 ? vd_bytes(data.data, data.size) : vd_bytes(&nil, 1);
@@ -234,11 +322,21 @@ static vd_status_t pack(vd_producer_t *self, const char *type, vd_blob_t data)
         return vd_client_fail(self->client, VD_BAD_EVENT, "event %s", text);
     vd_buffer_clear(&self->event);
     vd_event_write_stamped(&self->event, self->ts, vd_str(type), value, vd_bytes(NULL, 0));
-    if (self->event.full || !vd_run_add(&self->run, vd_buffer_view(&self->event)))
+    if (self->event.full || !vd_run_add(run, vd_buffer_view(&self->event)))
         return vd_client_fail(self->client, VD_TOO_LARGE,
                               "event %s: an event has at most %d bytes, a frame %d", type,
                               VD_EVENT_BYTES_MAX, VD_EMIT_BYTES_MAX);
     return VD_OK;
+}
+
+/* Says why an emit was not taken. */
+static vd_status_t refused(vd_producer_t *self, vd_status_t status)
+{
+    if (status == VD_FENCED)
+        return fenced(self);
+    return vd_client_fail(self->client, status,
+                          "%" PRIu64 " events have no receipt yet; wait, then emit again",
+                          pending(self));
 }
 
 static vd_status_t offer(vd_producer_t *self, vd_now_t now, const char *session, const char *record,
@@ -247,18 +345,16 @@ static vd_status_t offer(vd_producer_t *self, vd_now_t now, const char *session,
     assert(session != NULL && run.size > 0 && count > 0);
     vd_effects_t *effects = vd_engine_effects(&self->engine);
     vd_str_t id = record != NULL ? vd_str(record) : vd_bytes(NULL, 0);
-    vd_status_t status = vd_emit_offer_record(self->emit, now, vd_str(session), id, run, count,
-                                              self->offered + 1, effects);
-    vd_engine_carry_out(&self->engine);
+    vd_frame_token_t token = {.first = self->offered + 1};
+    vd_status_t status = offer_gathered(self, now, effects);
     if (status == VD_OK)
-        self->offered++;
-    else if (status == VD_FENCED)
-        return fenced(self);
-    else
-        vd_client_fail(self->client, status,
-                       "%" PRIu64 " events have no receipt yet; wait, then emit again",
-                       vd_emit_pending(self->emit));
-    return status;
+        status = vd_emit_offer_record(self->emit, now, vd_str(session), id, run, count,
+                                      token_word(token), effects);
+    vd_engine_carry_out(&self->engine);
+    if (status != VD_OK)
+        return refused(self, status);
+    self->offered++;
+    return VD_OK;
 }
 
 vd_status_t vd_producer_offer(vd_producer_t *self, const char *session, const char *record,
@@ -267,12 +363,17 @@ vd_status_t vd_producer_offer(vd_producer_t *self, const char *session, const ch
     return offer(self, vd_client_now(), session, record, run, count);
 }
 
+static vd_status_t not_a_session(vd_producer_t *self, const char *session)
+{
+    return vd_client_fail(self->client, VD_USAGE, "'%s' is not a session id", session);
+}
+
 vd_status_t vd_producer_emit_frame(vd_producer_t *self, const char *session, const char *record,
                                    const vd_new_event_t *events, size_t count)
 {
     assert(session != NULL && events != NULL);
     if (!vd_name_valid(vd_str(session)))
-        return vd_client_fail(self->client, VD_USAGE, "'%s' is not a session id", session);
+        return not_a_session(self, session);
     if (record != NULL && !vd_name_valid(vd_str(record)))
         return vd_client_fail(self->client, VD_USAGE,
                               "'%s' is not a record: 1 to %d of a-z A-Z 0-9 _ . - : # / @", record,
@@ -283,7 +384,7 @@ vd_status_t vd_producer_emit_frame(vd_producer_t *self, const char *session, con
     stamp(self);
     vd_buffer_clear(&self->run);
     for (size_t i = 0; i < count; i++) {
-        vd_status_t packed = pack(self, events[i].type, events[i].data);
+        vd_status_t packed = pack(self, &self->run, events[i].type, events[i].data);
         if (packed != VD_OK)
             return packed;
     }
@@ -298,10 +399,49 @@ vd_status_t vd_producer_emit_record(vd_producer_t *self, const char *session, co
     return vd_producer_emit_frame(self, session, record, &event, 1);
 }
 
+static bool is_full(const vd_producer_t *self)
+{
+    return self->gathered_count == GATHER_EVENTS || self->gathered.size >= GATHER_BYTES;
+}
+
+/* Takes an event into the open frame. Events that begin or end a session stay alone: a frame is
+ * stored or rejected as a whole, and what one of these decides for the others it must not decide for
+ * what was emitted before it. */
+static vd_status_t gather(vd_producer_t *self, const char *session, const char *type,
+                          vd_blob_t data)
+{
+    if (!vd_name_valid(vd_str(session)))
+        return not_a_session(self, session);
+    stamp(self);
+    if (self->gathered_count > 0 &&
+        (is_full(self) || strcmp(self->gathered_session, session) != 0)) {
+        vd_status_t sent = send_gathered(self, self->now);
+        if (sent != VD_OK)
+            return refused(self, sent);
+    }
+    vd_status_t packed = pack(self, &self->gathered, type, data);
+    if (packed != VD_OK)
+        return packed;
+    if (self->gathered_count == 0) {
+        vd_str_copy(self->gathered_session, sizeof self->gathered_session, vd_str(session));
+        self->engine.timers_us[TIMER_GATHERED] = 0;
+    }
+    self->gathered_count++;
+    self->offered++;
+    if (is_full(self))
+        send_gathered(self, self->now);
+    return VD_OK;
+}
+
 vd_status_t vd_producer_emit(vd_producer_t *self, const char *session, const char *type,
                              vd_blob_t data)
 {
-    return vd_producer_emit_record(self, session, NULL, type, data);
+    static const char common[] = "session_"; /* what begins and ends sessions is called so */
+    assert(session != NULL && type != NULL);
+    if (pending(self) < GATHER_FROM || vd_emit_state(self->emit) == VD_EMIT_FENCED ||
+        strncmp(type, common, sizeof common - 1) == 0)
+        return vd_producer_emit_record(self, session, NULL, type, data);
+    return gather(self, session, type, data);
 }
 
 void vd_producer_strict(vd_producer_t *self, int strict)
@@ -318,11 +458,11 @@ static bool never(void *arg)
 vd_status_t vd_producer_wait(vd_producer_t *self, int timeout_ms)
 {
     /* What is at hand is taken and signs of life go out also when nothing is waited for. */
-    if (vd_emit_pending(self->emit) == 0)
+    if (pending(self) == 0)
         vd_engine_run(self->client, 0, never, self);
     if (vd_emit_state(self->emit) == VD_EMIT_FENCED)
         return fenced(self);
-    if (vd_emit_pending(self->emit) == 0)
+    if (pending(self) == 0)
         return vd_client_fail(self->client, VD_NOT_FOUND, "every emit has its receipt");
     self->waited = self->answered;
     vd_status_t status =
@@ -341,9 +481,8 @@ vd_status_t vd_producer_flush(vd_producer_t *self, int timeout_ms)
         vd_engine_run(self->client, vd_client_deadline_us(timeout_ms), is_empty, self);
     if (status == VD_TIMED_OUT)
         return vd_client_fail(self->client, status,
-                              "%" PRIu64 " events have no receipt after %d ms%s%s",
-                              vd_emit_pending(self->emit), timeout_ms, reason_mark(self),
-                              vd_emit_trouble(self->emit));
+                              "%" PRIu64 " events have no receipt after %d ms%s%s", pending(self),
+                              timeout_ms, reason_mark(self), vd_emit_trouble(self->emit));
     if (status != VD_OK)
         return status;
     if (vd_emit_state(self->emit) == VD_EMIT_FENCED)
@@ -364,7 +503,7 @@ void vd_producer_receipt(const vd_producer_t *self, vd_receipt_t *receipt)
 
 uint64_t vd_producer_pending(const vd_producer_t *self)
 {
-    return vd_emit_pending(self->emit);
+    return pending(self);
 }
 
 vd_status_t vd_producer_start_session(vd_producer_t *self, const char *session, const char *name,

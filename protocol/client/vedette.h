@@ -305,7 +305,11 @@ VD_API vd_status_t vd_producer_open(vd_producer_t **self, vd_client_t *client, c
 VD_API void vd_producer_destroy(vd_producer_t **self);
 /* Takes one event with one MessagePack value as data (empty: nil) and sends it. VD_OK;
  * VD_OVERLOADED when too much is out (wait, then emit it again); VD_FENCED; VD_BAD_EVENT,
- * VD_TOO_LARGE, VD_USAGE for what can never be stored. */
+ * VD_TOO_LARGE, VD_USAGE for what can never be stored.
+ * With fewer than 64 events out it is sent at once. With more, those of one session that follow each
+ * other travel together, 64 at most: they are sent when there are so many, before anything else that
+ * is emitted, and by the next call that waits for something on this client. Each has its own token
+ * and receipt all the same. */
 VD_API vd_status_t vd_producer_emit(vd_producer_t *self, const char *session, const char *type,
                                     vd_blob_t data);
 /* The same with a record: your own id of this event, formed as a name. A session takes each record

@@ -75,7 +75,16 @@ static void end(writer_t *self, size_t sessions)
     vd_client_destroy(&self->client);
 }
 
-/* Emits events first..first + count - 1 as one frame, waiting while too many are out. */
+/* A single event is emitted as one, which leaves it to the library how it travels; more are one
+ * frame. */
+static vd_status_t emit_now(writer_t *self, const char *session, size_t count)
+{
+    if (count == 1)
+        return vd_producer_emit(self->producer, session, events[0].type, events[0].data);
+    return vd_producer_emit_frame(self->producer, session, NULL, events, count);
+}
+
+/* Emits events first..first + count - 1, waiting while too many are out. */
 static void emit(writer_t *self, const char *session, size_t first, size_t count, size_t in_flight)
 {
     for (size_t i = 0; i < count; i++)
@@ -83,8 +92,7 @@ static void emit(writer_t *self, const char *session, size_t first, size_t count
     while (vd_producer_pending(self->producer) + count > in_flight)
         check(self, "wait", vd_producer_wait(self->producer, PATIENCE_MS));
     vd_status_t status;
-    while ((status = vd_producer_emit_frame(self->producer, session, NULL, events, count)) ==
-           VD_OVERLOADED)
+    while ((status = emit_now(self, session, count)) == VD_OVERLOADED)
         check(self, "wait", vd_producer_wait(self->producer, PATIENCE_MS));
     check(self, "emit", status);
 }

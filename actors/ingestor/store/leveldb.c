@@ -411,6 +411,7 @@ static vd_status_t exchange_db(vd_leveldb_t *self, char *error, size_t error_siz
         cursor->chained = false;
         cursor->seq = 0;
     }
+    vd_leveldb_env_release(self->env);
     if (self->db != NULL)
         leveldb_close(self->db);
     self->db = NULL;

@@ -83,7 +83,9 @@ static bool flush(vd_leveldb_compact_t *self)
     static const char behind[] = "\xff";
     if (!enter(self))
         return false;
+    vd_leveldb_env_hurry(self->store->env, true);
     leveldb_compact_range(self->store->db, behind, 1, behind, 1);
+    vd_leveldb_env_hurry(self->store->env, false);
     leave(self);
     return true;
 }

@@ -2,11 +2,11 @@
 #include "store/leveldb_env.h"
 
 #include "store/leveldb_env.hpp"
+#include "store/leveldb_even_file.hpp"
 
 #include <algorithm>
 #include <cassert>
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 #include <fcntl.h>
 #include <new>
@@ -74,22 +74,6 @@ class Table : public leveldb::RandomAccessFile
     const int file_;
 };
 
-/* What LevelDB wants to have done in the background. */
-struct Work {
-    std::shared_ptr<Works> works;
-    void (*function)(void *);
-    void *arg;
-};
-
-void work_and_tell(void *arg)
-{
-    std::unique_ptr<Work> work(static_cast<Work *>(arg));
-    work->function(work->arg);
-    std::lock_guard<std::mutex> guard(work->works->mutex);
-    work->works->ended++;
-    work->works->changed.notify_all();
-}
-
 /* Its log for people is kept by nobody. */
 class SilentLogger : public leveldb::Logger
 {
@@ -101,7 +85,7 @@ class SilentLogger : public leveldb::Logger
 
 } // namespace
 
-Direct::Direct() : EnvWrapper(Env::Default()), works_(std::make_shared<Works>())
+Direct::Direct() : EnvWrapper(Env::Default())
 {
 }
 
@@ -119,7 +103,10 @@ Status Direct::NewWritableFile(const std::string &name, leveldb::WritableFile **
 {
     std::lock_guard<std::mutex> guard(mutex_);
     bool begins = !target()->FileExists(name);
-    Status status = target()->NewWritableFile(name, result);
+    if (ends_with(name, ".log"))
+        background_.table_is_due();
+    Status status = ends_with(name, ".ldb") ? EvenFile::make(name, result)
+                                            : target()->NewWritableFile(name, result);
     /* What was left over of a failed life has a number that LevelDB gives once more: it stays. */
     doomed_.erase(std::remove(doomed_.begin(), doomed_.end(), name), doomed_.end());
     if (status.ok() && begins && opening_)
@@ -155,6 +142,7 @@ void Direct::begin_opening()
 {
     std::lock_guard<std::mutex> guard(mutex_);
     opening_ = true;
+    background_.hurry(false);
 }
 
 void Direct::end_opening(bool well)
@@ -173,28 +161,27 @@ void Direct::end_opening(bool well)
 
 void Direct::Schedule(void (*function)(void *), void *arg)
 {
-    {
-        std::lock_guard<std::mutex> guard(works_->mutex);
-        works_->begun++;
-    }
-    target()->Schedule(work_and_tell, new Work{works_, function, arg});
+    background_.schedule(function, arg);
 }
 
 void Direct::release()
 {
+    background_.hurry(true);
 }
 
 uint64_t Direct::works()
 {
-    std::lock_guard<std::mutex> guard(works_->mutex);
-    return works_->begun;
+    return background_.begun();
+}
+
+void Direct::hurry(bool whether)
+{
+    background_.hurry(whether);
 }
 
 bool Direct::wait(unsigned ms)
 {
-    std::unique_lock<std::mutex> guard(works_->mutex);
-    return works_->changed.wait_for(guard, std::chrono::milliseconds(ms),
-                                    [this] { return works_->begun == works_->ended; });
+    return background_.wait(ms);
 }
 
 void Direct::keep_current(const std::string &name)
@@ -270,6 +257,11 @@ void vd_leveldb_env_end_opening(vd_leveldb_env_t *self, bool well)
 void vd_leveldb_env_release(vd_leveldb_env_t *self)
 {
     self->env->release();
+}
+
+void vd_leveldb_env_hurry(vd_leveldb_env_t *self, bool whether)
+{
+    self->env->hurry(whether);
 }
 
 uint64_t vd_leveldb_env_works(vd_leveldb_env_t *self)

@@ -13,7 +13,8 @@
  *    it is kept, and when it is not, what it has made goes and CURRENT is what it was. LevelDB's own
  *    log for people (LOG) is not written.
  * 5. Work in the background is counted, not in an overlay, so that whoever caused some can wait for
- *    its end.
+ *    its end. It has a low priority, and rewriting tables waits for a burst of writing to be over
+ *    (leveldb_background.hpp).
  * 6. With `lenient` an overlay pretends that every table is there: LevelDB refuses a database of
  *    which one is missing as a whole; so only what was in that one cannot be read. And of a damaged
  *    log every record that is good is read, not only those up to the damage (leveldb_log.h).
@@ -45,8 +46,11 @@ leveldb_env_t *vd_leveldb_env_handle(vd_leveldb_env_t *self);
 void vd_leveldb_env_begin_opening(vd_leveldb_env_t *self);
 /* `well`: the opening is kept. Else, with the database closed, it is taken back. */
 void vd_leveldb_env_end_opening(vd_leveldb_env_t *self, bool well);
-/* Before the database on it is closed: compactions that wait go on. */
+/* Before the database on it is closed: compactions that wait go on. Until the next opening none
+ * waits. */
 void vd_leveldb_env_release(vd_leveldb_env_t *self);
+/* Whether somebody waits for compactions, so that they begin at once. */
+void vd_leveldb_env_hurry(vd_leveldb_env_t *self, bool whether);
 /* What has been begun in the background so far. */
 uint64_t vd_leveldb_env_works(vd_leveldb_env_t *self);
 /* Waits until nothing is done in the background. False when that takes longer. */

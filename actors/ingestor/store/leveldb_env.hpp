@@ -2,9 +2,10 @@
 #ifndef VD_STORE_LEVELDB_ENV_HPP
 #define VD_STORE_LEVELDB_ENV_HPP
 
+#include "store/leveldb_background.hpp"
+
 #include <leveldb/env.h>
 
-#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -16,14 +17,6 @@ namespace vd
 
 leveldb::Status error_of(const std::string &name, int number);
 bool ends_with(const std::string &name, const std::string &end);
-
-/* What LevelDB has begun and ended in the background. Outlives the environment: work ends after the
- * database that it is for. */
-struct Works {
-    std::mutex mutex;
-    std::condition_variable changed;
-    uint64_t begun = 0, ended = 0;
-};
 
 /* The directory itself; an opening of it can be taken back. */
 class Direct : public leveldb::EnvWrapper
@@ -41,6 +34,7 @@ class Direct : public leveldb::EnvWrapper
     void begin_opening();
     void end_opening(bool well);
     virtual void release();
+    void hurry(bool whether);
     uint64_t works();
     /* True when nothing is done in the background, at once or within the time. */
     bool wait(unsigned ms);
@@ -52,7 +46,7 @@ class Direct : public leveldb::EnvWrapper
     void keep_current(const std::string &name);
     bool put_current_back();
 
-    const std::shared_ptr<Works> works_;
+    Background background_;
     bool opening_ = false;
     std::vector<std::string> made_;      /* by the opening: removed when it is taken back */
     std::vector<std::string> doomed_;    /* by the opening: removed when it is kept */

@@ -6,6 +6,7 @@ import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from cli_harness import Home  # noqa: E402
 from harness import Actors, run_tests, state_of, vedette, wait_for  # noqa: E402
 from stream_peer import PLENTY, StreamPeer  # noqa: E402
 
@@ -228,6 +229,28 @@ def test_behind_another_relay():
             assert whole(oldest, run.head()) == history
             assert whole(newest, run.head()) == history[begin:]
         wait_for("one stream", lambda: run.client.get("ingestor", "read", "metrics")["subscribers"] == 1)
+
+
+def test_in_a_runtime():
+    """The supervisor starts as many as the configuration says; the command line shows them like any actor."""
+    with Home(BIN) as home:
+        home.configure("[relay]\nprocesses = 2\n[observers.services]\nenabled = false\n")
+        home.run("up", "--detach", "--wait", "--config", home.config)
+        rows = {row["name"]: row for row in home.json("ps")}
+        assert [rows[name]["kind"] for name in ("relay-1", "relay-2")] == ["relay", "relay"], rows
+        assert {rows[name]["state"] for name in ("relay-1", "relay-2")} == {"ready"} and "relay-3" not in rows, rows
+        home.run("doctor")
+        counted = {row["name"]: row for row in home.json("metrics")}
+        assert counted["relay-1"]["kind"] == "relay" and "windows_asked" in str(counted["relay-1"]), counted
+        home.run("kill", "relay-1")
+        wait_for("it is back", lambda: {row["name"]: row for row in home.json("ps")}["relay-1"]["state"] == "ready")
+        with vedette.Client(home.dir) as client, StreamPeer(client, "relay-1") as peer:
+            peer.start(session=client.newest_session(), seq=1, name="reader")
+            peer.read(3)
+            wait_for("it is seen", lambda: [row["publisher"] for row in home.json("subscriber", "ls")
+                                            if row["name"] == "reader"] == ["relay-1"])
+            home.run("subscriber", "kick", "reader")
+            assert peer.until("DROP")["status"] == "kicked"
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from harness import Supervised, alive, run_tests, state_of, vedette, wait_for  # noqa: E402
 
 BIN = sys.argv[1]
-PROGRAMS = ["broker", "ingestor", "provider", "poller", "observer-host", "observer-services"]
+PROGRAMS = ["broker", "ingestor", "relay", "provider", "poller", "observer-host", "observer-services"]
 GOOD = "echo ready >&$VEDETTE_NOTIFY_FD\nexec sleep 1000"
 # Without an ingestor that commits there is no session, and observers wait for it.
 UP = ["broker", "ingestor", "static", "manual", "poller-1"]
@@ -65,11 +65,14 @@ def five_descriptors(pid):
 
 
 def test_starts_and_stops_in_order(run):
-    run.up()
+    run.configure(CONFIG + "[relay]\nprocesses = 2\n")
+    names = UP[:2] + ["relay-1", "relay-2"] + UP[2:]
+    run.up(names)
     children = run.children()
-    pids = [children[name]["pid"] for name in UP]
-    assert len(set(pids)) == len(UP), pids
-    started = [children[name]["started_ms"] for name in UP]
+    pids = [children[name]["pid"] for name in names]
+    assert len(set(pids)) == len(names), pids
+    assert "relay-3" not in children, children
+    started = [children[name]["started_ms"] for name in names]
     assert started == sorted(started), started
     assert children["host"]["state"] == "stopped" and "session" in children["host"]["reason"], children["host"]
     assert run.status()["state"] == "starting"
@@ -85,8 +88,8 @@ def test_starts_and_stops_in_order(run):
     assert run.process.wait(20) == 0
     assert not [pid for pid in pids if alive(pid)]
     log = run.log()
-    # Actors of one step, here the two providers, end in any order.
-    steps = [["poller-1"], ["static", "manual"], ["ingestor"], ["broker"]]
+    # Actors of one step, here two relays and two providers, end in any order.
+    steps = [["poller-1"], ["static", "manual"], ["relay-1", "relay-2"], ["ingestor"], ["broker"]]
     order = [sorted(log.index(f"{name}: dead") for name in step) for step in steps]
     assert order == sorted(order) and all(a[-1] < b[0] for a, b in zip(order, order[1:])), log
 

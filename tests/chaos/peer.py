@@ -4,7 +4,8 @@
     peer.py produce DIR SESSION NAME PER_SECOND SEED [ENDED]
                                                         the same ledger as producer.c; now and then it writes into the
                                                         session ENDED, where everything is rejected
-    peer.py follow DIR SESSION                          each event as a line of JSON, by the Python client
+    peer.py follow DIR SESSION [NAME]                   each event as a line of JSON, by the Python client; what was
+                                                        pruned is told on stderr
     peer.py listen DIR SESSION                          the same by a bare SUB that repairs its gaps with FETCH
     peer.py overhear DIR SESSION                        what a bare SUB hears, with all its gaps
 
@@ -76,10 +77,14 @@ def produce(client, session, name, per_second, seed, ended=None):
     return 0
 
 
-def follow(client, session):
-    follower = client.follow(session, start="start")
+def follow(client, session, name=None):
+    follower = client.follow(session, start="start", name=name)
     while not stopping:
-        event = follower.next(0.05)
+        try:
+            event = follower.next(0.05)
+        except vedette.Missing as missing:
+            print(missing, file=sys.stderr)
+            continue
         if event is None:
             sys.stdout.flush()
         else:
@@ -181,7 +186,7 @@ def main():
     if verb == "produce":
         code = produce(client, session, rest[0], float(rest[1]), *rest[2:])
     elif verb == "follow":
-        code = follow(client, session)
+        code = follow(client, session, *rest)
     elif verb == "overhear":
         code = overhear(client, session)
     else:

@@ -11,7 +11,7 @@ from .errors import Error, Unreachable
 from .link import Link
 from .modes import Knobs
 from .position import Kicked, Missing, Position
-from .reception import Reception, Wish
+from .reception import AGAIN, Reception, Wish
 
 LOOK_S = 2.0   # between looks whether the session has ended unseen
 TURN_S = 0.2   # the longest wait in one turn
@@ -124,7 +124,7 @@ class Follower:
                 self.wake.clear()
             return False
         if message.correlation == self.saving and message.name == "ERROR":
-            self.warn(f"the position {self.durable} cannot be saved: {message['text']}")
+            self._not_saved(message)
         self.reception.take(message, time.monotonic())
         if self.reception.heir:
             self._go_over(self.reception.heir)
@@ -334,6 +334,12 @@ class Follower:
             self.saving = next(self.client.correlations)
             self.link.send(wire.pack_message("SAVE_POSITION", self._fields(reached), correlation=self.saving))
             self.saved, self.saved_at = reached, time.monotonic()
+
+    def _not_saved(self, message):
+        """It is tried again, and told when that is no passing trouble."""
+        self.saved = None
+        if message["status"] not in AGAIN:
+            self.warn(f"the position {self.durable} cannot be saved: {message['text']}")
 
     def _save_last(self):
         """What was sent may be lost with the ingestor, so this one is answered."""

@@ -109,10 +109,11 @@ static void tell_mode(ingestor_t *self)
 static void show(ingestor_t *self, const vd_store_batch_t *batch)
 {
     vd_failpoint_sent("ingestor.after_ack");
-    do
-        vd_actor_complete(self->actor, self->publication_handle, VD_PUBLICATION_SHOW, 0, VD_OK,
-                          batch);
-    while (vd_publication_pending(&self->publication));
+    if (vd_actor_has_subscribers(self->actor, self->publication_handle, "events"))
+        do
+            vd_actor_complete(self->actor, self->publication_handle, VD_PUBLICATION_SHOW, 0, VD_OK,
+                              batch);
+        while (vd_publication_pending(&self->publication));
     vd_reader_show(self->reader, self->publication.store, &batch->commit);
 }
 

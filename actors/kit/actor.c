@@ -307,6 +307,11 @@ void vd_actor_input(vd_actor_t *self, int handle, const vd_input_t *input)
     vd_shell_input(self->shell, handle, input);
 }
 
+bool vd_actor_has_subscribers(const vd_actor_t *self, int handle, const char *name)
+{
+    return vd_shell_has_subscribers(self->shell, handle, name);
+}
+
 void vd_actor_complete(vd_actor_t *self, int handle, uint32_t operation, uint64_t token,
                        vd_status_t status, const void *result)
 {

@@ -126,6 +126,8 @@ typedef bool vd_progress_fn(void *arg);
 /* Has `watch` asked each second before "alive" is told: a thread that stands still is a process
  * that does. */
 void vd_actor_watch(vd_actor_t *self, vd_progress_fn *watch, void *arg);
+/* Is anybody subscribed to something on port `name` of core `handle`, a PUB? */
+bool vd_actor_has_subscribers(const vd_actor_t *self, int handle, const char *name);
 /* Gives core `handle` the input DONE. Only on the loop's thread, not from inside a step. */
 void vd_actor_complete(vd_actor_t *self, int handle, uint32_t operation, uint64_t token,
                        vd_status_t status, const void *result);

@@ -19,18 +19,18 @@ enum {
 
 zsock_t *vd_endpoint_socket(int type, const char *identity)
 {
-    assert(type == ZMQ_ROUTER || type == ZMQ_PUB || type == ZMQ_DEALER || type == ZMQ_SUB);
+    assert(type == ZMQ_ROUTER || type == ZMQ_XPUB || type == ZMQ_DEALER || type == ZMQ_SUB);
     zsock_t *socket = zsock_new(type);
     if (socket == NULL)
         return NULL;
-    zsock_set_sndhwm(socket, type == ZMQ_PUB ? VD_PUB_HWM : VD_SOCKET_HWM);
+    zsock_set_sndhwm(socket, type == ZMQ_XPUB ? VD_PUB_HWM : VD_SOCKET_HWM);
     zsock_set_rcvhwm(socket, VD_SOCKET_HWM);
     zsock_set_sndtimeo(socket, VD_SEND_TIMEOUT_MS);
     zsock_set_linger(socket, LINGER_MS);
     zsock_set_maxmsgsize(socket, VD_FRAME_BYTES_MAX);
     /* On what is bound alone: libzmq 4.3.4 aborts a process whose connecting socket has a full
      * receive queue for longer than the timeout of its own heartbeat (_input_stopped). */
-    if (type == ZMQ_ROUTER || type == ZMQ_PUB) {
+    if (type == ZMQ_ROUTER || type == ZMQ_XPUB) {
         zsock_set_heartbeat_ivl(socket, HEARTBEAT_MS);
         zsock_set_heartbeat_timeout(socket, HEARTBEAT_TIMEOUT_MS);
     }

@@ -24,8 +24,7 @@ static void close_link(vd_link_t *link)
 {
     assert(!link->closed);
     zmq_pollitem_t item = item_of(link);
-    if (link->port.kind != VD_PORT_PUB)
-        zloop_poller_end(link->table->loop, &item);
+    zloop_poller_end(link->table->loop, &item);
     zsock_destroy(&link->socket);
     if (link->port.kind == VD_PORT_ROUTER || link->port.kind == VD_PORT_PUB)
         vd_endpoint_unlink(link->endpoint);
@@ -65,7 +64,7 @@ static vd_link_t *new_link(vd_links_t *self, const vd_port_t *port, const char *
 {
     static const int types[] = {
         [VD_PORT_ROUTER] = ZMQ_ROUTER,
-        [VD_PORT_PUB] = ZMQ_PUB,
+        [VD_PORT_PUB] = ZMQ_XPUB, /* a PUB that tells who has subscribed */
         [VD_PORT_DEALER] = ZMQ_DEALER,
         [VD_PORT_SUB] = ZMQ_SUB,
     };
@@ -96,8 +95,6 @@ static vd_status_t start_link(vd_links_t *self, vd_link_t *link)
     assert(link->socket != NULL && !link->closed);
     link->next = self->first;
     self->first = link;
-    if (link->port.kind == VD_PORT_PUB)
-        return VD_OK;
     link->file = zsock_fd(link->socket);
     link->used = true;
     zmq_pollitem_t item = item_of(link);
@@ -109,7 +106,7 @@ static vd_status_t start_link(vd_links_t *self, vd_link_t *link)
 
 bool vd_link_has_message(vd_link_t *link)
 {
-    assert(!link->closed && link->port.kind != VD_PORT_PUB);
+    assert(!link->closed);
     int events = 0;
     size_t size = sizeof events;
     int rc = zmq_getsockopt(link->handle, ZMQ_EVENTS, &events, &size);

@@ -322,6 +322,16 @@ void vd_shell_trouble(vd_shell_t *self, char text[VD_TEXT_BYTES_MAX + 1])
     pthread_mutex_unlock(&self->trouble_lock);
 }
 
+bool vd_shell_has_subscribers(const vd_shell_t *self, int handle, const char *name)
+{
+    assert(handle >= 0 && handle < self->core_count);
+    const vd_link_t *link = self->cores[handle]->links.first;
+    while (link != NULL && (link->port.kind != VD_PORT_PUB || strcmp(link->port.name, name) != 0))
+        link = link->next;
+    assert(link != NULL);
+    return link->topics > 0;
+}
+
 int vd_shell_core_count(const vd_shell_t *self)
 {
     return self->core_count;

@@ -56,6 +56,9 @@ void vd_shell_input(vd_shell_t *self, int handle, const vd_input_t *input);
 /* Has `settle` called soon. */
 void vd_shell_wake(vd_shell_t *self);
 
+/* Is anybody subscribed to something on port `name` of a core, a PUB? */
+bool vd_shell_has_subscribers(const vd_shell_t *self, int handle, const char *name);
+
 int vd_shell_core_count(const vd_shell_t *self);
 const char *vd_shell_core_name(const vd_shell_t *self, int handle);
 bool vd_shell_core_exited(const vd_shell_t *self, int handle, vd_status_t *status);

@@ -140,8 +140,33 @@ static void take_message(vd_shell_t *self, vd_shell_core_t *core, vd_link_t *lin
     vd_shell_step(self, core->handle, now, &input);
 }
 
+/* Counts the topics that somebody is subscribed to. Each comes once: when the first begins, and when
+ * the last has ended or is gone. Whatever else peers send is of no meaning. */
+static void take_subscriptions(vd_link_t *link)
+{
+    uint8_t message[1 + VD_FEED_BYTES_MAX];
+    int size = 0;
+    vd_shell_core_t *core = link->owner;
+    vd_shell_used(core->shell, link);
+    for (int count = 0; count < SHELL_BURST; count++) {
+        size = zmq_recv(link->handle, message, sizeof message, ZMQ_DONTWAIT);
+        if (size < 0) {
+            link->used = errno != EAGAIN;
+            return;
+        }
+        if (size > 0 && message[0] == 1)
+            link->topics++;
+        else if (size > 0 && message[0] == 0 && link->topics > 0)
+            link->topics--;
+    }
+}
+
 static void take_burst(vd_link_t *link)
 {
+    if (link->port.kind == VD_PORT_PUB) {
+        take_subscriptions(link);
+        return;
+    }
     vd_shell_core_t *core = link->owner;
     vd_shell_t *self = core->shell;
     vd_frames_t frames;
@@ -180,7 +205,7 @@ void vd_shell_used(vd_shell_t *self, vd_link_t *link)
 
 static bool may_hold(const vd_link_t *link)
 {
-    return link->used && !link->closed && link->port.kind != VD_PORT_PUB;
+    return link->used && !link->closed;
 }
 
 void vd_shell_look(vd_shell_t *self)

@@ -267,6 +267,59 @@ def test_one_that_vanished_harms_nobody():
             other.socket.close()
 
 
+# ---- hints ----
+
+class Hints:
+    """A bare SUB: the first sequences of what it hears."""
+
+    def __init__(self, directory, topic):
+        self.socket = zmq.Context.instance().socket(zmq.SUB)
+        self.socket.setsockopt(zmq.LINGER, 0)
+        self.socket.setsockopt(zmq.SUBSCRIBE, topic.encode())
+        self.socket.connect(f"ipc://{directory}/run/ingestor.events")
+
+    def heard(self):
+        found = []
+        while self.socket.poll(5):
+            message = wire.unpack_message(self.socket.recv_multipart(zmq.NOBLOCK)[1:])
+            found += range(message["first"], message["first"] + message["count"])
+        return found
+
+
+def test_a_bare_sub_is_published_to_while_it_is_there():
+    with Store() as store:
+        store.emit(3)
+
+        def hears(hints):
+            return wait_for("it hears", lambda: store.emit(1) or hints.heard())
+
+        first, second = Hints(store.dir, "events/"), Hints(store.dir, "events/")
+        hears(first)
+        hears(second)
+        first.heard()
+        begun = store.metric("frames_out")
+        store.emit(5)
+        last = 1 + store.made
+        wait_for("every hint comes", lambda: last in second.heard())
+        first.socket.close()
+        assert hears(second), "another of the same topic goes on"
+        other = Hints(store.dir, "events/nothing")
+        second.socket.close()
+        store.emit(5)
+        assert not other.heard()
+        third = Hints(store.dir, "events/s")
+        assert hears(third)[-1] == 1 + store.made
+        third.socket.close()
+        other.socket.close()
+        # Nobody is there: nothing is made for nobody. Questions are answered with one frame each.
+        def quiet():
+            before = store.metric("frames_out")
+            store.emit(20)
+            return store.metric("frames_out") - before < 30  # OPENED, 20 COMMITTED, the metrics
+        wait_for("nothing is published any more", quiet)
+        assert begun > 0
+
+
 # ---- steering ----
 
 def test_pause_resume_kick_by_frames():

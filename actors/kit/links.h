@@ -18,10 +18,10 @@ typedef struct vd_link {
     struct vd_link *next;
     vd_port_t port;
     bool closed;
-    bool used;      /* its descriptor may be silent about a message that is there */
+    bool used;       /* its descriptor may be silent about a message that is there */
     uint32_t topics; /* PUB: somebody is subscribed to */
-    int file;       /* ZMQ_FD */
-    vd_peer_t peer; /* DEALER: the name of the connection */
+    int file;        /* ZMQ_FD */
+    vd_peer_t peer;  /* DEALER: the name of the connection */
     char endpoint[VD_ENDPOINT_BYTES_MAX + 1];
     zsock_t *socket;
     void *handle; /* the same for ZeroMQ's own functions */

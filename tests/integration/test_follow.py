@@ -272,6 +272,28 @@ def test_a_durable_position_survives_a_kill_of_the_ingestor():
             assert follower.next(10).seq == 1
 
 
+def test_who_reads_through_a_relay_goes_on_when_it_dies():
+    with Store() as store:
+        store.emit(20)
+        with open(store.path("relay.log"), "ab") as log:
+            relay = subprocess.Popen([os.path.join(BIN, "vedette-relay"), "--dir", store.dir, "--name", "relay-1"],
+                                     stdout=log, stderr=log)
+        try:
+            follower = store.follow(via="relay-1", name="through", durable="through")
+            assert take(follower, 21) == list(range(1, 22))
+            assert not store.rows("through")  # it is the relay that the ingestor serves
+            kill(relay)
+            store.emit(20)
+            assert take(follower, 20) == list(range(22, 42))
+            assert [row["name"] for row in store.rows("through")] == ["through"]
+            follower.close()
+        finally:
+            if relay.poll() is None:
+                kill(relay)
+        with store.follow(via="relay-1", durable="through") as again:
+            assert again.next(20).seq == 41
+
+
 def test_operators_pause_resume_and_kick():
     with Store() as store:
         follower = store.follow(name="watched")

@@ -134,7 +134,7 @@ class Client:
         parallel  so many events may be out at a time, each until done(event) is called
         knobs     a modes.Knobs, or a dict of what differs from the defaults
         name      shown by `vedette subscriber ls`
-        via       a relay instead of the ingestor
+        via       the name of a relay; when it is silent, the ingestor and it are tried in turn
         warn      called with a text when something is odd; otherwise the logger "vedette" is"""
         rolls = session is None
         session = self.newest_session() if rolls else session

@@ -34,7 +34,8 @@ class Follower:
         if parallel is not None and (not isinstance(parallel, int) or parallel < 1):
             raise Error("usage", f"parallel is {parallel!r}: it has to be a whole number from 1")
         self.client, self.within, self.type, self.rolls = client, session, type, rolls
-        self.durable, self.parallel, self.via = durable, parallel, via
+        self.durable, self.parallel = durable, parallel
+        self.vias = collections.deque([via] if via == "ingestor" else [via, "ingestor"])
         self.knobs = knobs if isinstance(knobs, Knobs) else Knobs(**(knobs or {}))
         self.name = name or durable or f"python-{os.getpid()}"
         self.warn = warn or _LOG.warning
@@ -55,7 +56,7 @@ class Follower:
         position = Position(*position) if position is not None else Position()
         if durable and not position.store:
             position = self._load() or position
-        self.link = Link(client.context, client.endpoint(via, "read"))
+        self.link = Link(client.context, client.endpoint(self.vias[0], "read"))
         self._receive(position, seq, start == "now")
 
     def _receive(self, position, seq=None, head=False):
@@ -108,6 +109,8 @@ class Follower:
         reception = self.reception
         if reception.renew:
             reception.renew = False
+            self.vias.rotate(-1)  # who was silent comes last
+            self.link.endpoint = self.client.endpoint(self.vias[0], "read")
             self.link.renew()
         for name, fields, correlation in reception.out:
             self.link.send(wire.pack_message(name, fields, correlation=correlation))
@@ -302,9 +305,18 @@ class Follower:
 
     # ---- the durable position ----
 
+    def _ask(self, name, fields):
+        """One request to who is read from, then to whoever else there is."""
+        for via in list(self.vias)[:-1]:
+            try:
+                return self.client.request(via, "read", name, fields, timeout_s=2.0)
+            except Unreachable:
+                pass
+        return self.client.request(self.vias[-1], "read", name, fields)
+
     def _load(self):
         try:
-            kept = self.client.request(self.via, "read", "LOAD_POSITION", {"name": self.durable})
+            kept = self._ask("LOAD_POSITION", {"name": self.durable})
         except Error as error:
             if error.status == "not_found":
                 return None
@@ -347,7 +359,7 @@ class Follower:
             reached = self._to_save() or self.saved
         if self.durable and reached is not None:
             try:
-                self.client.request(self.via, "read", "SAVE_POSITION", self._fields(reached), timeout_s=5.0)
+                self._ask("SAVE_POSITION", self._fields(reached))
             except Error as problem:
                 self.warn(f"the position {self.durable} was not saved at the end: {problem}")
 

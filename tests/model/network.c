@@ -55,14 +55,14 @@ static void post_one(vd_world_t *self, const vd_packet_t *packet, size_t size, i
                      int64_t *last_us)
 {
     const vd_weather_t *weather = &self->weather;
-    int64_t delay_us = wait_us + weather->delay_min_us;
+    int64_t delay_us = weather->delay_min_us;
     delay_us += (int64_t)vd_world_random(self, weather->delay_max_us - weather->delay_min_us + 1);
     if (vd_world_chance(self, weather->slow))
         delay_us *= 1 + (int64_t)vd_world_random(self, 50);
     vd_packet_t *copy = malloc(size);
     assert(copy != NULL);
     memcpy(copy, packet, size);
-    int64_t at_us = self->now_us + delay_us;
+    int64_t at_us = self->now_us + wait_us + delay_us;
     if (weather->ordered && last_us != NULL && at_us < *last_us)
         at_us = *last_us;
     if (last_us != NULL)

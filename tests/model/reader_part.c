@@ -1,6 +1,6 @@
 /* reader_part.c: who follows the store: subscribers that remember a position, die, and go on from
  * it; and a bare SUB. */
-#include "whole.h"
+#include "witness.h"
 
 #include "actors/ingestor/publication.h"
 #include "stream/stream.h"
@@ -18,13 +18,9 @@ typedef struct reader {
     uint32_t number;
     char name[16];
     vd_subscriber_t *subscriber;
-    bool ticks;          /* follows the type "tick" alone */
-    vd_ledger_t *ledger; /* what it reads: of the store, or of the one before it went back */
-    uint64_t at;         /* in the ledger: the next entry that may come */
+    vd_witness_t witness;
     vd_position_t saved; /* what survives its death; empty store: nothing */
-    uint64_t saved_at;
-    vd_ledger_t *saved_ledger;
-    uint64_t events;
+    vd_witness_t saved_witness;
 } reader_t;
 
 struct vd_reader_part {
@@ -41,75 +37,11 @@ static const vd_wire_t bare_wires[] = {{PORT_EVENTS, VD_WIRE_SUB, "events"}};
 
 /* ---- what comes ---- */
 
-static bool is_wanted(const reader_t *self, const vd_ledger_entry_t *entry)
-{
-    return !self->ticks || entry->tick;
-}
-
-static bool is_pruned(const reader_t *self, const vd_ledger_entry_t *entry)
-{
-    return vd_oracle_was_pruned(self->whole->oracle,
-                                vd_str(vd_ledger_session(self->ledger, entry->session)));
-}
-
-static void look_at_store(vd_whole_t *self)
-{
-    if (self->ingestor.store != NULL)
-        vd_oracle_read(self->oracle, self->ingestor.store);
-}
-
-/* What lies between the entry at which a reader stands and `to` was not for it, or is no more. */
-static void pass_over(reader_t *self, uint64_t to)
-{
-    const vd_ledger_t *ledger = self->ledger;
-    for (; self->at < to && self->at < vd_ledger_count(ledger); self->at++) {
-        const vd_ledger_entry_t *entry = vd_ledger_at(ledger, self->at);
-        if (is_wanted(self, entry) && !is_pruned(self, entry))
-            vd_whole_fail(self->whole, "[no gap] %s was never handed %s:%" PRIu64, self->name,
-                          vd_ledger_session(ledger, entry->session), entry->seq);
-    }
-}
-
-/* Is entry `at` this event, which stands before `position`? */
-static bool holds(const vd_ledger_t *ledger, uint64_t at, const vd_event_t *event,
-                  const vd_position_t *position)
-{
-    if (at >= vd_ledger_count(ledger))
-        return false;
-    const vd_ledger_entry_t *entry = vd_ledger_at(ledger, at);
-    return position->index + 1 == entry->index && position->offset == entry->place + 1u &&
-           entry->seq == event->seq &&
-           vd_str_is(event->session, vd_ledger_session(ledger, entry->session)) &&
-           entry->crc == vd_crc32c(0, event->raw);
-}
-
 static void on_event(void *arg, vd_now_t now, const vd_event_t *event, const vd_commit_t *commit,
                      const vd_position_t *position, vd_effects_t *effects)
 {
     reader_t *self = arg;
-    look_at_store(self->whole);
-    uint64_t at = vd_ledger_find(self->ledger, commit->index, position->offset - 1);
-    if (self->ledger != self->whole->ledger && !holds(self->ledger, at, event, position)) {
-        /* The store went back, and nobody had to tell who had seen nothing of what was lost. */
-        if (self->at > self->whole->kept)
-            vd_whole_fail(self->whole, "[went back] %s goes on in a store that went back",
-                          self->name);
-        self->ledger = self->whole->ledger;
-        at = vd_ledger_find(self->ledger, commit->index, position->offset - 1);
-    }
-    if (!holds(self->ledger, at, event, position))
-        vd_whole_fail(self->whole,
-                      "[visible is durable] %s was handed %.*s:%" PRIu64 " of commit %" PRIu64
-                      ", which the store does not hold so",
-                      self->name, (int)event->session.size, (const char *)event->session.data,
-                      event->seq, commit->index);
-    else if (at < self->at)
-        vd_whole_fail(self->whole, "[no duplicate] %s was handed %.*s:%" PRIu64 " again",
-                      self->name, (int)event->session.size, (const char *)event->session.data,
-                      event->seq);
-    pass_over(self, at);
-    self->at = at + 1;
-    self->events++;
+    vd_witness_event(&self->witness, event, commit, position);
     vd_subscriber_consumed(self->subscriber, now, 1, event->raw.size, effects);
 }
 
@@ -119,20 +51,7 @@ static void on_absent(void *arg, vd_now_t now, vd_str_t session, uint64_t first,
     reader_t *self = arg;
     (void)now;
     (void)effects;
-    uint64_t behind = vd_ledger_find(self->ledger, position->index + 1, position->offset);
-    bool damaged = status == VD_CORRUPT && count > 0 && behind >= count;
-    for (uint64_t at = behind - (damaged ? count : 0); at < behind && damaged; at++) {
-        const vd_ledger_entry_t *entry = vd_ledger_at(self->ledger, at);
-        damaged = entry->damaged && entry->seq == first + count - (behind - at) &&
-                  vd_str_is(session, vd_ledger_session(self->ledger, entry->session));
-    }
-    if (damaged) {
-        pass_over(self, behind - count);
-        self->at = behind;
-    } else if (status != VD_PRUNED || !vd_oracle_was_pruned(self->whole->oracle, session))
-        vd_whole_fail(self->whole, "[absent] %s was told that %.*s:%" PRIu64 " (%u) is %s",
-                      self->name, (int)session.size, (const char *)session.data, first, count,
-                      vd_status_name(status));
+    vd_witness_absent(&self->witness, session, first, count, status, position);
 }
 
 static void begin(reader_t *self, vd_now_t now, vd_effects_t *effects)
@@ -142,7 +61,7 @@ static void begin(reader_t *self, vd_now_t now, vd_effects_t *effects)
                                       .credit_items = self->number == 1 ? 3 : 0,
                                       .credit_bytes = self->number == 1 ? 2000 : 0};
     snprintf(subscription.name, sizeof subscription.name, "%s", self->name);
-    if (self->ticks)
+    if (self->witness.ticks)
         snprintf(subscription.type, sizeof subscription.type, "tick");
     vd_subscriber_start(self->subscriber, now, &subscription, effects);
 }
@@ -153,16 +72,7 @@ static void on_stopped(void *arg, vd_now_t now, vd_status_t status, const char *
     reader_t *self = arg;
     (void)first;
     (void)head;
-    vd_world_note(self->whole->world, "%-12s stopped: %s: %s", self->name, vd_status_name(status),
-                  text);
-    bool back = status == VD_WENT_BACK && self->ledger != self->whole->ledger;
-    if (status != VD_PRUNED && !back)
-        vd_whole_fail(self->whole, "[stream goes on] %s cannot go on: %s: %s", self->name,
-                      vd_status_name(status), text);
-    if (back) {
-        self->ledger = self->whole->ledger;
-        self->at = 0;
-    }
+    vd_witness_stopped(&self->witness, status, text);
     self->saved = (vd_position_t){.index = 0};
     begin(self, now, effects);
 }
@@ -181,8 +91,7 @@ static void step(void *state, vd_now_t now, const vd_input_t *input, vd_effects_
         const vd_position_t *position = vd_subscriber_position(self->subscriber);
         if (position->store[0] != 0) {
             self->saved = *position;
-            self->saved_at = self->at;
-            self->saved_ledger = self->ledger;
+            self->saved_witness = self->witness;
         }
         vd_effects_timer(effects, TIMER_SAVE,
                          now.mono_us + 50000 +
@@ -200,9 +109,10 @@ static void *boot(vd_world_t *world, vd_node_t *node, void *arg)
     (void)node;
     self->subscriber = vd_subscriber_new(PORT_READ, &peer, TIMER_STREAM, &handler, self);
     assert(self->subscriber != NULL);
-    bool goes_on = self->saved.store[0] != 0;
-    self->at = goes_on ? self->saved_at : 0;
-    self->ledger = goes_on ? self->saved_ledger : self->whole->ledger;
+    if (self->saved.store[0] != 0)
+        self->witness = self->saved_witness;
+    else
+        vd_witness_begin(&self->witness);
     return self;
 }
 
@@ -266,7 +176,7 @@ static void bare_step(void *state, vd_now_t now, const vd_input_t *input, vd_eff
     const vd_committed_run_body_t *body = &input->message->committed_run;
     vd_bytes_t rest = input->message->payload;
     vd_entry_t entry;
-    look_at_store(self);
+    vd_witness_look(self);
     uint64_t seq = body->first;
     while (vd_run_next(&rest, &entry) == VD_OK) {
         if (!is_stored(self->ledger, body, seq, &entry) &&
@@ -299,8 +209,9 @@ static void bare_end(vd_world_t *world, vd_node_t *node, void *state, void *arg)
 
 static void add_reader(vd_whole_t *whole, reader_t *self, uint32_t number)
 {
-    *self = (reader_t){.whole = whole, .number = number, .ticks = number == 2};
+    *self = (reader_t){.whole = whole, .number = number};
     snprintf(self->name, sizeof self->name, "reader-%u", number);
+    self->witness = (vd_witness_t){.whole = whole, .name = self->name, .ticks = number == 2};
     vd_process_spec_t spec = {.name = self->name, .kind = "reader", .ended = ended, .arg = self};
     self->process = vd_process_new(whole->world, &spec);
     vd_node_spec_t node = {
@@ -352,20 +263,6 @@ void vd_reader_part_kill(vd_whole_t *self, uint32_t die)
 
 void vd_reader_part_finish(vd_whole_t *self)
 {
-    for (uint32_t i = 0; self->readers != NULL && i < self->readers->count; i++) {
-        reader_t *reader = &self->readers->readers[i];
-        look_at_store(self);
-        uint64_t before = reader->at;
-        if (reader->ledger != self->ledger && reader->at > self->kept)
-            vd_whole_fail(self, "[went back] %s was never told that the store went back",
-                          reader->name);
-        reader->ledger = self->ledger;
-        while (reader->at < vd_ledger_count(self->ledger) &&
-               (!is_wanted(reader, vd_ledger_at(self->ledger, reader->at)) ||
-                is_pruned(reader, vd_ledger_at(self->ledger, reader->at))))
-            reader->at++;
-        if (reader->at < self->settled)
-            vd_whole_fail(self, "[comes to rest] %s stands at %" PRIu64 " of %" PRIu64 " events",
-                          reader->name, before, self->settled);
-    }
+    for (uint32_t i = 0; self->readers != NULL && i < self->readers->count; i++)
+        vd_witness_finish(&self->readers->readers[i].witness);
 }

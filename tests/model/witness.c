@@ -1,0 +1,129 @@
+/* witness.c: what a reader was handed, and what it was not. */
+#include "witness.h"
+
+#include <inttypes.h>
+
+static bool is_wanted(const vd_witness_t *self, const vd_ledger_entry_t *entry)
+{
+    return !self->ticks || entry->tick;
+}
+
+static bool is_pruned(const vd_witness_t *self, const vd_ledger_entry_t *entry)
+{
+    return vd_oracle_was_pruned(self->whole->oracle,
+                                vd_str(vd_ledger_session(self->ledger, entry->session)));
+}
+
+void vd_witness_look(vd_whole_t *whole)
+{
+    if (whole->ingestor.store != NULL)
+        vd_oracle_read(whole->oracle, whole->ingestor.store);
+}
+
+void vd_witness_begin(vd_witness_t *self)
+{
+    self->ledger = self->whole->ledger;
+    self->at = 0;
+}
+
+/* What lies between the entry at which a reader stands and `to` was not for it, or is no more. */
+static void pass_over(vd_witness_t *self, uint64_t to)
+{
+    const vd_ledger_t *ledger = self->ledger;
+    for (; self->at < to && self->at < vd_ledger_count(ledger); self->at++) {
+        const vd_ledger_entry_t *entry = vd_ledger_at(ledger, self->at);
+        if (is_wanted(self, entry) && !is_pruned(self, entry))
+            vd_whole_fail(self->whole, "[no gap] %s was never handed %s:%" PRIu64, self->name,
+                          vd_ledger_session(ledger, entry->session), entry->seq);
+    }
+}
+
+/* Is entry `at` this event, which stands before `position`? */
+static bool holds(const vd_ledger_t *ledger, uint64_t at, const vd_event_t *event,
+                  const vd_position_t *position)
+{
+    if (at >= vd_ledger_count(ledger))
+        return false;
+    const vd_ledger_entry_t *entry = vd_ledger_at(ledger, at);
+    return position->index + 1 == entry->index && position->offset == entry->place + 1u &&
+           entry->seq == event->seq &&
+           vd_str_is(event->session, vd_ledger_session(ledger, entry->session)) &&
+           entry->crc == vd_crc32c(0, event->raw);
+}
+
+void vd_witness_event(vd_witness_t *self, const vd_event_t *event, const vd_commit_t *commit,
+                      const vd_position_t *position)
+{
+    vd_witness_look(self->whole);
+    uint64_t at = vd_ledger_find(self->ledger, commit->index, position->offset - 1);
+    if (self->ledger != self->whole->ledger && !holds(self->ledger, at, event, position)) {
+        /* The store went back, and nobody had to tell who had seen nothing of what was lost. */
+        if (self->at > self->whole->kept)
+            vd_whole_fail(self->whole, "[went back] %s goes on in a store that went back",
+                          self->name);
+        self->ledger = self->whole->ledger;
+        at = vd_ledger_find(self->ledger, commit->index, position->offset - 1);
+    }
+    if (!holds(self->ledger, at, event, position))
+        vd_whole_fail(self->whole,
+                      "[visible is durable] %s was handed %.*s:%" PRIu64 " of commit %" PRIu64
+                      ", which the store does not hold so",
+                      self->name, (int)event->session.size, (const char *)event->session.data,
+                      event->seq, commit->index);
+    else if (at < self->at)
+        vd_whole_fail(self->whole, "[no duplicate] %s was handed %.*s:%" PRIu64 " again",
+                      self->name, (int)event->session.size, (const char *)event->session.data,
+                      event->seq);
+    pass_over(self, at);
+    self->at = at + 1;
+    self->events++;
+}
+
+void vd_witness_absent(vd_witness_t *self, vd_str_t session, uint64_t first, uint32_t count,
+                       vd_status_t status, const vd_position_t *position)
+{
+    uint64_t behind = vd_ledger_find(self->ledger, position->index + 1, position->offset);
+    bool damaged = status == VD_CORRUPT && count > 0 && behind >= count;
+    for (uint64_t at = behind - (damaged ? count : 0); at < behind && damaged; at++) {
+        const vd_ledger_entry_t *entry = vd_ledger_at(self->ledger, at);
+        damaged = entry->damaged && entry->seq == first + count - (behind - at) &&
+                  vd_str_is(session, vd_ledger_session(self->ledger, entry->session));
+    }
+    if (damaged) {
+        pass_over(self, behind - count);
+        self->at = behind;
+    } else if (status != VD_PRUNED || !vd_oracle_was_pruned(self->whole->oracle, session)) {
+        vd_whole_fail(self->whole, "[absent] %s was told that %.*s:%" PRIu64 " (%u) is %s",
+                      self->name, (int)session.size, (const char *)session.data, first, count,
+                      vd_status_name(status));
+    }
+}
+
+void vd_witness_stopped(vd_witness_t *self, vd_status_t status, const char *text)
+{
+    bool back = status == VD_WENT_BACK && self->ledger != self->whole->ledger;
+    vd_world_note(self->whole->world, "%-12s stopped: %s: %s", self->name, vd_status_name(status),
+                  text);
+    if (status != VD_PRUNED && !back)
+        vd_whole_fail(self->whole, "[stream goes on] %s cannot go on: %s: %s", self->name,
+                      vd_status_name(status), text);
+    if (back)
+        vd_witness_begin(self);
+}
+
+void vd_witness_finish(vd_witness_t *self)
+{
+    vd_whole_t *whole = self->whole;
+    vd_witness_look(whole);
+    uint64_t before = self->at;
+    if (self->ledger != whole->ledger && self->at > whole->kept)
+        vd_whole_fail(whole, "[went back] %s was never told that the store went back", self->name);
+    self->ledger = whole->ledger;
+    while (self->at < vd_ledger_count(self->ledger) &&
+           (!is_wanted(self, vd_ledger_at(self->ledger, self->at)) ||
+            is_pruned(self, vd_ledger_at(self->ledger, self->at))))
+        self->at++;
+    if (self->at < whole->settled)
+        vd_whole_fail(whole, "[comes to rest] %s stands at %" PRIu64 " of %" PRIu64 " events",
+                      self->name, before, whole->settled);
+}

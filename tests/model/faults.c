@@ -30,6 +30,7 @@ static const char *const names[FAULT_KINDS] = {
     [FAULT_STRANGER] = "a stranger asks",
     [FAULT_BACK] = "the store goes back",
     [FAULT_DAMAGE] = "a run is damaged",
+    [FAULT_STEER] = "an operator steers a subscriber",
 };
 
 const char *vd_fault_name(vd_fault_kind_t kind)
@@ -52,6 +53,7 @@ static const uint8_t weights[FAULT_KINDS] = {
     [FAULT_CLOCK] = 2,        [FAULT_END_SESSION] = 2,
     [FAULT_STORM] = 4,        [FAULT_STRANGER] = 6,
     [FAULT_BACK] = 1,         [FAULT_DAMAGE] = 2,
+    [FAULT_STEER] = 5,
 };
 
 static vd_fault_kind_t some_kind(uint64_t *seed)
@@ -145,6 +147,8 @@ static void freeze(vd_whole_t *self, const vd_model_fault_t *fault)
     vd_process_t *process = some_process(self, fault->a);
     if (fault->a % 29 == 0)
         process = self->supervisor;
+    else if (fault->b % 4 == 1 && self->streams != NULL)
+        process = vd_stream_part_process(self, fault->a);
     self->supervisor_slept = self->supervisor_slept || process == self->supervisor;
     vd_process_freeze(self->world, process);
     vd_world_later(self->world, fault->for_us * (fault->b % 5 == 0 ? 3 : 1), NULL, thaw, process,
@@ -155,6 +159,8 @@ static void cut(vd_whole_t *self, const vd_model_fault_t *fault)
 {
     vd_process_t *a = some_process(self, fault->a), *b = some_process(self, fault->b);
     int64_t until_us = vd_whole_now_us(self) + fault->for_us;
+    if (fault->b % 6 == 1 && self->streams != NULL)
+        b = vd_stream_part_process(self, fault->a);
     if (fault->kind == FAULT_ISOLATE)
         vd_world_cut(self->world, vd_process_node(a), NULL, until_us);
     else if (fault->b % 7 == 0 && !(self->options.without_actors & WITHOUT_PRODUCERS))
@@ -282,6 +288,8 @@ static void kill_one(vd_whole_t *self, const vd_model_fault_t *fault)
 {
     if (fault->b % 5 == 0 && self->readers != NULL)
         vd_reader_part_kill(self, fault->a);
+    else if (fault->b % 5 == 1 && self->streams != NULL)
+        vd_process_kill(self->world, vd_stream_part_process(self, fault->a));
     else if (fault->b % 6 == 0 && !(self->options.without_actors & WITHOUT_PRODUCERS))
         vd_node_kill(self->world, self->producers[fault->a % WHOLE_PRODUCERS].node);
     else
@@ -317,6 +325,8 @@ static void fail_listing(vd_whole_t *self, const vd_model_fault_t *fault)
         vd_process_kill(self->world, self->provider);
     vd_world_later(self->world, fault->for_us, NULL, heal_listing, self, 0);
 }
+
+static const char *const steering[] = {"pause", "resume", "pause", "kick"};
 
 static void carry_out(vd_whole_t *self, const vd_model_fault_t *fault)
 {
@@ -380,6 +390,9 @@ static void carry_out(vd_whole_t *self, const vd_model_fault_t *fault)
     case FAULT_STORM:
         storm(self, fault);
         break;
+    case FAULT_STEER:
+        vd_stream_part_steer(self, steering[fault->b % 4], fault->a);
+        break;
     default:
         if (!(self->options.without_actors & WITHOUT_STRANGERS))
             vd_strangers_ask(self, fault->a, fault->b);
@@ -418,6 +431,8 @@ static void start_all(vd_world_t *world, void *arg, uint64_t number)
                  (child->state == VD_CHILD_FAILED || child->wanted == VD_WANT_DOWN))
             vd_runtime_control(self, "start", name);
     }
+    for (uint32_t i = 0; i < WHOLE_STREAMS; i++)
+        vd_stream_part_steer(self, "resume", i);
     if (number < 2)
         vd_world_later(self->world, 3000000, NULL, start_all, self, number + 1);
 }

@@ -55,6 +55,8 @@ static void *boot(vd_world_t *world, vd_node_t *node, void *arg)
     vd_sequencer_set_policy(sequencer, &limits);
     vd_store_producers(self->store, restore_producer, sequencer);
     vd_store_sessions(self->store, restore_session, sequencer);
+    if (self->process != NULL)
+        vd_sequencer_set_runtime(sequencer, vd_str(vd_process_session(self->process)));
     return sequencer;
 }
 
@@ -144,6 +146,12 @@ static void append(vd_world_t *world, void *arg, uint64_t index)
     vd_node_input(world, self->node, &input);
 }
 
+static void tell_changed(vd_model_ingestor_t *self, vd_world_t *world)
+{
+    if (self->changed != NULL && vd_node_is_up(self->node) && self->store != NULL)
+        self->changed(self->shown_arg, world);
+}
+
 static void reopen(vd_world_t *world, void *arg, uint64_t index)
 {
     vd_model_ingestor_t *self = arg;
@@ -156,6 +164,8 @@ static void reopen(vd_world_t *world, void *arg, uint64_t index)
                         .status = status,
                         .result = result};
     vd_node_input(world, self->node, &input);
+    if (status == VD_OK)
+        tell_changed(self, world);
 }
 
 /* One part of pruning: taking out of view, or freeing. */
@@ -180,6 +190,8 @@ static void prune(vd_world_t *world, void *arg, uint64_t operation)
                         .status = status,
                         .result = status == VD_OK ? (const void *)&more : error};
     vd_node_input(world, self->node, &input);
+    if (status == VD_OK && marking)
+        tell_changed(self, world);
 }
 
 static void perform(vd_world_t *world, vd_node_t *node, const vd_effect_t *effect, void *arg)

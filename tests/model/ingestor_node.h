@@ -30,6 +30,7 @@ typedef struct vd_model_ingestor {
     struct vd_process *process;
     void (*grown)(void *arg, vd_world_t *world);                                /* synced */
     void (*shown)(void *arg, vd_world_t *world, const vd_store_batch_t *batch); /* visible */
+    void (*changed)(void *arg, vd_world_t *world); /* opened again, or pruned */
     void *shown_arg;
 } vd_model_ingestor_t;
 

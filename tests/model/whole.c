@@ -124,19 +124,22 @@ static bool seen(void *arg, const vd_seen_t *event)
         vd_host_part_session(self, event->session, vd_value_get_str(&data, "continues"));
     return vd_str_is(type, "session_started") || vd_str_is(type, "session_ended") ||
            vd_str_is(type, "actor_started") || vd_str_is(type, "actor_ready") ||
-           vd_str_is(type, "actor_exited") || vd_str_is(type, "actor_failed");
+           vd_str_is(type, "actor_exited") || vd_str_is(type, "actor_failed") ||
+           vd_str_is(type, "subscriber_mode") || vd_str_is(type, "subscriber_dropped");
 }
 
 static void heard(void *arg, vd_node_t *node, bool arrives, uint16_t port, const char *topic,
                   const vd_message_t *message)
 {
     vd_rules_heard(arg, node, arrives, port, topic, message);
+    vd_stream_part_heard(arg, node, arrives, message);
 }
 
 static void stepped(void *arg, vd_node_t *node)
 {
     vd_whole_t *self = arg;
     vd_host_part_stepped(self, node);
+    vd_stream_part_stepped(self, node);
     vd_rules_stepped(self, node);
     if (vd_oracle_failure(self->oracle) != NULL)
         vd_world_end(self->world);
@@ -211,6 +214,7 @@ static void set_up(vd_whole_t *self, const vd_whole_options_t *options)
     add_producers(self);
     vd_reader_part_add(self);
     vd_follower_part_add(self);
+    vd_stream_part_add(self);
     vd_faults_begin(self);
 }
 
@@ -246,6 +250,7 @@ static void finish(vd_whole_t *self)
     vd_host_part_finish(self);
     vd_reader_part_finish(self);
     vd_follower_part_finish(self);
+    vd_stream_part_finish(self);
     finish_producers(self);
     if (self->ingestor.store == NULL)
         vd_whole_fail(self, "[comes to rest] the ingestor is down at the end");
@@ -265,6 +270,7 @@ static void tear_down(vd_whole_t *self)
     vd_host_part_free(self);
     vd_reader_part_free(self);
     vd_follower_part_free(self);
+    vd_stream_part_free(self);
     vd_rules_free(self);
     for (uint32_t i = 0; i < self->child_count; i++)
         vd_process_destroy(&self->children[i].process);

@@ -3,7 +3,8 @@
  *   whole.c          what there is, how a run goes          faults.c        what goes wrong, and when
  *   runtime.c        the supervisor and its children        broker_part.c   broker and provider
  *   poller_part.c    pollers and the sources they read      ingestor_part.c the ingestor's three cores
- *   host_part.c      observer hosts (observer tally.c)      reader_part.c   subscribers, and who follows feeds
+ *   host_part.c      observer hosts (observer tally.c)      reader_part.c   subscribers of commits
+ *   stream_part.c    subscribers of both streams            follower_part.c who follows feeds
  *   ledger.c         every event in order, for comparing    rules.c         checks on membership and restarts
  *
  * 1. A run has two times: one in which faults happen, one of calm in which everything has to come to
@@ -27,6 +28,7 @@ enum {
     WHOLE_SOURCES = 6,
     WHOLE_PRODUCERS = 3, /* the last one takes the name of the first */
     WHOLE_READERS = 3,
+    WHOLE_STREAMS = 3,                                /* readers of both streams */
     WHOLE_CHILDREN = 4 + WHOLE_POLLERS + WHOLE_HOSTS, /* and a place that is not used */
     WHOLE_READS = 256,
     WHOLE_DEATHS = 64,
@@ -54,6 +56,7 @@ typedef enum vd_whole_actor {
     WITHOUT_STRANGERS = 8,
     WITHOUT_ROLLS = 16,
     WITHOUT_FOLLOWERS = 32,
+    WITHOUT_STREAMS = 64,
 } vd_whole_actor_t;
 
 /* ---- parts ---- */
@@ -151,6 +154,7 @@ typedef enum vd_fault_kind {
     FAULT_STRANGER,
     FAULT_BACK,
     FAULT_DAMAGE,
+    FAULT_STEER,
     FAULT_KINDS
 } vd_fault_kind_t;
 
@@ -163,6 +167,7 @@ typedef struct vd_model_fault {
 
 typedef struct vd_reader_part vd_reader_part_t;
 typedef struct vd_follower_part vd_follower_part_t;
+typedef struct vd_stream_part vd_stream_part_t;
 typedef struct vd_rules vd_rules_t;
 typedef struct vd_ingestor_part vd_ingestor_part_t;
 
@@ -188,6 +193,8 @@ struct vd_whole {
     vd_model_host_t hosts[WHOLE_HOSTS];
     vd_reader_part_t *readers;
     vd_follower_part_t *followers;
+    vd_stream_part_t *streams;
+    uint64_t kicks; /* of operators, at readers of streams */
 
     /* The supervisor. */
     vd_supervisor_setup_t setup;
@@ -270,6 +277,17 @@ void vd_reader_part_free(vd_whole_t *self);
 /* One of them dies, and comes back. */
 void vd_reader_part_kill(vd_whole_t *self, uint32_t die);
 void vd_reader_part_finish(vd_whole_t *self);
+
+void vd_stream_part_add(vd_whole_t *self);
+void vd_stream_part_free(vd_whole_t *self);
+void vd_stream_part_heard(vd_whole_t *self, const vd_node_t *node, bool arrives,
+                          const vd_message_t *message);
+void vd_stream_part_stepped(vd_whole_t *self, vd_node_t *node);
+/* One of them; NULL: there is none. */
+vd_process_t *vd_stream_part_process(vd_whole_t *self, uint32_t die);
+/* An operator pauses, resumes or kicks one of them. */
+void vd_stream_part_steer(vd_whole_t *self, const char *verb, uint32_t die);
+void vd_stream_part_finish(vd_whole_t *self);
 
 void vd_follower_part_add(vd_whole_t *self);
 void vd_follower_part_free(vd_whole_t *self);

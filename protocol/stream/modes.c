@@ -151,14 +151,9 @@ static bool is_at_once(vd_stream_mode_t mode)
     return mode == VD_MODE_PAUSED || mode == VD_MODE_COMMITS_ONLY;
 }
 
-vd_stream_mode_t vd_modes_look(vd_modes_t *self, int64_t now_ms, const vd_mode_view_t *view)
+/* Whatever it is, it costs. */
+static void change(vd_modes_t *self, int64_t now_ms, vd_stream_mode_t next)
 {
-    assert(self != NULL && view != NULL && self->mode >= VD_MODE_LIVE_ONLY);
-    vd_stream_mode_t next = wish(self, view);
-    if (next == self->mode)
-        return next;
-    if (!is_at_once(next) && since(now_ms, self->paid_ms) < 0)
-        return self->mode;
     uint64_t dwell_ms = self->knobs.dwell_ms;
     int64_t latest_ms = later(now_ms, DEBT_CHANGES_MAX * dwell_ms);
     int64_t from_ms = since(now_ms, self->paid_ms) < 0 ? self->paid_ms : now_ms;
@@ -167,5 +162,23 @@ vd_stream_mode_t vd_modes_look(vd_modes_t *self, int64_t now_ms, const vd_mode_v
         self->paid_ms = latest_ms;
     self->mode = next;
     self->since_ms = now_ms;
+}
+
+vd_stream_mode_t vd_modes_look(vd_modes_t *self, int64_t now_ms, const vd_mode_view_t *view)
+{
+    assert(self != NULL && view != NULL && self->mode >= VD_MODE_LIVE_ONLY);
+    vd_stream_mode_t next = wish(self, view);
+    if (next == self->mode)
+        return next;
+    if (!is_at_once(next) && since(now_ms, self->paid_ms) < 0)
+        return self->mode;
+    change(self, now_ms, next);
     return next;
+}
+
+void vd_modes_fall_back(vd_modes_t *self, int64_t now_ms)
+{
+    assert(self != NULL && self->streams != VD_STREAMS_LIVE);
+    if (self->mode != VD_MODE_COMMITS_ONLY)
+        change(self, now_ms, VD_MODE_COMMITS_ONLY);
 }

@@ -82,6 +82,9 @@ void vd_modes_init(vd_modes_t *self, const vd_mode_knobs_t *knobs, vd_streams_t 
                    vd_stream_mode_t mode, int64_t now_ms);
 /* Takes a look and makes at most one change. Returns the mode from now on. */
 vd_stream_mode_t vd_modes_look(vd_modes_t *self, int64_t now_ms, const vd_mode_view_t *view);
+/* To COMMITS_ONLY at once, whatever the machine would wish; as a change, it costs what others do. Not
+ * for live alone. */
+void vd_modes_fall_back(vd_modes_t *self, int64_t now_ms);
 /* "live_only", "commits_only", "overlap", "paused". */
 const char *vd_mode_name(vd_stream_mode_t mode);
 /* How many commits `index` is behind `head`; 0 when it is not. */

@@ -19,9 +19,7 @@ void vd_reception_read(vd_reception_t *self, vd_now_t now, vd_effects_t *effects
     vd_reception_stop_lane(self, &self->commit, effects);
     self->reading = true;
     self->read_attempts = 0;
-    vd_mode_knobs_t knobs = self->modes.knobs;
-    vd_modes_init(&self->modes, &knobs, self->modes.streams, VD_MODE_COMMITS_ONLY,
-                  now.mono_us / 1000);
+    vd_modes_fall_back(&self->modes, now.mono_us / 1000);
     vd_effects_log(effects, VD_WARN,
                    "%d rounds of catching up from commit %" PRIu64
                    " brought nothing: reading by request until the head is reached",

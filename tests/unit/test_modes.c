@@ -156,12 +156,31 @@ static void it_never_flaps(void **state)
     }
 }
 
+/* A fall back to commits costs what other changes cost. */
+static void a_fall_back_costs(void **state)
+{
+    (void)state;
+    vd_mode_knobs_t knobs = vd_mode_knobs_default;
+    vd_modes_t modes;
+    vd_mode_view_t near = {.lag = 0};
+    vd_modes_init(&modes, &knobs, VD_STREAMS_BOTH, VD_MODE_LIVE_ONLY, 10000);
+    vd_modes_fall_back(&modes, 10000);
+    assert_int_equal(modes.mode, VD_MODE_COMMITS_ONLY);
+    vd_modes_fall_back(&modes, 11500); /* is no change */
+    assert_int_equal(vd_modes_look(&modes, 11999, &near), VD_MODE_COMMITS_ONLY);
+    assert_int_equal(vd_modes_look(&modes, 12000, &near), VD_MODE_OVERLAP);
+    vd_modes_fall_back(&modes, 12000);
+    assert_int_equal(vd_modes_look(&modes, 15999, &near), VD_MODE_COMMITS_ONLY);
+    assert_int_equal(vd_modes_look(&modes, 16000, &near), VD_MODE_OVERLAP);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(knobs_are_checked_against_each_other),
         cmocka_unit_test(the_table_holds),
         cmocka_unit_test(it_never_flaps),
+        cmocka_unit_test(a_fall_back_costs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

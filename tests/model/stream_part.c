@@ -410,7 +410,9 @@ static void see_commits(stream_t *self, lane_t *lane, const vd_commits_body_t *b
                       "%" PRIu64,
                       self->name, lane->received, lane == &self->live ? "live" : "commit",
                       lane->granted);
-    if (self->held && body->events > 0 && self->whole->weather.ordered)
+    vd_reception_view_t view;
+    vd_reception_look(self->reception, &view);
+    if (self->held && view.held && body->events > 0 && self->whole->weather.ordered)
         vd_whole_fail(self->whole, "[held] %s is sent events while an operator holds it",
                       self->name);
 }
@@ -482,7 +484,7 @@ static void set_knobs(stream_t *self)
     char error[256];
     knobs->start_commit_sync_lag = 2 + vd_world_random(world, 30);
     knobs->resume_live_lag = vd_world_random(world, knobs->start_commit_sync_lag);
-    knobs->stop_commit_sync_lag = 0;
+    knobs->stop_commit_sync_lag = vd_world_random(world, knobs->resume_live_lag + 1);
     knobs->pause_live_queue = 5 + vd_world_random(world, 100);
     knobs->resume_live_queue = vd_world_random(world, knobs->pause_live_queue);
     knobs->dwell_ms = 200 + vd_world_random(world, 2000);

@@ -352,6 +352,29 @@ static void tell_gap(vd_reception_t *self, vd_now_t now, const vd_position_t *be
         self->intake.handler->gap(self->intake.arg, now, first, behind->index, behind, effects);
 }
 
+/* Live begins at a head that lies before what was handed on, or is another commit: the store went
+ * back, or the publisher is behind. */
+static bool is_doubtful(const vd_reception_t *self, const vd_position_t *begin)
+{
+    const vd_position_t *position = &self->intake.position;
+    int order = vd_place_compare(begin->index, begin->offset, position);
+    return order < 0 || (order == 0 && begin->chain != position->chain);
+}
+
+/* Lets the publisher say whether live can go on from the very position. */
+static void begin_at_position(vd_reception_t *self, vd_now_t now, vd_lane_t *lane,
+                              vd_effects_t *effects)
+{
+    vd_message_t message;
+    vd_lane_t fresh = {0};
+    vd_tally_t window = vd_lane_grant(&fresh, self->window, vd_reception_waiting(self));
+    vd_lane_begin(lane, now, ++self->correlation, &self->wanted, &self->intake.position, false,
+                  window, &self->seed, &message);
+    message.start.mode = vd_str(vd_mode_name(self->modes.mode));
+    vd_effects_send(effects, self->port, &self->peer, &message);
+    vd_reception_set_timer(self, now, effects);
+}
+
 static void on_started(vd_reception_t *self, vd_now_t now, vd_lane_t *lane,
                        const vd_started_body_t *started, vd_effects_t *effects)
 {
@@ -369,6 +392,9 @@ static void on_started(vd_reception_t *self, vd_now_t now, vd_lane_t *lane,
     } else if (lane->live && strcmp(begin.store, self->intake.position.store) != 0) {
         /* Another store: the commit stream, which begins at the position, is told so. */
         self->no_live = !alone;
+    } else if (lane->live && !alone && is_doubtful(self, &begin)) {
+        begin_at_position(self, now, lane, effects);
+        return;
     } else if (alone && vd_place_compare(begin.index, begin.offset, &self->intake.position) > 0) {
         tell_gap(self, now, &begin, effects);
         if (self->intake.life != life)

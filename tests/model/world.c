@@ -323,6 +323,10 @@ void vd_node_input(vd_world_t *self, vd_node_t *node, const vd_input_t *input)
     for (uint32_t i = 0; i < effects->count && i < torn; i++)
         if (!carry_out(self, node, effects, &effects->list[i]) || node->life != life || !node->up)
             break;
+    /* What it has sent and shared with others is on its way now. */
+    before = account(self, &node->bytes);
+    vd_effects_clear(effects);
+    account(self, before);
     self->depth--;
     if (torn != UINT32_MAX && node->up && node->life == life) {
         if (node->spec.process != NULL)

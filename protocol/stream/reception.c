@@ -189,11 +189,20 @@ void vd_reception_end(vd_reception_t *self, vd_now_t now, vd_status_t status, vd
     self->intake.handler->stopped(self->intake.arg, now, status, copy, first, self->head, effects);
 }
 
+/* To a new connection nobody has said anything: without a hold, a pause takes no live beside
+ * commits. */
+static void forget_hold(vd_reception_t *self, vd_effects_t *effects)
+{
+    self->held = false;
+    if (self->modes.mode == VD_MODE_PAUSED && self->commit.state != VD_LANE_IDLE)
+        vd_reception_stop_lane(self, &self->live, effects);
+}
+
 void vd_reception_reconnect(vd_reception_t *self, vd_now_t now, vd_effects_t *effects)
 {
     vd_effects_disconnect(effects, self->port, &self->peer);
     vd_effects_connect(effects, self->port, &self->peer, self->endpoint);
-    self->held = false;
+    forget_hold(self, effects);
     vd_lane_t *lanes[] = {&self->live, &self->commit};
     for (unsigned i = 0; i < 2; i++)
         if (lanes[i]->state != VD_LANE_IDLE) {
@@ -212,7 +221,7 @@ void vd_reception_connect(vd_reception_t *self, vd_now_t now, const char *endpoi
         vd_effects_disconnect(effects, self->port, &self->peer);
     vd_effects_connect(effects, self->port, &self->peer, self->endpoint);
     self->live.attempts = self->commit.attempts = self->read_attempts = 0;
-    self->held = false;
+    forget_hold(self, effects);
     if (self->live.state != VD_LANE_IDLE)
         vd_reception_begin(self, now, &self->live, effects);
     if (self->commit.state != VD_LANE_IDLE)
@@ -301,12 +310,11 @@ static vd_status_t take_frame(vd_reception_t *self, vd_now_t now, vd_lane_t *lan
     return status;
 }
 
-/* Is a place beyond what the stream has brought, so that a frame in between is lost? */
-static bool is_beyond(const vd_reception_t *self, const vd_lane_t *lane, uint64_t index,
-                      uint64_t offset)
+/* Is a place beyond what the stream has brought, so that a frame in between is lost? Also when the
+ * other stream has brought the same: what is lost would be missing in the count of credit. */
+static bool is_beyond(const vd_lane_t *lane, uint64_t index, uint64_t offset)
 {
-    const vd_position_t *reach = lane->live ? &lane->reach : &self->intake.position;
-    return vd_place_compare(index, offset, reach) > 0;
+    return vd_place_compare(index, offset, &lane->reach) > 0;
 }
 
 static void on_commits(vd_reception_t *self, vd_now_t now, vd_lane_t *lane,
@@ -315,7 +323,7 @@ static void on_commits(vd_reception_t *self, vd_now_t now, vd_lane_t *lane,
     const vd_commits_body_t *commits = &message->commits;
     if (lane->state != VD_LANE_RUNNING || /* STARTED was lost */
         !vd_str_is(commits->store, self->intake.position.store) ||
-        is_beyond(self, lane, commits->after, commits->after_offset)) {
+        is_beyond(lane, commits->after, commits->after_offset)) {
         vd_reception_restart(self, now, lane, effects);
         return;
     }
@@ -417,7 +425,7 @@ static void on_head(vd_reception_t *self, vd_now_t now, vd_lane_t *lane, const v
                     vd_effects_t *effects)
 {
     if (lane->state == VD_LANE_STARTING ||
-        (lane->state == VD_LANE_RUNNING && is_beyond(self, lane, head->sent, head->sent_offset))) {
+        (lane->state == VD_LANE_RUNNING && is_beyond(lane, head->sent, head->sent_offset))) {
         vd_reception_restart(self, now, lane, effects);
         return;
     }
@@ -433,7 +441,7 @@ static void on_head(vd_reception_t *self, vd_now_t now, vd_lane_t *lane, const v
 static void on_gap(vd_reception_t *self, vd_now_t now, vd_lane_t *lane, const vd_gap_body_t *gap,
                    vd_effects_t *effects)
 {
-    if (lane->state != VD_LANE_RUNNING || is_beyond(self, lane, gap->after, gap->after_offset)) {
+    if (lane->state != VD_LANE_RUNNING || is_beyond(lane, gap->after, gap->after_offset)) {
         vd_reception_restart(self, now, lane, effects);
         return;
     }

@@ -328,6 +328,8 @@ static void on_commits(vd_reception_t *self, vd_now_t now, vd_lane_t *lane,
         return;
     }
     vd_reception_note_head(self, commits->head);
+    /* Whoever is held is sent no events: this is another life of the publisher, which holds nobody. */
+    self->held = self->held && commits->events == 0;
     uint64_t queue = vd_reception_waiting(self).items + self->early_tally.items;
     vd_status_t status = take_frame(self, now, lane, commits, message->payload, effects);
     if (status == VD_CANCELLED)

@@ -413,7 +413,8 @@ static void on_started(vd_reception_t *self, vd_now_t now, vd_lane_t *lane,
     lane->begin = lane->reach = begin;
     lane->state = VD_LANE_RUNNING;
     lane->ran = true;
-    self->head = started->head;
+    self->head = self->intake.position.index; /* a store that went back may have less than it had */
+    vd_reception_note_head(self, started->head);
     bool beyond = vd_place_compare(begin.index, begin.offset, &self->intake.position) > 0;
     if (lane->live && beyond && self->commit.state == VD_LANE_IDLE)
         self->no_live = !alone;

@@ -59,15 +59,38 @@ void vd_reception_credit_if_due(vd_reception_t *self, vd_now_t now, vd_lane_t *l
 
 /* ---- streams ---- */
 
+static void send_stop(vd_reception_t *self, const vd_lane_t *lane, vd_effects_t *effects)
+{
+    vd_message_t message = {.id = VD_MESSAGE_STOP, .correlation = lane->correlation};
+    if (lane->state == VD_LANE_STARTING || lane->state == VD_LANE_RUNNING)
+        vd_effects_send(effects, self->port, &self->peer, &message);
+}
+
+void vd_reception_stop_lane(vd_reception_t *self, vd_lane_t *lane, vd_effects_t *effects)
+{
+    send_stop(self, lane, effects);
+    lane->state = VD_LANE_IDLE;
+    lane->attempts = 0;
+    if (lane->live)
+        vd_reception_drop_early(self);
+}
+
 void vd_reception_begin(vd_reception_t *self, vd_now_t now, vd_lane_t *lane, vd_effects_t *effects)
 {
     static const vd_tally_t nothing;
     vd_message_t message;
     bool known = self->intake.known;
     bool idle = self->modes.mode == VD_MODE_PAUSED && !self->held && !lane->live;
-    bool head = known ? lane->live && self->modes.mode == VD_MODE_OVERLAP : self->wanted.head;
+    bool overlap = lane->live && self->modes.mode == VD_MODE_OVERLAP;
+    bool head = known ? overlap : self->wanted.head;
     if (lane->live)
         vd_reception_drop_early(self);
+    if (overlap && vd_lag(self->head, self->intake.position.index) >=
+                       self->modes.knobs.start_commit_sync_lag) {
+        /* It fell behind while this stream was interrupted: the machine will see that. */
+        vd_reception_stop_lane(self, lane, effects);
+        return;
+    }
     vd_lane_t fresh = {0};
     vd_tally_t window = vd_lane_grant(&fresh, self->window, waiting_of(self, lane));
     vd_lane_begin(lane, now, ++self->correlation, &self->wanted, &self->intake.position, head,
@@ -75,18 +98,6 @@ void vd_reception_begin(vd_reception_t *self, vd_now_t now, vd_lane_t *lane, vd_
     message.start.mode = vd_str(vd_mode_name(self->modes.mode));
     vd_effects_send(effects, self->port, &self->peer, &message);
     vd_reception_set_timer(self, now, effects);
-}
-
-void vd_reception_stop_lane(vd_reception_t *self, vd_lane_t *lane, vd_effects_t *effects)
-{
-    if (lane->state == VD_LANE_STARTING || lane->state == VD_LANE_RUNNING) {
-        vd_message_t message = {.id = VD_MESSAGE_STOP, .correlation = lane->correlation};
-        vd_effects_send(effects, self->port, &self->peer, &message);
-    }
-    lane->state = VD_LANE_IDLE;
-    lane->attempts = 0;
-    if (lane->live)
-        vd_reception_drop_early(self);
 }
 
 /* Did the stream run, with commits to give and leave to give them, and give none? */
@@ -112,6 +123,7 @@ void vd_reception_restart(vd_reception_t *self, vd_now_t now, vd_lane_t *lane,
         vd_reception_begin(self, now, lane, effects);
         return;
     }
+    send_stop(self, lane, effects);
     lane->state = VD_LANE_WAITING;
     lane->due_us = now.mono_us + wait_us;
     if (lane->live)

@@ -6,6 +6,7 @@
                                                         session ENDED, where everything is rejected
     peer.py follow DIR SESSION [NAME]                   each event as a line of JSON, by the Python client; what was
                                                         pruned is told on stderr
+    peer.py lag DIR SESSION FILE                        the same; each event takes it LAG_S while FILE is there
     peer.py listen DIR SESSION                          the same by a bare SUB that repairs its gaps with FETCH
     peer.py overhear DIR SESSION                        what a bare SUB hears, with all its gaps
 
@@ -28,6 +29,7 @@ from vedette import wire  # noqa: E402
 BATCH_MAX = 24
 STRAY_PART = 0.05  # of a producer's batches go into the session that has ended
 ANSWER_S = 60.0
+LAG_S = 0.01
 QUIET_S = 0.5
 
 stopping = []
@@ -77,7 +79,7 @@ def produce(client, session, name, per_second, seed, ended=None):
     return 0
 
 
-def follow(client, session, name=None):
+def follow(client, session, name=None, slow_while=None):
     follower = client.follow(session, start="start", name=name)
     while not stopping:
         try:
@@ -87,8 +89,10 @@ def follow(client, session, name=None):
             continue
         if event is None:
             sys.stdout.flush()
-        else:
-            show(event)
+            continue
+        show(event)
+        if slow_while and os.path.exists(slow_while):
+            time.sleep(LAG_S)
     return 0
 
 
@@ -185,6 +189,8 @@ def main():
     client = vedette.Client(directory)
     if verb == "produce":
         code = produce(client, session, rest[0], float(rest[1]), *rest[2:])
+    elif verb == "lag":
+        code = follow(client, session, slow_while=rest[0])
     elif verb == "follow":
         code = follow(client, session, *rest)
     elif verb == "overhear":

@@ -14,7 +14,8 @@ from .position import Kicked, Missing, Position
 from .reception import AGAIN, Reception, Wish
 
 LOOK_S = 2.0   # between looks whether the session has ended unseen
-TURN_S = 0.2   # the longest wait in one turn
+TURN_S = 0.2   # the longest wait in one turn, and between two moments at which all that has arrived is taken
+TURN_MESSAGES_MAX = 1024
 SAVE_S = 1.0   # between savings of a durable position
 FIRST_S = 0.1  # before the first one, so that one that dies often goes on, too
 CLOSE_S = 30.0
@@ -49,6 +50,7 @@ class Follower:
         self.last = None                  # and behind what was handed out
         self.saved, self.saved_at, self.saving = None, time.monotonic() - SAVE_S + FIRST_S, 0
         self.kicked, self.again, self.looked = None, False, time.monotonic()
+        self.drained = time.monotonic()   # when all that had arrived was taken
         self.stopping, self.running = threading.Event(), threading.Event()
         self.wake = None
         if parallel:
@@ -192,6 +194,7 @@ class Follower:
                 self.again = False
                 self._receive(self.reception.position, self.reception.wish.seq, self.reception.wish.head)
             full = self.parallel and len(self.out) >= self.parallel
+            self._keep_up()
             if self.queue and not full:
                 return self._hand_out(self.queue.popleft())
             if self.reception.ended and not self.queue:
@@ -205,6 +208,16 @@ class Follower:
                 return None
             if self.rolls and self.started and time.monotonic() - self.looked > LOOK_S:
                 self._look()
+
+    def _keep_up(self):
+        """All that has arrived is taken now and then, however slow the application is: what stays in the socket is old, and
+        nobody sees the lag in it; and a subscriber has to go on saying that it lives."""
+        if time.monotonic() - self.drained < TURN_S:
+            return
+        self.drained = time.monotonic()
+        for _ in range(TURN_MESSAGES_MAX):
+            if not self._turn(0.0):
+                return
 
     def _hand_out(self, entry):
         with self.lock:

@@ -6,202 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const world_sessions[3] = {"red", "green", "blue"};
-static const char *const types[3] = {"count.odd", "count.even", "other"};
-
-static unsigned draw(world_t *w, unsigned below)
+unsigned world_draw(world_t *w, unsigned below)
 {
     return (unsigned)(vd_random_next(&w->seed) % below);
 }
 
-/* ---- source ---- */
-
-static void source_tail(void *arg, vd_stream_tail_t *tail)
-{
-    world_t *w = arg;
-    uint64_t head = w->commit_count - w->unseen;
-    *tail = (vd_stream_tail_t){.first = head > 0 ? w->first : 0, .head = head};
-    memcpy(tail->store, w->store, sizeof tail->store);
-    if (head > 0)
-        tail->chain = w->commits[head - 1]->commit.chain;
-}
-
-static vd_status_t source_chain(void *arg, uint64_t index, uint32_t *chain)
-{
-    world_t *w = arg;
-    if (index == 0 || index > w->commit_count)
-        return VD_NOT_FOUND;
-    if (index + w->anchored < w->first)
-        return VD_PRUNED;
-    if (index == w->corrupt)
-        return VD_CORRUPT;
-    *chain = w->commits[index - 1]->commit.chain;
-    return VD_OK;
-}
-
-static vd_status_t source_session(void *arg, const char *session, uint64_t *last_seq)
-{
-    world_t *w = arg;
-    if (strcmp(session, w->pruned) == 0)
-        return VD_PRUNED;
-    for (unsigned s = 0; s < 3; s++)
-        if (strcmp(session, world_sessions[s]) == 0 && w->seqs[s] > 0) {
-            *last_seq = w->seqs[s];
-            return VD_OK;
-        }
-    return VD_NOT_FOUND;
-}
-
-static const vd_commit_run_t *run_of(const world_commit_t *commit, const char *session)
-{
-    for (uint32_t r = 0; r < commit->commit.run_count; r++)
-        if (vd_str_is(commit->runs[r].session, session))
-            return &commit->runs[r];
-    return NULL;
-}
-
-static vd_status_t source_find(void *arg, const char *session, uint64_t seq, uint64_t *index,
-                               uint64_t *at)
-{
-    world_t *w = arg;
-    for (uint64_t c = 0; c < w->commit_count; c++) {
-        const vd_commit_run_t *run = run_of(w->commits[c], session);
-        if (run == NULL || seq < run->first_seq || seq >= run->first_seq + run->count)
-            continue;
-        if (c + 1 < w->first)
-            return VD_PRUNED;
-        *index = c + 1;
-        *at = run->at + (seq - run->first_seq);
-        return VD_OK;
-    }
-    return VD_NOT_FOUND;
-}
-
-static vd_status_t source_read(void *arg, uint64_t index, const char *session, vd_commit_t *commit,
-                               char *error, size_t error_size)
-{
-    world_t *w = arg;
-    if (session[0] != 0 && strcmp(session, w->pruned) == 0)
-        return VD_PRUNED;
-    for (uint64_t c = index < w->first ? w->first - 1 : index - 1; c < w->commit_count; c++) {
-        if (c + 1 == w->corrupt) {
-            commit->index = c + 1;
-            snprintf(error, error_size, "commit %llu is damaged", (unsigned long long)c + 1);
-            return w->how != VD_OK ? w->how : VD_CORRUPT;
-        }
-        *commit = w->commits[c]->commit;
-        commit->runs = w->commits[c]->runs;
-        if (session[0] == 0)
-            return VD_OK;
-        const vd_commit_run_t *run = run_of(w->commits[c], session);
-        if (run == NULL)
-            continue;
-        w->filtered = *run;
-        commit->runs = &w->filtered;
-        commit->run_count = 1;
-        return VD_OK;
-    }
-    return VD_NOT_FOUND;
-}
-
-static const vd_stream_source_t source = {source_tail, source_chain, source_session,
-                                          source_find, source_read,  NULL};
-
-void world_commit(world_t *w, unsigned events_max, size_t size)
-{
-    assert_true(w->commit_count < WORLD_COMMITS_MAX);
-    world_commit_t *made = calloc(1, sizeof *made);
-    static uint8_t filling[VD_EVENT_BYTES_MAX];
-    assert_non_null(made);
-    unsigned runs = draw(w, 4), first = draw(w, 3);
-    uint64_t at = 0;
-    vd_buffer_t event, data;
-    vd_buffer_init(&event, VD_EVENT_BYTES_MAX);
-    vd_buffer_init(&data, VD_EVENT_BYTES_MAX);
-    for (unsigned r = 0; r < runs && r < 3; r++) {
-        unsigned s = (first + r) % 3, count = 1 + draw(w, events_max);
-        vd_buffer_init(&made->bytes[r], 1 << 24);
-        for (unsigned i = 0; i < count; i++) {
-            vd_buffer_clear(&event);
-            vd_buffer_clear(&data);
-            vd_write_bin(&data, vd_bytes(filling, 1 + draw(w, (unsigned)size)));
-            vd_event_write(&event, w->now.wall_ms, vd_str(types[draw(w, 3)]), vd_buffer_view(&data),
-                           vd_str(""));
-            assert_true(vd_run_add(&made->bytes[r], vd_buffer_view(&event)));
-        }
-        made->runs[r] = (vd_commit_run_t){.session = vd_str(world_sessions[s]),
-                                          .at = at,
-                                          .first_seq = w->seqs[s] + 1,
-                                          .count = count,
-                                          .run = vd_buffer_view(&made->bytes[r])};
-        w->seqs[s] += count;
-        at += count;
-        made->commit.run_count = r + 1;
-    }
-    vd_buffer_free(&event);
-    vd_buffer_free(&data);
-    uint32_t before = w->commit_count > 0 ? w->commits[w->commit_count - 1]->commit.chain : 0;
-    made->commit.index = w->commit_count + 1;
-    made->commit.time_ms = w->now.wall_ms;
-    made->commit.epoch = 1;
-    made->commit.runs = made->runs;
-    made->commit.chain = vd_commit_chain(before, &made->commit);
-    w->commits[w->commit_count++] = made;
-}
-
-void world_lose(world_t *w, uint64_t index, uint32_t r, vd_status_t why)
-{
-    vd_commit_run_t *run = &w->commits[index - 1]->runs[r];
-    assert_true(r < w->commits[index - 1]->commit.run_count && run->absent == VD_OK);
-    run->absent = why;
-    run->digest = why == VD_PRUNED ? vd_run_digest(0, run->run) : 0;
-    run->run = vd_bytes(NULL, 0);
-}
-
-/* ---- what is expected ---- */
-
-/* The event with number `place` (from 0) in the list of all, if it exists, and whether it is
- * absent. */
-static bool event_at(const world_t *w, uint64_t place, vd_event_t *event, uint64_t *index,
-                     uint64_t *at, vd_status_t *absent)
-{
-    for (uint64_t c = 0; c < w->commit_count; c++)
-        for (uint32_t r = 0; r < w->commits[c]->commit.run_count; r++) {
-            const vd_commit_run_t *run = &w->commits[c]->runs[r];
-            if (place >= run->count) {
-                place -= run->count;
-                continue;
-            }
-            vd_bytes_t rest = vd_buffer_view(&w->commits[c]->bytes[r]);
-            vd_entry_t entry;
-            for (uint64_t i = 0; i <= place; i++)
-                vd_run_next(&rest, &entry);
-            assert_int_equal(vd_event_read(entry.event, event), VD_OK);
-            event->session = run->session;
-            event->seq = run->first_seq + place;
-            *index = c + 1;
-            *at = run->at + place;
-            *absent = run->absent;
-            return true;
-        }
-    return false;
-}
-
-/* Moves w->expected to the next event that the subscription wants, or that must be told to be
- * absent. */
-static bool next_expected(world_t *w, vd_event_t *event, uint64_t *index, uint64_t *at,
-                          vd_status_t *absent)
-{
-    for (; event_at(w, w->expected, event, index, at, absent); w->expected++) {
-        const vd_subscription_t *wanted = &w->wanted;
-        if ((wanted->session[0] == 0 || vd_str_is(event->session, wanted->session)) &&
-            (wanted->type[0] == 0 || *absent != VD_OK ||
-             vd_glob_match(vd_str(wanted->type), event->type)) &&
-            (wanted->seq == 0 || event->seq >= wanted->seq))
-            return true;
-    }
-    return false;
-}
+/* ---- what the reader tells ---- */
 
 static void on_event(void *arg, vd_now_t now, const vd_event_t *event, const vd_commit_t *commit,
                      const vd_position_t *position, vd_effects_t *effects)
@@ -210,7 +20,7 @@ static void on_event(void *arg, vd_now_t now, const vd_event_t *event, const vd_
     vd_event_t wanted = {0};
     uint64_t index = 0, at = 0;
     vd_status_t absent = VD_OK;
-    assert_true(next_expected(w, &wanted, &index, &at, &absent));
+    assert_true(world_next_expected(w, &wanted, &index, &at, &absent));
     assert_int_equal(absent, VD_OK);
     assert_true(vd_bytes_equal(event->session, wanted.session));
     assert_int_equal(event->seq, wanted.seq);
@@ -223,8 +33,12 @@ static void on_event(void *arg, vd_now_t now, const vd_event_t *event, const vd_
     w->expected++;
     w->handed++;
     w->position = *position;
-    if (w->consume)
-        vd_subscriber_consumed(w->subscriber, now, 1, event->raw.size, effects);
+    w->waiting_events++;
+    w->waiting_bytes += event->raw.size;
+    if (!w->consume)
+        return;
+    vd_subscriber_consumed(w->subscriber, now, w->waiting_events, w->waiting_bytes, effects);
+    w->waiting_events = w->waiting_bytes = 0;
 }
 
 /* Nothing can be read of a commit: what it held is not expected any more. */
@@ -236,7 +50,7 @@ static void on_lost(world_t *w, const vd_position_t *position)
     assert_int_equal(position->index, w->corrupt);
     assert_int_equal(position->offset, 0);
     assert_int_equal(position->chain, 0);
-    while (next_expected(w, &event, &index, &at, &absent) && index == w->corrupt)
+    while (world_next_expected(w, &event, &index, &at, &absent) && index == w->corrupt)
         w->expected++;
     w->lost++;
 }
@@ -253,7 +67,7 @@ static void on_absent(void *arg, vd_now_t now, vd_str_t session, uint64_t first,
         vd_event_t wanted = {0};
         uint64_t index = 0, at = 0;
         vd_status_t absent = VD_OK;
-        assert_true(next_expected(w, &wanted, &index, &at, &absent));
+        assert_true(world_next_expected(w, &wanted, &index, &at, &absent));
         assert_int_equal(absent, status);
         assert_true(vd_bytes_equal(session, wanted.session));
         assert_int_equal(first + i, wanted.seq);
@@ -287,18 +101,113 @@ static void on_stopped(void *arg, vd_now_t now, vd_status_t status, const char *
     w->stop_status = status;
 }
 
+static void on_mode(void *arg, vd_now_t now, vd_stream_mode_t mode, bool reading,
+                    vd_effects_t *effects)
+{
+    world_t *w = arg;
+    (void)now;
+    (void)effects;
+    size_t used = strlen(w->modes);
+    snprintf(w->modes + used, sizeof w->modes - used, "%s%s ", vd_mode_name(mode),
+             reading ? "(reading)" : "");
+    w->mode = mode;
+    w->reading = reading;
+}
+
+static void on_gap(void *arg, vd_now_t now, uint64_t first, uint64_t last,
+                   const vd_position_t *position, vd_effects_t *effects)
+{
+    world_t *w = arg;
+    vd_event_t event;
+    uint64_t index, at;
+    vd_status_t absent;
+    (void)now;
+    (void)effects;
+    assert_true(first <= last && last == position->index && position->offset == 0);
+    while (world_next_expected(w, &event, &index, &at, &absent) && index <= last)
+        w->expected++;
+    w->gap_commits += last - first + 1;
+    w->position = *position;
+}
+
 /* ---- network and time ---- */
+
+static void trace(world_t *w, const char *what, const char *of)
+{
+    size_t used = strlen(w->trace);
+    snprintf(w->trace + used, sizeof w->trace - used, "%s%s ", what, of);
+}
+
+/* Notes which streams the reader has asked for, and holds it to the law: live is stopped before
+ * commits begin, and live begins beside commits near the head alone. */
+static void watch_reader(world_t *w, const vd_message_t *message)
+{
+    static const char *const names[2] = {"live", "commit"};
+    if (message->id == VD_MESSAGE_FETCH) {
+        w->fetch = message->correlation;
+        trace(w, "fetch", "");
+    }
+    if (message->id == VD_MESSAGE_START) {
+        unsigned s = vd_str_is(message->start.stream, "live") ? 0 : 1;
+        bool idle = s == 1 && vd_str_is(message->start.mode, "paused");
+        vd_reception_view_t view;
+        vd_reception_look(w->subscriber, &view);
+        bool wrong = s == 0 ? view.lag >= 50 && view.mode == VD_MODE_OVERLAP
+                            : view.mode == VD_MODE_COMMITS_ONLY;
+        if (w->streams[1 - s] != 0 && wrong)
+            fail_msg("both streams at a lag of %llu: %s: %s", (unsigned long long)view.lag,
+                     w->modes, w->trace);
+        trace(w, "+", idle ? "idle" : names[s]);
+        w->streams[s] = message->correlation;
+    }
+    for (unsigned s = 0; s < 2; s++)
+        if (message->id == VD_MESSAGE_STOP && message->correlation == w->streams[s]) {
+            trace(w, "-", names[s]);
+            w->streams[s] = 0;
+        }
+}
+
+static uint64_t decode(world_t *w, bool to_publisher, vd_bytes_t header, vd_bytes_t body,
+                       vd_bytes_t payload, bool *swallowed)
+{
+    vd_message_t message;
+    assert_int_equal(vd_message_decode(header, body, payload, &message), VD_OK);
+    *swallowed = w->swallow && !to_publisher && message.id == VD_MESSAGE_COMMITS &&
+                 message.correlation != w->fetch;
+    if (to_publisher)
+        watch_reader(w, &message);
+    return message.correlation;
+}
+
+/* A frame of one stream may come before the last one of the other: one connection keeps the order
+ * of what is sent, and a publisher may send in any. */
+static void overtake(world_t *w)
+{
+    if (w->frame_tail - w->frame_head < 2 || world_draw(w, 100) >= w->swap_percent)
+        return;
+    world_frame_t *last = &w->frames[(w->frame_tail - 1) % WORLD_FRAMES_MAX];
+    world_frame_t *before = &w->frames[(w->frame_tail - 2) % WORLD_FRAMES_MAX];
+    if (last->to_publisher || before->to_publisher || last->correlation == before->correlation ||
+        last->connection != before->connection)
+        return;
+    world_frame_t kept = *before;
+    *before = *last;
+    *last = kept;
+}
 
 static void carry(world_t *w, bool to_publisher, vd_bytes_t header, vd_bytes_t body,
                   vd_bytes_t payload)
 {
-    if (draw(w, 100) < w->loss_percent)
+    bool swallowed;
+    uint64_t correlation = decode(w, to_publisher, header, body, payload, &swallowed);
+    if (world_draw(w, 100) < w->loss_percent || swallowed)
         return;
     assert_true(w->frame_tail - w->frame_head < WORLD_FRAMES_MAX);
     world_frame_t *frame = &w->frames[w->frame_tail++ % WORLD_FRAMES_MAX];
-    int64_t delay_us = w->delay_us_max > 0 ? draw(w, (unsigned)w->delay_us_max) : 0;
+    int64_t delay_us = w->delay_us_max > 0 ? world_draw(w, (unsigned)w->delay_us_max) : 0;
     *frame = (world_frame_t){.to_publisher = to_publisher,
                              .connection = w->connection,
+                             .correlation = correlation,
                              .due_us = w->now.mono_us + delay_us,
                              .bytes = malloc(header.size + body.size + payload.size + 1),
                              .header_size = header.size,
@@ -309,6 +218,8 @@ static void carry(world_t *w, bool to_publisher, vd_bytes_t header, vd_bytes_t b
     memcpy(frame->bytes + header.size, body.data, body.size);
     if (payload.size > 0)
         memcpy(frame->bytes + header.size + body.size, payload.data, payload.size);
+    if (w->swap_percent > 0)
+        overtake(w);
 }
 
 static vd_peer_t identity(uint32_t connection)
@@ -375,6 +286,8 @@ static void deliver(world_t *w, const world_frame_t *frame)
                         .port = PORT_CLIENT,
                         .peer = vd_peer_named("ingestor"),
                         .message = &message};
+    if (message.id == VD_MESSAGE_USE_COMMITS && message.correlation == w->streams[0])
+        w->streams[0] = 0;
     w->commits_frames += message.id == VD_MESSAGE_COMMITS;
     if (message.id == VD_MESSAGE_COMMITS)
         assert_true(message.commits.index <= message.commits.head);
@@ -457,7 +370,8 @@ void world_settle(world_t *w, int64_t us)
     vd_event_t event;
     uint64_t index, at;
     vd_status_t absent;
-    while (next_expected(w, &event, &index, &at, &absent) || w->position.index < w->commit_count) {
+    while (world_next_expected(w, &event, &index, &at, &absent) ||
+           w->position.index < w->commit_count) {
         if (w->now.mono_us > end_us)
             fail_msg("handed on %llu events, then nothing; position %llu of %llu",
                      (unsigned long long)w->handed, (unsigned long long)w->position.index,
@@ -471,18 +385,60 @@ void world_settle(world_t *w, int64_t us)
 void world_restart_publisher(world_t *w)
 {
     vd_publisher_destroy(&w->publisher);
-    vd_publisher_options_t options = {
-        .port = PORT_READ, .timer = 1, .source = &source, .source_arg = w};
+    vd_publisher_options_t options = {.port = PORT_READ,
+                                      .timer = 1,
+                                      .source = &world_source,
+                                      .source_arg = w,
+                                      .recent = w->recent};
+    /* It remembers nothing of what was before it. */
+    if (w->recent != NULL)
+        vd_recent_begin(w->recent, w->store, w->commit_count,
+                        w->commit_count > 0 ? w->commits[w->commit_count - 1]->commit.chain : 0);
     w->publisher = vd_publisher_new(&options);
     assert_non_null(w->publisher);
     for (uint32_t id = 0; id < VD_TIMERS_MAX; id++)
         w->publisher_due_us[id] = INT64_MAX;
 }
 
+void world_live(world_t *w, size_t bytes_max)
+{
+    assert_null(w->recent);
+    w->recent = vd_recent_new(bytes_max);
+    assert_non_null(w->recent);
+    w->both = true;
+    world_restart_publisher(w);
+}
+
+void world_consume(world_t *w, uint64_t events, uint64_t bytes)
+{
+    assert_true(events <= w->waiting_events && bytes <= w->waiting_bytes);
+    w->waiting_events -= events;
+    w->waiting_bytes -= bytes;
+    vd_effects_clear(w->effects);
+    vd_reception_consumed(w->subscriber, w->now, events, bytes, w->effects);
+    carry_out(w, false);
+}
+
+void world_tell(world_t *w, vd_message_t *message)
+{
+    message->correlation = w->streams[0] > w->streams[1] ? w->streams[0] : w->streams[1];
+    vd_input_t input = {.kind = VD_INPUT_MESSAGE,
+                        .port = PORT_CLIENT,
+                        .peer = vd_peer_named("ingestor"),
+                        .message = message};
+    vd_effects_clear(w->effects);
+    assert_true(vd_reception_step(w->subscriber, w->now, &input, w->effects));
+    carry_out(w, false);
+}
+
 void world_subscribe(world_t *w, const vd_subscription_t *subscription)
 {
-    static const vd_subscriber_handler_t handler = {
-        .event = on_event, .absent = on_absent, .progress = on_progress, .stopped = on_stopped};
+    static const vd_subscriber_handler_t handler = {.event = on_event,
+                                                    .absent = on_absent,
+                                                    .progress = on_progress,
+                                                    .stopped = on_stopped,
+                                                    .mode = on_mode,
+                                                    .gap = on_gap};
     vd_peer_t peer = vd_peer_named("ingestor");
     vd_subscriber_destroy(&w->subscriber);
     w->subscriber = vd_subscriber_new(PORT_CLIENT, &peer, 3, &handler, w);
@@ -491,10 +447,16 @@ void world_subscribe(world_t *w, const vd_subscription_t *subscription)
         w->subscriber_due_us[id] = INT64_MAX;
     w->wanted = *subscription;
     w->stops = 0;
+    w->waiting_events = w->waiting_bytes = 0;
+    w->streams[0] = w->streams[1] = 0;
+    w->trace[0] = w->modes[0] = 0;
     w->position = subscription->position;
     vd_effects_clear(w->effects);
     vd_subscriber_connect(w->subscriber, w->now, "ipc:///nowhere", w->effects);
-    vd_subscriber_start(w->subscriber, w->now, subscription, w->effects);
+    if (w->both)
+        vd_reception_start(w->subscriber, w->now, subscription, w->effects);
+    else
+        vd_subscriber_start(w->subscriber, w->now, subscription, w->effects);
     carry_out(w, false);
 }
 
@@ -518,6 +480,7 @@ void world_free(world_t *w)
 {
     vd_publisher_destroy(&w->publisher);
     vd_subscriber_destroy(&w->subscriber);
+    vd_recent_destroy(&w->recent);
     vd_effects_destroy(&w->effects);
     for (uint64_t i = w->frame_head; i < w->frame_tail; i++)
         free(w->frames[i % WORLD_FRAMES_MAX].bytes);

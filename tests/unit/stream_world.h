@@ -5,6 +5,8 @@
  *    delayed. A new connection has a new identity, and what was under way on the old one is lost.
  * 2. The source is a list of commits that grows. Every event carries its place in the list of all
  *    events.
+ * 3. With a memory of recent commits (world_live) the publisher has live streams, and the reader is
+ *    a reception of both; frames of different streams may then overtake each other.
  */
 #ifndef VD_TESTS_STREAM_WORLD_H
 #define VD_TESTS_STREAM_WORLD_H
@@ -17,6 +19,8 @@
 
 #include <cmocka.h>
 
+#include "stream/recent.h"
+#include "stream/reception.h"
 #include "stream/stream.h"
 
 #define WORLD_COMMITS_MAX 8192
@@ -33,6 +37,7 @@ typedef struct world_commit {
 typedef struct world_frame {
     bool to_publisher;
     uint32_t connection;
+    uint64_t correlation;
     int64_t due_us;
     uint8_t *bytes;
     size_t header_size, body_size, payload_size;
@@ -75,9 +80,31 @@ typedef struct world {
     unsigned stops;
     vd_status_t stop_status;
     bool consume;
+    bool single; /* commits have one run */
+    /* Of a reception. */
+    vd_recent_t *recent;
+    bool both;             /* it is one */
+    unsigned swap_percent; /* of frames of different streams that overtake each other */
+    bool swallow;          /* the COMMITS of streams are lost, all */
+    uint64_t fetch;        /* the correlation of the last FETCH */
+    char trace[4096];      /* what the reader sent, but for CREDIT: "+live", "-live", ... */
+    uint64_t streams[2];   /* live, commit: correlation of the last START; 0: stopped */
+    char modes[2048];      /* in the order in which they were told */
+    vd_stream_mode_t mode;
+    bool reading;
+    uint64_t waiting_events, waiting_bytes; /* handed on, not consumed */
+    uint64_t gap_commits;                   /* told to live alone */
 } world_t;
 
 extern const char *const world_sessions[3];
+extern const vd_stream_source_t world_source;
+
+/* A number below `below`, from the seed. */
+unsigned world_draw(world_t *w, unsigned below);
+/* Moves w->expected to the next event that the subscription wants, or that must be told to be
+ * absent: the event, its commit and place there. False: there is none. */
+bool world_next_expected(world_t *w, vd_event_t *event, uint64_t *index, uint64_t *at,
+                         vd_status_t *absent);
 
 world_t *world_new(uint64_t seed);
 void world_free(world_t *w);
@@ -93,6 +120,12 @@ void world_subscribe(world_t *w, const vd_subscription_t *subscription);
 void world_run(world_t *w, int64_t us);
 /* Runs until everything that matches was handed on; fails after `us`. */
 void world_settle(world_t *w, int64_t us);
+/* From now on there is a memory of the newest commits, of so many bytes. */
+void world_live(world_t *w, size_t bytes_max);
+/* The application has dealt with so many events, of so many bytes. */
+void world_consume(world_t *w, uint64_t events, uint64_t bytes);
+/* Hands a message to the reader as if it came on its newest stream. */
+void world_tell(world_t *w, vd_message_t *message);
 /* Sends one message to the publisher as the subscriber's connection would. */
 void world_send(world_t *w, const vd_message_t *message);
 

@@ -50,6 +50,8 @@ typedef struct vd_engine {
     } ports[VD_ENGINE_PORTS_MAX];
     vd_link_t links[VD_ENGINE_LINKS_MAX];
     int64_t timers_us[VD_ENGINE_TIMERS_MAX]; /* -1: not set */
+    bool (*full)(void *arg);                 /* no more messages in this round; NULL: never */
+    int wake_fd;                             /* readable: there is something to do; -1: none */
     int64_t heard_us;                        /* when the last message came */
 } vd_engine_t;
 

@@ -25,6 +25,7 @@ vd_status_t vd_engine_add(vd_engine_t *self, vd_client_t *client, vd_engine_step
     for (size_t i = 0; i < VD_ENGINE_TIMERS_MAX; i++)
         self->timers_us[i] = -1;
     self->heard_us = vd_client_mono_us();
+    self->wake_fd = -1;
     client->engines = self;
     return VD_OK;
 }
@@ -243,7 +244,8 @@ static bool round_of_all(vd_client_t *client)
         for (size_t i = 0; i < VD_ENGINE_LINKS_MAX; i++)
             for (int taken = 0; engine->links[i].socket != NULL && taken < DRAIN_MESSAGES_MAX;
                  taken++) {
-                if (!take_message(engine, &engine->links[i]))
+                if ((engine->full != NULL && engine->full(engine->arg)) ||
+                    !take_message(engine, &engine->links[i]))
                     break;
                 any = true;
             }
@@ -262,6 +264,8 @@ static bool wait_for_any(vd_client_t *client, int64_t until_us)
             if (engine->links[i].socket != NULL && count < 64)
                 items[count++] =
                     (zmq_pollitem_t){.socket = engine->links[i].socket, .events = ZMQ_POLLIN};
+        if (engine->wake_fd >= 0 && count < 64)
+            items[count++] = (zmq_pollitem_t){.fd = engine->wake_fd, .events = ZMQ_POLLIN};
         for (size_t i = 0; i < VD_ENGINE_TIMERS_MAX; i++)
             if (engine->timers_us[i] >= 0 && engine->timers_us[i] < until_us)
                 until_us = engine->timers_us[i];

@@ -5,6 +5,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#define VD_PARALLEL_MAX 1024
+
 /* `session` gets the name behind the position, if there is one. */
 static bool parse_position(const char *text, vd_position_t *position, char *session)
 {
@@ -62,6 +64,47 @@ static vd_status_t check(vd_client_t *client, const vd_follow_options_t *options
     return VD_OK;
 }
 
+static uint64_t knob(int64_t value, uint64_t otherwise)
+{
+    return value > 0 ? (uint64_t)value : value < 0 ? 0 : otherwise;
+}
+
+/* Which streams, by which knobs, under which names? */
+static vd_status_t wish_streams(vd_client_t *client, const vd_follow_options_t *options,
+                                vd_subscription_t *wanted)
+{
+    const vd_follow_knobs_t *from = &options->knobs;
+    const vd_mode_knobs_t *usual = &vd_mode_knobs_default;
+    char error[VD_TEXT_BYTES_MAX];
+    wanted->knobs = (vd_mode_knobs_t){
+        .start_commit_sync_lag = knob(from->start_commit_sync_lag, usual->start_commit_sync_lag),
+        .resume_live_lag = knob(from->resume_live_lag, usual->resume_live_lag),
+        .stop_commit_sync_lag = knob(from->stop_commit_sync_lag, usual->stop_commit_sync_lag),
+        .pause_live_queue = knob(from->pause_live_queue, usual->pause_live_queue),
+        .resume_live_queue = knob(from->resume_live_queue, usual->resume_live_queue),
+        .dwell_ms = knob(from->dwell_ms, usual->dwell_ms),
+    };
+    if (vd_modes_check(&wanted->knobs, error, sizeof error) != VD_OK)
+        return vd_client_fail(client, VD_USAGE, "%s", error);
+    if (options->only > VD_ONLY_COMMITS)
+        return vd_client_fail(client, VD_USAGE, "a follow cannot take only %d", (int)options->only);
+    if (options->parallel > VD_PARALLEL_MAX)
+        return vd_client_fail(client, VD_USAGE, "%u items in parallel: at most %d may be out",
+                              options->parallel, VD_PARALLEL_MAX);
+    const char *names[] = {options->name, options->durable};
+    for (size_t i = 0; i < 2; i++)
+        if (names[i] != NULL && !vd_name_valid(vd_str(names[i])))
+            return vd_client_fail(client, VD_USAGE, "'%s' is not a name", names[i]);
+    /* Up to a head that is known the commit stream is the shortest way. */
+    wanted->streams = options->only == VD_ONLY_LIVE ? VD_STREAMS_LIVE
+                      : options->only == VD_ONLY_COMMITS || options->until_head != 0
+                          ? VD_STREAMS_COMMIT
+                          : VD_STREAMS_BOTH;
+    const char *name = options->name != NULL ? options->name : options->durable;
+    vd_str_copy(wanted->name, sizeof wanted->name, vd_str(name != NULL ? name : "client"));
+    return VD_OK;
+}
+
 vd_status_t vd_follow_wish(vd_client_t *client, const vd_follow_options_t *options, int timeout_ms,
                            vd_follow_wish_t *wish)
 {
@@ -71,11 +114,12 @@ vd_status_t vd_follow_wish(vd_client_t *client, const vd_follow_options_t *optio
     vd_subscription_t *wanted = &wish->wanted;
     bool all = options->session != NULL && strcmp(options->session, "*") == 0;
     vd_status_t status = check(client, options, all);
+    if (status == VD_OK)
+        status = wish_streams(client, options, wanted);
     if (status != VD_OK)
         return status;
     wanted->head = options->from == VD_FROM_NOW;
     wanted->seq = options->from == VD_FROM_SEQ ? options->seq : 0;
-    snprintf(wanted->name, sizeof wanted->name, "client");
     vd_str_copy(wanted->type, sizeof wanted->type, vd_str(options->type));
     char in[VD_NAME_BYTES_MAX + 1] = "";
     if (options->from == VD_FROM_POSITION &&

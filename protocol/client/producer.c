@@ -305,7 +305,8 @@ static void stamp(vd_producer_t *self)
 }
 
 /* Adds an event to a run. */
-static vd_status_t pack(vd_producer_t *self, vd_buffer_t *run, const char *type, vd_blob_t data)
+static vd_status_t pack(vd_producer_t *self, vd_buffer_t *run, const char *type, vd_blob_t data,
+                        vd_blob_t aux)
 {
     static const uint8_t nil = 0xc0;
     vd_bytes_t value = data.size > 0 ? vd_bytes(data.data, data.size) : vd_bytes(&nil, 1);
@@ -321,7 +322,8 @@ static vd_status_t pack(vd_producer_t *self, vd_buffer_t *run, const char *type,
     if (self->strict && vd_event_check(vd_str(type), value, text, sizeof text) != VD_OK)
         return vd_client_fail(self->client, VD_BAD_EVENT, "event %s", text);
     vd_buffer_clear(&self->event);
-    vd_event_write_stamped(&self->event, self->ts, vd_str(type), value, vd_bytes(NULL, 0));
+    vd_event_write_stamped(&self->event, self->ts, vd_str(type), value, vd_bytes(NULL, 0),
+                           vd_bytes(aux.data, aux.size));
     if (self->event.full || !vd_run_add(run, vd_buffer_view(&self->event)))
         return vd_client_fail(self->client, VD_TOO_LARGE,
                               "event %s: an event has at most %d bytes, a frame %d", type,
@@ -384,7 +386,8 @@ vd_status_t vd_producer_emit_frame(vd_producer_t *self, const char *session, con
     stamp(self);
     vd_buffer_clear(&self->run);
     for (size_t i = 0; i < count; i++) {
-        vd_status_t packed = pack(self, &self->run, events[i].type, events[i].data);
+        vd_status_t packed =
+            pack(self, &self->run, events[i].type, events[i].data, events[i].aux);
         if (packed != VD_OK)
             return packed;
     }
@@ -395,7 +398,7 @@ vd_status_t vd_producer_emit_record(vd_producer_t *self, const char *session, co
                                     const char *type, vd_blob_t data)
 {
     assert(type != NULL);
-    vd_new_event_t event = {type, data};
+    vd_new_event_t event = {.type = type, .data = data};
     return vd_producer_emit_frame(self, session, record, &event, 1);
 }
 
@@ -419,7 +422,7 @@ static vd_status_t gather(vd_producer_t *self, const char *session, const char *
         if (sent != VD_OK)
             return refused(self, sent);
     }
-    vd_status_t packed = pack(self, &self->gathered, type, data);
+    vd_status_t packed = pack(self, &self->gathered, type, data, (vd_blob_t){0});
     if (packed != VD_OK)
         return packed;
     if (self->gathered_count == 0) {

@@ -193,6 +193,35 @@ typedef enum vd_from {
     VD_FROM_TAIL      /* the last `seq` events of the session, then what comes */
 } vd_from_t;
 
+/* Which stream is taken when (SPEC.md, "Modes"): commits and events. 0: the default (50, 10, 0, 500,
+ * 50, 2000); below 0: zero. They have to fit each other. */
+typedef struct vd_follow_knobs {
+    int64_t start_commit_sync_lag; /* from here on commits alone */
+    int64_t resume_live_lag;       /* from here down live, too */
+    int64_t stop_commit_sync_lag;  /* from here down live alone */
+    int64_t pause_live_queue;      /* from here on no live */
+    int64_t resume_live_queue;     /* from here down live again */
+    int64_t dwell_ms;              /* before a way back to live, since the change before */
+} vd_follow_knobs_t;
+
+typedef enum vd_only {
+    VD_ONLY_NEITHER = 0, /* both streams, as the mode has it */
+    VD_ONLY_LIVE,        /* what memory loses before it was taken is told with VD_TOO_SLOW */
+    VD_ONLY_COMMITS
+} vd_only_t;
+
+/* How a follow takes events now. */
+typedef struct vd_follow_mode {
+    const char *name; /* "live_only", "commits_only", "overlap" or "paused" */
+    uint64_t lag;     /* commits, from what was received to the newest */
+    uint64_t queue;   /* events that were received and not taken */
+    int64_t since_ms; /* for so long */
+    int held;         /* not 0: an operator has paused it */
+    int reading;      /* not 0: streams brought nothing, it asks for one part after the other */
+} vd_follow_mode_t;
+
+typedef void vd_follow_mode_fn(void *arg, const vd_follow_mode_t *mode);
+
 typedef struct vd_follow_options {
     const char *session; /* NULL: the newest active one, and those that go on from it; "*": every
                             session */
@@ -201,6 +230,15 @@ typedef struct vd_follow_options {
     const char *position; /* a text of vd_follow_position */
     const char *type;     /* only events whose type matches; * and ? are special; NULL: all */
     int until_head;       /* not 0: ends at the newest commit there was at its beginning */
+    const char *name;     /* of the subscriber, as `vedette subscriber ls` shows it */
+    const char *durable;  /* a name: begins where a follow with this name stood before, if one did,
+                             and keeps its own place there */
+    uint32_t parallel;    /* items of vd_follow_take that may be out; 0: 1 */
+    vd_only_t only;
+    vd_follow_knobs_t knobs;
+    vd_follow_mode_fn *on_mode; /* called inside calls on this follow, when its mode changes; makes
+                                   no call but vd_client_error; may be NULL */
+    void *on_mode_arg;
 } vd_follow_options_t;
 
 /* An event: {ts, session, seq, type, data}. Texts end with a zero byte. */
@@ -211,6 +249,7 @@ typedef struct vd_follow_event {
     const char *type;
     vd_blob_t data;
     vd_blob_t raw; /* the whole event as it is stored: a map with further fields, such as cause */
+    vd_blob_t aux; /* bytes that its producer added; may be empty */
     uint64_t
         missing; /* with VD_PRUNED and VD_CORRUPT, where it is known: so many events of `session`
                          from `seq` on are not there; else 0 */
@@ -236,6 +275,9 @@ VD_API void vd_follow_destroy(vd_follow_t **self);
  *                      vd_client_error); the next call goes on
  *   VD_UNKNOWN_SESSION there is no such session; call again to wait for it
  *   VD_UNREACHABLE     there is no runtime any more; call again and it goes on when there is one
+ *   VD_TOO_SLOW        with VD_ONLY_LIVE: commits are missing here (which: vd_client_error); the next
+ *                      call goes on
+ *   VD_KICKED          an operator has ended this follow; said again by every further call
  *   VD_CANCELLED       a signal */
 VD_API vd_status_t vd_follow_next(vd_follow_t *self, int timeout_ms, vd_follow_event_t *event);
 /* The event of the last VD_OK as one line of JSON; NULL without memory. */
@@ -246,6 +288,21 @@ VD_API const char *vd_follow_session(const vd_follow_t *self);
  * VD_FROM_POSITION goes on right after that event, also in another process, another day.
  * VD_NOT_READY before anything was heard. */
 VD_API vd_status_t vd_follow_position(const vd_follow_t *self, char text[VD_POSITION_TEXT_MAX]);
+VD_API void vd_follow_mode(const vd_follow_t *self, vd_follow_mode_t *mode);
+/* The next event as an item that lives until vd_follow_done: for handlers that work side by side. At
+ * most `parallel` are out; the call waits for one of them to be done, and while none is, events stop
+ * flowing in instead of piling up. Returns as vd_follow_next; a follow uses one of the two. The
+ * position, and what `durable` keeps, is behind what is done without a hole. */
+VD_API vd_status_t vd_follow_take(vd_follow_t *self, int timeout_ms,
+                                  const vd_follow_event_t **item);
+/* The item was dealt with. The one function that any thread may call at any time between
+ * vd_follow_take and the end of vd_follow_close or vd_follow_destroy. */
+VD_API void vd_follow_done(vd_follow_t *self, const vd_follow_event_t *item);
+/* Ends the follow, waits for the items that are out and keeps the place under `durable`. VD_OK;
+ * VD_TIMED_OUT: items are still out, call again; or why the place could not be kept. Then
+ * vd_follow_destroy, which waits for nothing: what is still out then was never done, and its
+ * memory is gone. */
+VD_API vd_status_t vd_follow_close(vd_follow_t *self, int timeout_ms);
 
 /* ---- watching a feed ---- */
 
@@ -322,6 +379,7 @@ VD_API vd_status_t vd_producer_emit_record(vd_producer_t *self, const char *sess
 typedef struct vd_new_event {
     const char *type;
     vd_blob_t data;
+    vd_blob_t aux; /* bytes that go with it, as they are; may be empty */
 } vd_new_event_t;
 /* The same for `count` events of one session as one frame: stored next to each other in one commit,
  * or rejected together. It has one record (NULL: none), one token and one receipt, with the sequence

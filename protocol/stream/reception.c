@@ -160,6 +160,7 @@ void vd_reception_start(vd_reception_t *self, vd_now_t now, const vd_subscriptio
     self->intake.position = wanted->position;
     self->intake.known = wanted->position.store[0] != 0;
     self->seed ^= wanted->seed;
+    self->used = self->intake.handed;
     self->head = 0;
     self->done = wanted->position.index;
     self->on = true;

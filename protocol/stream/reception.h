@@ -44,7 +44,8 @@ void vd_reception_destroy(vd_reception_t **self);
 /* Connects (or moves) to the publisher at `endpoint`; streams go on there from the position. */
 void vd_reception_connect(vd_reception_t *self, vd_now_t now, const char *endpoint,
                           vd_effects_t *effects);
-/* Begins, in place of what was before. The knobs of the subscription have been checked. */
+/* Begins, in place of what was before; events that were handed on before do not wait any more. The
+ * knobs of the subscription have been checked. */
 void vd_reception_start(vd_reception_t *self, vd_now_t now, const vd_subscription_t *subscription,
                         vd_effects_t *effects);
 void vd_reception_stop(vd_reception_t *self, vd_now_t now, vd_effects_t *effects);

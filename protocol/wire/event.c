@@ -72,6 +72,11 @@ static bool read_member(vd_event_t *event, const vd_value_t *key, const vd_value
         event->type = vd_value_str(value);
         return first && vd_type_valid(event->type);
     }
+    if (vd_str_is(key->bytes, "aux") && value->kind == VD_KIND_BIN) {
+        bool first = event->aux.data == NULL;
+        event->aux = value->bytes;
+        return first;
+    }
     bool data = vd_str_is(key->bytes, "data");
     if (!data && !vd_str_is(key->bytes, "cause"))
         return true;
@@ -102,11 +107,11 @@ static vd_status_t read_members(vd_bytes_t bytes, vd_event_t *event)
 vd_status_t vd_event_read(vd_bytes_t bytes, vd_event_t *event)
 {
     assert(event != NULL);
-    event->ts = event->type = event->data = event->cause = vd_bytes(NULL, 0);
+    event->ts = event->type = event->data = event->cause = event->aux = vd_bytes(NULL, 0);
     event->raw = bytes;
     if (read_usual(bytes, event))
         return VD_OK;
-    event->ts = event->type = event->data = event->cause = vd_bytes(NULL, 0);
+    event->ts = event->type = event->data = event->cause = event->aux = vd_bytes(NULL, 0);
     return read_members(bytes, event);
 }
 
@@ -125,14 +130,14 @@ void vd_event_write(vd_buffer_t *out, int64_t wall_ms, vd_str_t type, vd_bytes_t
 {
     char ts[VD_TS_SIZE];
     vd_ts_format(wall_ms, ts);
-    vd_event_write_stamped(out, ts, type, data, cause);
+    vd_event_write_stamped(out, ts, type, data, cause, vd_bytes(NULL, 0));
 }
 
 void vd_event_write_stamped(vd_buffer_t *out, const char ts[VD_TS_SIZE], vd_str_t type,
-                            vd_bytes_t data, vd_bytes_t cause)
+                            vd_bytes_t data, vd_bytes_t cause, vd_bytes_t aux)
 {
     assert(data.size > 0 && type.size > 0);
-    vd_write_map(out, cause.size > 0 ? 4 : 3);
+    vd_write_map(out, 3 + (cause.size > 0) + (aux.size > 0));
     vd_write_pair_str(out, "ts", vd_bytes(ts, VD_TS_SIZE - 1));
     vd_write_pair_str(out, "type", type);
     vd_write_text(out, "data");
@@ -140,6 +145,10 @@ void vd_event_write_stamped(vd_buffer_t *out, const char ts[VD_TS_SIZE], vd_str_
     if (cause.size > 0) {
         vd_write_text(out, "cause");
         vd_write_raw(out, cause);
+    }
+    if (aux.size > 0) {
+        vd_write_text(out, "aux");
+        vd_write_bin(out, aux);
     }
 }
 

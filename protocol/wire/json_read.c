@@ -486,12 +486,31 @@ static bool check_member(reader_t *self, event_line_t *line, unsigned bit, size_
     return true;
 }
 
+/* The bytes of a producer's own are bin, whatever their size. */
+static bool read_aux(reader_t *self, size_t value_at)
+{
+    vd_value_t value;
+    size_t size;
+    if (!vd_value_of(vd_bytes(self->out->data + value_at, self->out->size - value_at), &value) ||
+        value.kind != VD_KIND_STR)
+        return true;
+    vd_buffer_clear(&self->text);
+    if (!vd_buffer_add(&self->text, value.bytes.data, value.bytes.size))
+        return fail(self, VD_NO_MEMORY, "no memory for aux");
+    if (decode_base64(self->text.data, self->text.size, &size)) {
+        vd_buffer_cut(self->out, value_at);
+        vd_write_bin(self->out, vd_bytes(self->text.data, size));
+    }
+    return true;
+}
+
 static bool read_member(reader_t *self, event_line_t *line)
 {
     size_t before = self->out->size;
     unsigned bit = 0;
     if (!read_text(self))
         return false;
+    bool aux = vd_str_is(vd_buffer_view(&self->text), "aux");
     for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
         if (vd_str_is(vd_buffer_view(&self->text), names[i]))
             bit = 1u << i;
@@ -501,6 +520,8 @@ static bool read_member(reader_t *self, event_line_t *line)
     vd_write_str(self->out, vd_buffer_view(&self->text));
     size_t value_at = self->out->size;
     if (!expect(self, ':') || !read_value(self, 2) || self->out->full)
+        return false;
+    if (aux && !read_aux(self, value_at))
         return false;
     if (bit != 0 && bit != DATA && !check_member(self, line, bit, value_at))
         return false;

@@ -2,7 +2,8 @@
  *
  * 1. An event on the wire is a MessagePack map with at least `ts` (string, exactly 24 characters,
  *    YYYY-MM-DDTHH:MM:SS.mmmZ), `type` (string of 1 to NAME_BYTES_MAX characters a-z 0-9 _ . -) and
- *    `data` (any value). Any further string key is carried. Session and sequence are not inside:
+ *    `data` (any value); `aux`, if it is there, is bin: bytes of the producer's own, which nobody on
+ *    the way looks into. Any further string key is carried. Session and sequence are not inside:
  *    the run has them.
  * 2. A run is entries one after the other. An entry is ce + CRC32C of the event's bytes (5 bytes,
  *    MessagePack uint32) and the event's bytes as MessagePack bin. So any MessagePack stream reader
@@ -46,6 +47,7 @@ typedef struct vd_event {
     vd_str_t type;
     vd_bytes_t data;  /* one MessagePack value */
     vd_bytes_t cause; /* one MessagePack map, or empty */
+    vd_bytes_t aux;   /* bytes of the producer's own, or empty */
     vd_bytes_t raw;   /* the whole event in wire bytes, unknown fields included */
 } vd_event_t;
 
@@ -59,10 +61,10 @@ vd_str_t vd_event_peek_type(vd_bytes_t event);
 /* Appends the wire bytes of an event; `cause` may be empty. */
 void vd_event_write(vd_buffer_t *out, int64_t wall_ms, vd_str_t type, vd_bytes_t data,
                     vd_bytes_t cause);
-/* The same with a time stamp that is written out already: for who writes many in the same
- * millisecond. */
+/* The same with a time stamp that is written out already, for who writes many in the same
+ * millisecond, and with bytes of the producer's own, which may be empty. */
 void vd_event_write_stamped(vd_buffer_t *out, const char ts[VD_TS_SIZE], vd_str_t type,
-                            vd_bytes_t data, vd_bytes_t cause);
+                            vd_bytes_t data, vd_bytes_t cause, vd_bytes_t aux);
 /* Is this a valid event type, or name? 1 to NAME_BYTES_MAX characters of a-z A-Z 0-9 _ . - and, in
  * a name, : # / @. */
 bool vd_type_valid(vd_str_t type);

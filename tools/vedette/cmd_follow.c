@@ -1,6 +1,7 @@
 /* cmd_follow.c: prints events as they are committed. */
 #include "cli.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 enum {
@@ -8,8 +9,18 @@ enum {
     LOOK_OUT_MS = 500, /* between looks whether stdout is still read */
 };
 
+/* With -v: the mode whenever it changes. */
+static void show_mode(void *arg, const vd_follow_mode_t *mode)
+{
+    cli_t *cli = arg;
+    cli_say(cli, "%s%s%s: %" PRIu64 " commits behind, %" PRIu64 " events wait", mode->name,
+            mode->held ? ", held by an operator" : "",
+            mode->reading ? ", reading by request since the streams brought nothing" : "",
+            mode->lag, mode->queue);
+}
+
 /* Fills the options from the command line. Returns 0, or the exit code with the error told. */
-static int read_options(const cli_t *cli, vd_follow_options_t *options, uint64_t *count)
+static int read_options(cli_t *cli, vd_follow_options_t *options, uint64_t *count)
 {
     const char *from = cli_value(cli, "from", NULL);
     uint64_t number = 0;
@@ -17,6 +28,12 @@ static int read_options(const cli_t *cli, vd_follow_options_t *options, uint64_t
     options->type = cli_value(cli, "type", NULL);
     /* To a store that nobody writes to nothing is added. */
     bool end = cli_has(cli, "end");
+    options->durable = cli_value(cli, "durable", NULL);
+    options->name = options->durable;
+    if (cli->verbosity > 0) {
+        options->on_mode = show_mode;
+        options->on_mode_arg = cli;
+    }
     options->until_head = end || cli->offline.dir[0] != 0;
     bool all = options->session != NULL && strcmp(options->session, "*") == 0;
     if (!cli_number(cli, "count", UINT64_MAX, count))

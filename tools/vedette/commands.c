@@ -33,6 +33,7 @@ static const cli_option_t follow_options[] = {
     {"count", 'n', "N", "stop after N events"},
     {"end", 0, NULL, "stop at what is newest when it begins"},
     {"type", 't', "GLOB", "only events whose type matches; * and ? are special"},
+    {"durable", 0, "NAME", "go on where the last follow with this name stood, and keep the place"},
     {"full", 0, NULL, "do not cut lines to the width of the terminal"},
     CLI_OFFLINE_ROW,
     {0},
@@ -149,7 +150,7 @@ const cli_command_t cli_commands[] = {
      "An argument that is JSON is passed as such, any other as text. Without NAME the\n"
      "queries that the observer offers are listed.",
      NULL, 1, CLI_POSITIONALS_MAX, cmd_query},
-    {"follow", "[SESSION] [--from WHERE] [--count N] [--end] [--type GLOB]",
+    {"follow", "[SESSION] [--from WHERE] [--count N] [--end] [--type GLOB] [--durable NAME]",
      "Print events as they are committed.",
      "SESSION is the newest active one if it is left out, and '*' is all of them, with\n"
      "the session in each line. Without --from it begins with the last 10 events, with\n"
@@ -158,8 +159,10 @@ const cli_command_t cli_commands[] = {
      "width of a terminal; what is piped is whole. With -o json it prints one array,\n"
      "with -o ndjson one event a line. With --offline, from the store of a runtime\n"
      "that is not up, it ends at what is newest there; without an active session its\n"
-     "newest one is meant. Exit code 1 also when some of it was pruned or is damaged:\n"
-     "stderr says what.",
+     "newest one is meant. With -v its mode stands on stderr whenever it changes.\n"
+     "--durable keeps its place in the store, each second and at the end; --from counts\n"
+     "when nothing is kept yet. Exit code 1 also when some of it was pruned or is\n"
+     "damaged: stderr says what.",
      follow_options, 0, 1, cmd_follow},
     {"emit", "TYPE [--session S] [--data JSON|-]",
      "Write one event; prints session:seq once it is on disk.", NULL, emit_options, 1, 1, cmd_emit},

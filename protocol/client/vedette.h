@@ -211,7 +211,7 @@ typedef enum vd_only {
 } vd_only_t;
 
 /* How a follow takes events now. */
-typedef struct vd_follow_mode {
+typedef struct vd_follow_mode_view {
     const char *name; /* "live_only", "commits_only", "overlap" or "paused" */
     uint64_t lag;     /* commits, from what was received to the newest */
     uint64_t queue;   /* events that were received and not taken */

@@ -208,7 +208,7 @@ static void emit(vd_client_t *client, vd_producer_t *producer, const plan_t *pla
         if (data[i].size == 0)
             vd_bench_data_init(&data[i]);
         vd_bench_data_next(&data[i], first + i);
-        events[i] = (vd_new_event_t){VD_BENCH_TYPE, {data[i].bytes, data[i].size}};
+        events[i] = (vd_new_event_t){.type = VD_BENCH_TYPE, .data = {data[i].bytes, data[i].size}};
     }
     while (vd_producer_pending(producer) + count > WINDOW)
         check(client, vd_producer_wait(producer, PATIENCE_MS));

@@ -42,7 +42,7 @@ static void make_events(void)
 {
     for (size_t i = 0; i < FRAME_MAX; i++) {
         vd_bench_data_init(&data[i]);
-        events[i] = (vd_new_event_t){VD_BENCH_TYPE, {data[i].bytes, data[i].size}};
+        events[i] = (vd_new_event_t){.type = VD_BENCH_TYPE, .data = {data[i].bytes, data[i].size}};
     }
 }
 

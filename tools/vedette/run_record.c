@@ -214,7 +214,8 @@ static vd_status_t send_frame(run_record_t *self)
         const char *type = (const char *)self->frame.data + at;
         size_t data_at = at + strlen(type) + 1;
         assert(data_at < self->ends[i]);
-        events[i] = (vd_new_event_t){type, {self->frame.data + data_at, self->ends[i] - data_at}};
+        events[i] = (vd_new_event_t){.type = type,
+                                     .data = {self->frame.data + data_at, self->ends[i] - data_at}};
         at = self->ends[i];
     }
     assert(at == self->frame.size);

@@ -126,7 +126,7 @@ static void run_mixed(void)
         took(VD_OK, a);
         emit_all("a", &a, 3);
         emit_all("b", &b, 70);
-        vd_new_event_t frame[2] = {{"probe", {0}}, {"probe", {0}}};
+        vd_new_event_t frame[2] = {{.type = "probe"}, {.type = "probe"}};
         want("frame", vd_producer_emit_frame(producer, "b", NULL, frame, 2), VD_OK);
         b += 2;
         took(VD_OK, b);

@@ -386,8 +386,7 @@ vd_status_t vd_producer_emit_frame(vd_producer_t *self, const char *session, con
     stamp(self);
     vd_buffer_clear(&self->run);
     for (size_t i = 0; i < count; i++) {
-        vd_status_t packed =
-            pack(self, &self->run, events[i].type, events[i].data, events[i].aux);
+        vd_status_t packed = pack(self, &self->run, events[i].type, events[i].data, events[i].aux);
         if (packed != VD_OK)
             return packed;
     }

@@ -172,11 +172,12 @@ static void on_stopped(void *arg, vd_now_t now, vd_status_t status, const char *
     vd_effects_log(effects, VD_WARN, "the stream of %s has ended: %s: %s; beginning anew",
                    self->upstream, vd_status_text(status), text);
     self->again_us = now.mono_us + AGAIN_US;
+    if (status != VD_WENT_BACK && status != VD_PRUNED && status != VD_CORRUPT)
+        return; /* from the same place: an operator has ended it, or what comes is not understood */
+    /* Behind a position that does not hold there is one that does: the newest. */
     if (self->known)
         vd_relay_reset(self, effects);
-    /* Behind a position that does not hold there is one that does: the newest. */
-    if (status == VD_WENT_BACK || status == VD_PRUNED || status == VD_CORRUPT)
-        self->again_us = now.mono_us;
+    self->again_us = now.mono_us;
 }
 
 static const vd_subscriber_handler_t handler = {

@@ -24,6 +24,7 @@ static bool step(void *arg, vd_now_t now, const vd_input_t *input, vd_effects_t 
         return true;
     }
     return vd_follow_session_step(self, now, input, effects) ||
+           vd_follow_via_step(self, now, input, effects) ||
            vd_reception_step(self->reception, now, input, effects);
 }
 
@@ -103,8 +104,9 @@ static vd_status_t begin(vd_follow_t *self, const char *endpoint)
     vd_reception_start(self->reception, now, &self->wanted, effects);
     vd_effects_timer(effects, VD_FOLLOW_TIMER_SESSION,
                      now.mono_us + VD_FOLLOW_SESSION_EVERY_MS * 500);
+    vd_follow_watch_via(self, now, effects);
     vd_engine_carry_out(&self->engine);
-    self->round_us = now.mono_us;
+    self->round_us = self->moved_us = now.mono_us;
     return VD_OK;
 }
 
@@ -120,6 +122,8 @@ static void adopt(vd_follow_t *self, const vd_follow_options_t *options,
     self->rolls = wish->rolls;
     self->on_mode = options->on_mode;
     self->on_mode_arg = options->on_mode_arg;
+    self->via_seed = self->wanted.seed;
+    vd_str_copy(self->via, sizeof self->via, vd_str(options->via));
     self->parallel = options->parallel > 0 ? options->parallel : 1;
     vd_str_copy(self->durable, sizeof self->durable, vd_str(options->durable));
 }
@@ -133,9 +137,6 @@ vd_status_t vd_follow_new(vd_follow_t **self_p, vd_client_t *client,
     options = options != NULL ? options : &none;
     int64_t deadline_us = vd_client_deadline_us(timeout_ms);
     char endpoint[VD_ENDPOINT_BYTES_MAX + 1];
-    vd_status_t status = vd_client_endpoint(client, "ingestor", "read", endpoint);
-    if (status != VD_OK)
-        return status;
     vd_follow_t *self = calloc(1, sizeof *self);
     if (self == NULL)
         return vd_client_fail(client, VD_NO_MEMORY, "no memory for a follow");
@@ -144,9 +145,11 @@ vd_status_t vd_follow_new(vd_follow_t **self_p, vd_client_t *client,
     vd_buffer_init(&self->queue, VD_FOLLOW_QUEUE_BYTES_MAX);
     vd_buffer_init(&self->json, 16 * VD_EVENT_BYTES_MAX);
     vd_follow_wish_t wish;
-    status = vd_follow_wish(client, options, timeout_ms, &wish);
-    if (status == VD_OK)
+    vd_status_t status = vd_follow_wish(client, options, timeout_ms, &wish);
+    if (status == VD_OK) {
         adopt(self, options, &wish);
+        status = vd_follow_choose(self, endpoint);
+    }
     if (status == VD_OK && vd_client_probe(client, endpoint) == VD_UNREACHABLE)
         status = vd_client_unreachable(client);
     if (status == VD_OK && self->durable[0] != 0)
@@ -219,7 +222,7 @@ static vd_status_t tell_silence(vd_follow_t *self)
 {
     char endpoint[VD_ENDPOINT_BYTES_MAX + 1];
     bool silent = vd_client_mono_us() - self->engine.heard_us > SILENT_MS * 1000;
-    if (silent && vd_client_endpoint(self->client, "ingestor", "read", endpoint) == VD_OK &&
+    if (silent && vd_client_endpoint(self->client, self->actor, "read", endpoint) == VD_OK &&
         vd_client_probe(self->client, endpoint) == VD_UNREACHABLE)
         return vd_client_unreachable(self->client);
     return VD_TIMED_OUT;

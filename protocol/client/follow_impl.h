@@ -1,6 +1,7 @@
 /* follow_impl.h: what the files of a follow share: follow.c (its life, the next event),
  * follow_queue.c (events that wait), follow_session.c (the end of a session, and what goes on from
- * it), follow_keep.c (a position under a name), follow_take.c (items that are out).
+ * it), follow_keep.c (a position under a name), follow_take.c (items that are out), follow_via.c
+ * (whom it reads from).
  *
  * 1. Events wait, copied, in one buffer until the caller takes them. The sockets are read when it is
  *    empty, and now and then, so that the streams live; so credit bounds it. What was taken is
@@ -27,6 +28,7 @@ enum {
     VD_FOLLOW_PORT_NONE = 2,
     VD_FOLLOW_TIMER_STREAM = 0,
     VD_FOLLOW_TIMER_SESSION = 1,
+    VD_FOLLOW_TIMER_VIA = 2,
     VD_FOLLOW_CREDIT_EVENTS = 4096,
     VD_FOLLOW_CREDIT_BYTES = 1048576,
     VD_FOLLOW_QUEUE_BYTES_MAX =
@@ -110,6 +112,12 @@ struct vd_follow {
     char ts[VD_TS_SIZE];
     char type[VD_NAME_BYTES_MAX + 1];
     vd_buffer_t json;
+    /* Whom it reads from. */
+    char via[VD_NAME_BYTES_MAX + 1];   /* as wished; empty: the ingestor */
+    char actor[VD_NAME_BYTES_MAX + 1]; /* now */
+    uint64_t via_seed;
+    int64_t via_due_us; /* when it is looked at again */
+    int64_t moved_us;   /* when it was taken */
     /* The mode, as told. */
     vd_follow_mode_fn *on_mode;
     void *on_mode_arg;
@@ -168,6 +176,16 @@ bool vd_follow_all_done(vd_follow_t *self);
 void vd_follow_items_free(vd_follow_t *self);
 /* Something that is no item was told: `place` is behind it. */
 void vd_follow_pass(vd_follow_t *self, const vd_follow_place_t *place);
+
+/* ---- follow_via.c ---- */
+
+/* Chooses whom to read from, another than before: as `via` wishes, or a relay, or the ingestor. */
+vd_status_t vd_follow_choose(vd_follow_t *self, char endpoint[VD_ENDPOINT_BYTES_MAX + 1]);
+/* Begins to watch that. */
+void vd_follow_watch_via(vd_follow_t *self, vd_now_t now, vd_effects_t *effects);
+/* Takes another one when it is gone. Returns whether the input was for that. */
+bool vd_follow_via_step(vd_follow_t *self, vd_now_t now, const vd_input_t *input,
+                        vd_effects_t *effects);
 
 /* ---- follow.c ---- */
 

@@ -91,8 +91,8 @@ static vd_status_t wish_streams(vd_client_t *client, const vd_follow_options_t *
     if (options->parallel > VD_PARALLEL_MAX)
         return vd_client_fail(client, VD_USAGE, "%u items in parallel: at most %d may be out",
                               options->parallel, VD_PARALLEL_MAX);
-    const char *names[] = {options->name, options->durable};
-    for (size_t i = 0; i < 2; i++)
+    const char *names[] = {options->name, options->durable, options->via};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (names[i] != NULL && !vd_name_valid(vd_str(names[i])))
             return vd_client_fail(client, VD_USAGE, "'%s' is not a name", names[i]);
     /* Up to a head that is known the commit stream is the shortest way. */

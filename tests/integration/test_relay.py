@@ -1,8 +1,11 @@
 #!/usr/bin/python3
 """test_relay.py BIN [TEST]...: relays between an ingestor and many subscribers, all of them real processes."""
+import hashlib
 import os
 import signal
+import subprocess
 import sys
+import threading
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -229,6 +232,153 @@ def test_behind_another_relay():
             assert whole(oldest, run.head()) == history
             assert whole(newest, run.head()) == history[begin:]
         wait_for("one stream", lambda: run.client.get("ingestor", "read", "metrics")["subscribers"] == 1)
+
+
+def test_live_stream():
+    """What is committed is pushed at once; what memory holds no more is a matter of the commit stream."""
+    with Relayed(SMALL) as run, run.peer() as peer, run.peer() as late:
+        run.write(3)
+        begin = peer.start(stream="live", head=True)
+        assert begin.name == "STARTED" and begin["index"] == run.head(), begin
+        place = peer.place(begin)
+        run.write(4)
+        peer.read(32)
+        run.write(100, size=2000)
+        wait_for("the relay has it", lambda: run.metrics()["head"] == run.head())
+        answer = late.start(stream="live", **place)
+        assert answer.name == "USE_COMMITS" and answer["from"] == place["index"] + 1, answer
+        assert place["index"] + 1 < answer["live"] <= run.head() == answer["head"], answer
+
+
+def test_operators():
+    """An operator who ends the relay's own stream costs its subscribers nothing; one who holds it stops the flow."""
+    with Relayed() as run, run.peer() as peer:
+        peer.start()
+        run.write(3)
+        whole(peer, run.head())
+        steer = lambda verb: run.client.request("ingestor", "streams", "STEER", {"verb": verb, "name": "relay-1"})
+        steer("kick")
+        run.write(3)
+        assert whole(peer, run.head()) == run.history()
+        steer("pause")
+        before, resets = len(peer.numbers()), run.metrics()["resets"]
+        run.write(3)
+        assert not [message for message in peer.quiet(1.5) if message.name == "COMMITS"]
+        steer("resume")
+        assert whole(peer, run.head()) == run.history() and len(peer.numbers()) == before + 24
+        assert resets == 0
+
+
+class Followers:
+    """So many `vedette follow` of session A through relays, each with its output in a file."""
+
+    def __init__(self, run, count, *arguments):
+        self.run, self.processes = run, []
+        for number in range(count):
+            with open(run.path(f"follow-{number}"), "wb") as out, open(run.path(f"follow-{number}.log"), "wb") as errors:
+                self.processes.append(subprocess.Popen(
+                    [os.path.join(BIN, "vedette"), "follow", A, "--from", "start", "-o", "ndjson", *arguments],
+                    stdout=out, stderr=errors, env=run.environment()))
+
+    def lines(self, number):
+        with open(self.run.path(f"follow-{number}"), "rb") as file:
+            return file.read().count(b"\n")
+
+    def wait(self, count, timeout_s=90.0):
+        for number in range(len(self.processes)):
+            wait_for(f"follower {number} has {count} events", lambda: self.lines(number) >= count, timeout_s)
+
+    def sums(self):
+        """Ends of all of them by themselves, and the sum of what each has shown."""
+        codes = {process.wait(90) for process in self.processes}
+        assert codes == {0}, codes
+        found = set()
+        for number in range(len(self.processes)):
+            with open(self.run.path(f"follow-{number}"), "rb") as file:
+                found.add(hashlib.sha256(file.read()).hexdigest())
+        return found
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for process in self.processes:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+
+
+class Maker(threading.Thread):
+    """Emits into session A until it is told to stop, and then ends the session."""
+
+    def __init__(self, run):
+        super().__init__(daemon=True)
+        self.directory, self.stopping, self.count, self.error = run.dir, threading.Event(), 0, None
+
+    def run(self):
+        try:
+            with vedette.Client(self.directory) as client, client.producer("maker-2", 30.0) as producer:
+                while not self.stopping.wait(0.005):
+                    producer.emit_all([("count", {"n": self.count + n}) for n in range(4)], A, 60.0)
+                    self.count += 4
+                producer.emit("session_ended", {"status": "completed"}, A, 60.0)
+        except vedette.Error as error:
+            self.error = error
+
+    def end(self):
+        self.stopping.set()
+        self.join(90)
+        assert self.error is None and not self.is_alive(), self.error
+
+
+def store_sum(run):
+    """The sum of session A as the ingestor itself shows it."""
+    done = subprocess.run([os.path.join(BIN, "vedette"), "follow", A, "--from", "start", "-o", "ndjson"],
+                          capture_output=True, env=run.environment(), timeout=60, check=True)
+    return hashlib.sha256(done.stdout).hexdigest()
+
+
+def test_relays_killed_under_32_subscribers():
+    """Whichever relay dies while events flow: each subscriber shows the session as it is in the store, every event once."""
+    with Relayed() as run:
+        run.relay("relay-2")
+        with Followers(run, 32, "--via", "relay") as followers:
+            maker = Maker(run)
+            maker.start()
+            followers.wait(20)
+            wait_for("relays serve all of them", lambda: sum(run.metrics(name)["subscribers"]
+                                                             for name in ("relay-1", "relay-2")) == 32)
+            for victim in ("relay-1", "relay-2"):
+                run.kill(victim)
+                run.client.links.clear()
+                followers.wait(maker.count + 20)
+                run.relay(victim)
+            for name in ("relay-1", "relay-2"):  # and both, so that the ingestor is left
+                run.kill(name)
+            run.client.links.clear()
+            followers.wait(maker.count + 20)
+            for name in ("relay-1", "relay-2"):
+                run.relay(name)
+            maker.end()
+            assert followers.sums() == {store_sum(run)}
+
+
+def test_stopped_relay_is_left():
+    """A relay that stands still is left for another one; named or not."""
+    with Relayed() as run:
+        run.relay("relay-2")
+        with Followers(run, 4, "--via", "relay-1") as followers:
+            maker = Maker(run)
+            maker.start()
+            followers.wait(20)
+            wait_for("all read there", lambda: run.metrics()["subscribers"] == 4)
+            process = run.processes["relay-1"]
+            process.send_signal(signal.SIGSTOP)
+            followers.wait(maker.count + 20)
+            assert run.metrics("relay-2")["subscribers"] == 4
+            process.send_signal(signal.SIGCONT)
+            maker.end()
+            assert followers.sums() == {store_sum(run)}
 
 
 def test_in_a_runtime():

@@ -30,6 +30,7 @@ static int read_options(cli_t *cli, vd_follow_options_t *options, uint64_t *coun
     bool end = cli_has(cli, "end");
     options->durable = cli_value(cli, "durable", NULL);
     options->name = options->durable;
+    options->via = cli_value(cli, "via", NULL);
     if (cli->verbosity > 0) {
         options->on_mode = show_mode;
         options->on_mode_arg = cli;

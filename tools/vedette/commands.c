@@ -34,6 +34,7 @@ static const cli_option_t follow_options[] = {
     {"end", 0, NULL, "stop at what is newest when it begins"},
     {"type", 't', "GLOB", "only events whose type matches; * and ? are special"},
     {"durable", 0, "NAME", "go on where the last follow with this name stood, and keep the place"},
+    {"via", 0, "NAME", "read from this relay; \"relay\": from any there is"},
     {"full", 0, NULL, "do not cut lines to the width of the terminal"},
     CLI_OFFLINE_ROW,
     {0},
@@ -150,7 +151,9 @@ const cli_command_t cli_commands[] = {
      "An argument that is JSON is passed as such, any other as text. Without NAME the\n"
      "queries that the observer offers are listed.",
      NULL, 1, CLI_POSITIONALS_MAX, cmd_query},
-    {"follow", "[SESSION] [--from WHERE] [--count N] [--end] [--type GLOB] [--durable NAME]",
+    {"follow",
+     "[SESSION] [--from WHERE] [--count N] [--end] [--type GLOB] [--durable NAME]\n"
+     "       [--via NAME]",
      "Print events as they are committed.",
      "SESSION is the newest active one if it is left out, and '*' is all of them, with\n"
      "the session in each line. Without --from it begins with the last 10 events, with\n"
@@ -161,7 +164,8 @@ const cli_command_t cli_commands[] = {
      "that is not up, it ends at what is newest there; without an active session its\n"
      "newest one is meant. With -v its mode stands on stderr whenever it changes.\n"
      "--durable keeps its place in the store, each second and at the end; --from counts\n"
-     "when nothing is kept yet. Exit code 1 also when some of it was pruned or is\n"
+     "when nothing is kept yet. --via goes on at another relay, or at the ingestor, when\n"
+     "its own dies. Exit code 1 also when some of it was pruned or is\n"
      "damaged: stderr says what.",
      follow_options, 0, 1, cmd_follow},
     {"emit", "TYPE [--session S] [--data JSON|-]",

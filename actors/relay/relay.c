@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #define TICK_US     (100 * MS)
+#define IDLE_US     (500 * MS)  /* the same while nothing is asked upstream */
 #define AGAIN_US    (500 * MS)  /* before a stream that was refused is begun again */
 #define SILENT_US   (3500 * MS) /* without a frame from upstream before it is told as trouble */
 #define CREDIT      65536u
@@ -336,7 +337,8 @@ static void settle(vd_relay_t *self, vd_effects_t *effects)
     }
     if (!self->ticking) {
         self->ticking = true;
-        vd_effects_timer(effects, TIMER_TICK, self->now.mono_us + TICK_US);
+        bool idle = self->asks.count == 0 && vd_windows_idle(self->windows) && self->again_us == 0;
+        vd_effects_timer(effects, TIMER_TICK, self->now.mono_us + (idle ? IDLE_US : TICK_US));
     }
 }
 

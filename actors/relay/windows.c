@@ -13,6 +13,7 @@
 #define REFUSE_US (1000 * MS) /* for so long a refusal is known */
 #define HOT_US    (1000 * MS) /* what was read since is being read */
 #define AGAIN_US  (100 * MS)
+#define IDLE_US   (30000 * MS) /* a window that was not read for so long goes, room or not */
 /* Commits of one answer that are taken; what is beyond is asked for again. */
 #define SPOTS_MAX 4096u
 
@@ -116,9 +117,9 @@ size_t vd_windows_bytes(const vd_windows_t *self)
     return self->bytes;
 }
 
-uint32_t vd_windows_out(const vd_windows_t *self)
+bool vd_windows_idle(const vd_windows_t *self)
 {
-    return self->out;
+    return self->count == 0;
 }
 
 static int compare(const vd_place_t *a, const vd_place_t *b)
@@ -260,12 +261,15 @@ static bool may_go(const window_t *window, int64_t now_us)
     return false;
 }
 
-/* Removes what nobody wants any more, but windows. */
+/* Removes what nobody wants any more; a window stays for a while, somebody may come to read it. */
 static void sweep(vd_windows_t *self, int64_t now_us)
 {
-    for (uint32_t i = self->count; i-- > 0;)
-        if (self->windows[i]->state != HELD && may_go(self->windows[i], now_us))
+    for (uint32_t i = self->count; i-- > 0;) {
+        const window_t *window = self->windows[i];
+        bool idle = now_us - window->used_us > IDLE_US;
+        if (may_go(window, now_us) && (window->state != HELD || idle))
             remove_at(self, i);
+    }
 }
 
 /* Makes room for one more window. */

@@ -6,7 +6,8 @@
  * 2. Reading what no window holds makes a wish. Wishes are asked for in the order in which they
  *    came, so that no reader is served twice before another is once; several are out at a time.
  * 3. Windows take `bytes_max`, what is asked for counted in; beyond that the one that was read
- *    longest ago goes. One that nobody has read yet stays for UNREAD_US: it was wished for.
+ *    longest ago goes. One that nobody has read yet stays for 2 s: it was wished for. What was not
+ *    read for 30 s goes in any case.
  * 4. What the publisher above refuses (pruned, corrupt) is told to whoever reads there.
  */
 #ifndef VD_RELAY_WINDOWS_H
@@ -54,8 +55,9 @@ void vd_windows_refuse(vd_windows_t *self, int64_t now_us, uint64_t token, vd_st
                        vd_str_t text);
 /* It has to be asked again, not before `at_us`. */
 void vd_windows_again(vd_windows_t *self, uint64_t token, int64_t at_us);
-/* Bytes that are held, and how many are out. */
+/* Bytes that are held. */
 size_t vd_windows_bytes(const vd_windows_t *self);
-uint32_t vd_windows_out(const vd_windows_t *self);
+/* Is nothing held, asked for or wished for? */
+bool vd_windows_idle(const vd_windows_t *self);
 
 #endif

@@ -77,6 +77,8 @@ static void test_old_positions(void **state)
     relay_world_settle(w, 120 * SECOND);
     assert_true(w->asked[VD_MESSAGE_FETCH] > 10);
     assert_int_equal(vd_publisher_subscribers(w->publisher), 1);
+    relay_world_run(w, 40 * SECOND);
+    assert_int_equal(vd_relay_windows_bytes(w->relay), 0);
     relay_world_free(w);
 }
 

@@ -233,10 +233,10 @@ typedef struct vd_follow_options {
     const char *name;     /* of the subscriber, as `vedette subscriber ls` shows it */
     const char *durable;  /* a name: begins where a follow with this name stood before, if one did,
                              and keeps its own place there */
-    const char *via;      /* whom to read from: a relay by its name, or "relay": any there is; NULL: the
+    const char *via; /* whom to read from: a relay by its name, or "relay": any there is; NULL: the
                              ingestor. When it dies or is silent, another relay or the ingestor is
                              read from, from the same place on */
-    uint32_t parallel;    /* items of vd_follow_take that may be out; 0: 1 */
+    uint32_t parallel; /* items of vd_follow_take that may be out; 0: 1 */
     vd_only_t only;
     vd_follow_knobs_t knobs;
     vd_follow_mode_fn *on_mode; /* called inside calls on this follow, when its mode changes; makes

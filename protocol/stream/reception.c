@@ -313,7 +313,7 @@ static vd_status_t take_frame(vd_reception_t *self, vd_now_t now, vd_lane_t *lan
 
 /* Is a place beyond what the stream has brought, so that a frame in between is lost? Also when the
  * other stream has brought the same: what is lost would be missing in the count of credit. */
-static bool is_beyond(const vd_lane_t *lane, uint64_t index, uint64_t offset)
+bool vd_reception_is_beyond(const vd_lane_t *lane, uint64_t index, uint64_t offset)
 {
     return vd_place_compare(index, offset, &lane->reach) > 0;
 }
@@ -324,7 +324,7 @@ static void on_commits(vd_reception_t *self, vd_now_t now, vd_lane_t *lane,
     const vd_commits_body_t *commits = &message->commits;
     if (lane->state != VD_LANE_RUNNING || /* STARTED was lost */
         !vd_str_is(commits->store, self->intake.position.store) ||
-        is_beyond(lane, commits->after, commits->after_offset)) {
+        vd_reception_is_beyond(lane, commits->after, commits->after_offset)) {
         vd_reception_restart(self, now, lane, effects);
         return;
     }
@@ -351,16 +351,6 @@ static void on_commits(vd_reception_t *self, vd_now_t now, vd_lane_t *lane,
     vd_reception_credit_if_due(self, now, &self->live, effects);
     vd_reception_credit_if_due(self, now, &self->commit, effects);
     vd_reception_progress(self, now, effects);
-}
-
-/* Live alone: tells of commits that were lost to it, and goes on behind them. */
-static void tell_gap(vd_reception_t *self, vd_now_t now, const vd_position_t *behind,
-                     vd_effects_t *effects)
-{
-    uint64_t first = self->intake.position.index + 1;
-    self->intake.position = *behind;
-    if (self->intake.handler->gap != NULL)
-        self->intake.handler->gap(self->intake.arg, now, first, behind->index, behind, effects);
 }
 
 /* Live begins at a head that lies before what was handed on, or is another commit: the store went
@@ -407,7 +397,7 @@ static void on_started(vd_reception_t *self, vd_now_t now, vd_lane_t *lane,
         begin_at_position(self, now, lane, effects);
         return;
     } else if (alone && vd_place_compare(begin.index, begin.offset, &self->intake.position) > 0) {
-        tell_gap(self, now, &begin, effects);
+        vd_reception_tell_gap(self, now, &begin, effects);
         if (self->intake.life != life)
             return;
     }
@@ -429,7 +419,8 @@ static void on_head(vd_reception_t *self, vd_now_t now, vd_lane_t *lane, const v
                     vd_effects_t *effects)
 {
     if (lane->state == VD_LANE_STARTING ||
-        (lane->state == VD_LANE_RUNNING && is_beyond(lane, head->sent, head->sent_offset))) {
+        (lane->state == VD_LANE_RUNNING &&
+         vd_reception_is_beyond(lane, head->sent, head->sent_offset))) {
         vd_reception_restart(self, now, lane, effects);
         return;
     }
@@ -440,54 +431,6 @@ static void on_head(vd_reception_t *self, vd_now_t now, vd_lane_t *lane, const v
     vd_reception_judge(self, now, vd_reception_waiting(self).items + self->early_tally.items,
                        effects);
     vd_reception_progress(self, now, effects);
-}
-
-static void on_gap(vd_reception_t *self, vd_now_t now, vd_lane_t *lane, const vd_gap_body_t *gap,
-                   vd_effects_t *effects)
-{
-    if (lane->state != VD_LANE_RUNNING || is_beyond(lane, gap->after, gap->after_offset)) {
-        vd_reception_restart(self, now, lane, effects);
-        return;
-    }
-    vd_reception_note_head(self, gap->head);
-    lane->reach.index = gap->index;
-    lane->reach.offset = 0;
-    lane->attempts = 0;
-    if (vd_place_compare(gap->index, 0, &self->intake.position) > 0) {
-        uint64_t life = self->intake.life;
-        vd_position_t behind = self->intake.position;
-        behind.index = gap->index;
-        behind.offset = 0;
-        behind.chain = (uint32_t)gap->chain;
-        if (self->modes.streams == VD_STREAMS_LIVE)
-            tell_gap(self, now, &behind, effects);
-        else
-            self->no_live = true;
-        if (self->intake.life != life)
-            return;
-    }
-    vd_reception_judge(self, now, vd_reception_waiting(self).items, effects);
-    vd_reception_progress(self, now, effects);
-}
-
-static void on_use_commits(vd_reception_t *self, vd_now_t now, vd_lane_t *lane,
-                           const vd_use_commits_body_t *use, vd_effects_t *effects)
-{
-    if (lane->state != VD_LANE_STARTING)
-        return;
-    vd_reception_note_head(self, use->head);
-    if (self->modes.streams == VD_STREAMS_LIVE) {
-        vd_message_t message;
-        vd_lane_begin(lane, now, ++self->correlation, &self->wanted, &self->intake.position, true,
-                      self->window, &self->seed, &message);
-        message.start.mode = vd_str(vd_mode_name(self->modes.mode));
-        vd_effects_send(effects, self->port, &self->peer, &message);
-        return;
-    }
-    lane->state = VD_LANE_IDLE;
-    lane->attempts = 0;
-    self->no_live = true;
-    vd_reception_judge(self, now, vd_reception_waiting(self).items, effects);
 }
 
 static void on_drop(vd_reception_t *self, vd_now_t now, vd_lane_t *lane, const vd_drop_body_t *drop,
@@ -534,11 +477,11 @@ static void on_message(vd_reception_t *self, vd_now_t now, vd_lane_t *lane,
         break;
     case VD_MESSAGE_GAP:
         if (lane->live && lane->state != VD_LANE_WAITING)
-            on_gap(self, now, lane, &message->gap, effects);
+            vd_reception_on_gap(self, now, lane, &message->gap, effects);
         break;
     case VD_MESSAGE_USE_COMMITS:
         if (lane->live)
-            on_use_commits(self, now, lane, &message->use_commits, effects);
+            vd_reception_on_use_commits(self, now, lane, &message->use_commits, effects);
         break;
     case VD_MESSAGE_HOLD:
         self->held = message->hold.held;

@@ -1,6 +1,6 @@
 /* reception_state.h: what the files of the reception share: its state, and the parts it is split
  * into: reception.c (its life, what comes), reception_mode.c (which streams, early frames, credit),
- * reception_read.c (reading by FETCH). */
+ * reception_read.c (reading by FETCH), reception_live.c (what live cannot bring). */
 #ifndef VD_STREAM_RECEPTION_STATE_H
 #define VD_STREAM_RECEPTION_STATE_H
 
@@ -60,6 +60,19 @@ void vd_reception_note_head(vd_reception_t *self, uint64_t head);
 /* Takes a frame in, from where the position is or before. As vd_intake_take. */
 vd_status_t vd_reception_take(vd_reception_t *self, vd_now_t now, const vd_commits_body_t *commits,
                               vd_bytes_t payload, vd_tally_t *received, vd_effects_t *effects);
+
+/* Is a place beyond what the stream has brought, so that a frame in between is lost? */
+bool vd_reception_is_beyond(const vd_lane_t *lane, uint64_t index, uint64_t offset);
+
+/* ---- reception_live.c ---- */
+
+/* Live alone: tells of commits that were lost to it, and goes on behind them. */
+void vd_reception_tell_gap(vd_reception_t *self, vd_now_t now, const vd_position_t *behind,
+                           vd_effects_t *effects);
+void vd_reception_on_gap(vd_reception_t *self, vd_now_t now, vd_lane_t *lane,
+                         const vd_gap_body_t *gap, vd_effects_t *effects);
+void vd_reception_on_use_commits(vd_reception_t *self, vd_now_t now, vd_lane_t *lane,
+                                 const vd_use_commits_body_t *use, vd_effects_t *effects);
 
 /* ---- reception_mode.c ---- */
 

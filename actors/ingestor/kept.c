@@ -36,7 +36,8 @@ static bool check_place(vd_kept_t *self, const vd_input_t *input, vd_effects_t *
                                (int)ask->store.size, (const char *)ask->store.data, tail.id);
         return false;
     }
-    vd_status_t status = touched <= tail.index ? VD_OK : VD_NOT_FOUND;
+    bool reached = ask->index <= tail.index && touched <= tail.index;
+    vd_status_t status = reached ? VD_OK : VD_NOT_FOUND;
     if (status == VD_OK)
         status = vd_store_chain(self->store, touched, &chain);
     if (status == VD_PRUNED || (status == VD_OK && chain == ask->chain))

@@ -30,10 +30,10 @@ void vd_reception_read(vd_reception_t *self, vd_now_t now, vd_effects_t *effects
 
 void vd_reception_read_on(vd_reception_t *self, vd_now_t now, vd_effects_t *effects)
 {
-    uint64_t waiting = vd_reception_waiting(self).items;
+    vd_tally_t waiting = vd_reception_waiting(self);
     if (self->read_out)
         return;
-    if (waiting >= self->window.items) {
+    if (waiting.items >= self->window.items || waiting.bytes >= self->window.bytes) {
         self->read_due_us = INT64_MAX; /* vd_reception_consumed goes on */
         return;
     }
@@ -46,7 +46,7 @@ void vd_reception_read_on(vd_reception_t *self, vd_now_t now, vd_effects_t *effe
     message.fetch.chain = position->chain;
     message.fetch.session = vd_str(self->wanted.session);
     message.fetch.type = vd_str(self->wanted.type);
-    message.fetch.items_max = self->window.items - waiting;
+    message.fetch.items_max = self->window.items - waiting.items;
     vd_effects_send(effects, self->port, &self->peer, &message);
     self->read_out = true;
     self->read_attempts++;

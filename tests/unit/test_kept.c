@@ -56,6 +56,8 @@ static void test_places_and_their_chains(void **state)
     assert_int_equal(save(b, tail.index - 1, 0, tail.chain), VD_WENT_BACK);
     assert_int_equal(save(b, tail.index, 1, tail.chain), VD_WENT_BACK);
     assert_int_equal(save(b, tail.index + 1, 0, tail.chain), VD_WENT_BACK);
+    assert_int_equal(save(b, UINT64_MAX, 0, 0), VD_WENT_BACK);
+    assert_int_equal(save(b, UINT64_MAX, 1, 0), VD_WENT_BACK); /* the next commit has no number */
 }
 
 int main(void)

@@ -61,7 +61,7 @@ const vd_config_row_t vd_streams_rows[] = {
     {.key = "bytes_max",
      .type = VD_CONFIG_INT,
      .fallback = "8388608",
-     .min = 65536,
+     .min = 4194304, /* subscribers grant more at half of that, at the latest */
      .max = 1073741824,
      .help = "bytes that one subscriber is sent between two of its signs of life, whatever it "
              "granted: no more of the memory here can be its"},

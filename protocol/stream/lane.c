@@ -75,8 +75,11 @@ vd_tally_t vd_lane_grant(const vd_lane_t *self, vd_tally_t window, vd_tally_t wa
 
 bool vd_lane_is_due(const vd_lane_t *self, vd_tally_t window, vd_tally_t more)
 {
+    uint64_t bytes = window.bytes / 2;
+    if (bytes > VD_SUBSCRIBER_BYTES_MAX / 4)
+        bytes = VD_SUBSCRIBER_BYTES_MAX / 4;
     return more.items > self->granted.items + window.items / 2 ||
-           more.bytes > self->granted.bytes + window.bytes / 2;
+           more.bytes > self->granted.bytes + bytes;
 }
 
 void vd_lane_heard(vd_lane_t *self, vd_now_t now)

@@ -46,7 +46,8 @@ void vd_lane_begin(vd_lane_t *self, vd_now_t now, uint64_t correlation,
                    vd_tally_t window, uint64_t *seed, vd_message_t *message);
 /* What may be granted in total while `waiting` waits. */
 vd_tally_t vd_lane_grant(const vd_lane_t *self, vd_tally_t window, vd_tally_t waiting);
-/* Is so much more than was granted that it is worth a CREDIT? */
+/* Is so much more than was granted that it is worth a CREDIT? Half a window is; so is what comes well
+ * before the publisher waits for one (SUBSCRIBER_BYTES_MAX). */
 bool vd_lane_is_due(const vd_lane_t *self, vd_tally_t window, vd_tally_t grant);
 /* Something of this stream has come. */
 void vd_lane_heard(vd_lane_t *self, vd_now_t now);

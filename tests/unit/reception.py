@@ -368,6 +368,47 @@ def fruitless_rounds_end_in_windows():
     world.until("joined", lambda: world.reception.mode == modes.LIVE_ONLY)
 
 
+def windows_wait_for_room():
+    world = World(SEED, window=(1000, 2000))
+    for _ in range(300):
+        world.publisher.commit(2)
+    world.publisher.empty_rounds = 5
+    world.until("windows", lambda: world.warnings, take=0)
+    for _ in range(500):
+        world.turn(take=0)
+    assert 0 < world.reception.waiting_bytes < 4000, world.reception.waiting_bytes
+    world.until("all", lambda: len(world.got) >= 600)
+    world.check()
+
+
+def what_was_left_in_the_queue_waits():
+    world = World(SEED)
+    for _ in range(40):
+        world.publisher.commit(2)
+    world.until("some wait", lambda: len(world.reception.queue) >= 10, take=0)
+    queue = world.reception.queue
+    reception = Reception(Wish("test", SESSION), world.reception.position, KNOBS, itertools.count(100), world.now,
+                          queue, world.window)
+    waiting = len(queue), sum(entry.size for entry in queue)
+    assert (reception.waiting_items, reception.waiting_bytes) == waiting
+    start = next(fields for name, fields, _ in reception.out if name == "START")
+    assert (start["items"], start["bytes"]) == (24 - waiting[0], (1 << 20) - waiting[1])
+    while queue:
+        reception.dealt_with(queue.popleft(), world.now)
+    assert (reception.waiting_items, reception.waiting_bytes) == (0, 0)
+
+
+def a_wide_window_is_granted_in_time():
+    reception = Reception(Wish("test", SESSION), Position(), KNOBS, itertools.count(1), 1000.0,
+                          window=(1000000, 8 * LIMITS["SUBSCRIBER_BYTES_MAX"]))
+    stream = reception.streams["commit"]
+    stream.run((0, 0), 1000.0)
+    reception.out.clear()
+    stream.items, stream.bytes = 100, LIMITS["SUBSCRIBER_BYTES_MAX"] // 2
+    reception._grant(1000.0)
+    assert [name for name, _, _ in reception.out] == ["CREDIT"], reception.out
+
+
 def tries_come_later_and_later():
     world = World(SEED)
     world.publisher.commit(1)
@@ -389,7 +430,8 @@ print(f"VEDETTE_SEED={SEED}", flush=True)
 for case in (the_table, every_interleaving_gives_each_event_once, from_any_position, from_now_on_it_is_live,
              deep_lag_takes_no_live, a_slow_application_bounds_what_waits, a_full_queue_pauses_and_goes_on,
              an_operator_holds_it, what_ends_it, a_position_beyond_the_head, without_a_live_stream_commits_do,
-             fruitless_rounds_end_in_windows, tries_come_later_and_later):
+             fruitless_rounds_end_in_windows, windows_wait_for_room, what_was_left_in_the_queue_waits,
+             a_wide_window_is_granted_in_time, tries_come_later_and_later):
     case()
     print(f"ok {case.__name__}", flush=True)
 assert LIMITS["SUBSCRIBER_BEAT_MS"] < LIMITS["SUBSCRIBER_SILENT_MS"]

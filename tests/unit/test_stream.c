@@ -111,6 +111,23 @@ static void test_credit_is_never_overdrawn_by_more_than_one_event(void **state)
     world_free(w);
 }
 
+/* A publisher sends SUBSCRIBER_BYTES_MAX between two CREDITs, whatever was granted: with a window
+ * beyond that no time is lost either. */
+static void test_a_wide_window_does_not_wait(void **state)
+{
+    (void)state;
+    world_t *w = world_new(35);
+    vd_subscription_t wide = everything();
+    for (unsigned i = 0; i < 12; i++)
+        world_commit(w, 20, 200000);
+    wide.credit_items = 1000000;
+    wide.credit_bytes = 8 * VD_SUBSCRIBER_BYTES_MAX;
+    world_subscribe(w, &wide);
+    world_settle(w, S / 2);
+    assert_true(w->sent_bytes > 2 * VD_SUBSCRIBER_BYTES_MAX);
+    world_free(w);
+}
+
 static void test_large_commits_are_cut(void **state)
 {
     (void)state;
@@ -488,6 +505,7 @@ int main(void)
         cmocka_unit_test(test_nothing_comes_from_beyond_the_head),
         cmocka_unit_test(test_filters_leave_out_what_does_not_match),
         cmocka_unit_test(test_credit_is_never_overdrawn_by_more_than_one_event),
+        cmocka_unit_test(test_a_wide_window_does_not_wait),
         cmocka_unit_test(test_large_commits_are_cut),
         cmocka_unit_test(test_a_stream_begins_at_a_sequence),
         cmocka_unit_test(test_a_stream_goes_on_from_every_position),

@@ -55,7 +55,9 @@ class Reception:
         self.out, self.renew, self.ended, self.heir = [], False, None, None
         self.held_back = []  # COMMITS of the live stream that do not follow on yet
         self.held = False    # by an operator
-        self.head, self.lag, self.waiting_items, self.waiting_bytes = 0, 0, 0, 0
+        self.head, self.lag = 0, 0
+        # What a reception before this one has left in the queue waits, too.
+        self.waiting_items, self.waiting_bytes = len(self.queue), sum(entry.size for entry in self.queue)
         self.done = 0        # commits that the application has dealt with, as far as it says
         self.fruitless, self.heard = 0, now
         live_first = wish.head and not position.store
@@ -162,6 +164,10 @@ class Reception:
             return 0, 0
         return tuple(max(0, own - used) for own, used in zip(self.window, (self.waiting_items, self.waiting_bytes)))
 
+    def _has_room(self):
+        """For a window more."""
+        return 2 * self.waiting_items <= self.window[0] and 2 * self.waiting_bytes <= self.window[1]
+
     def _credit(self, stream, now):
         stream.grant(*self._budget())
         stream.asked, stream.uncredited = now, 0
@@ -170,8 +176,10 @@ class Reception:
 
     def _grant(self, now):
         for stream in self._running():
-            more = zip(stream.could_grant(*self._budget()), self.window)
-            if any(most > own // 2 for most, own in more) or stream.uncredited > LIMITS["UNCREDITED_BYTES_MAX"] // 4:
+            items, size = stream.could_grant(*self._budget())
+            # Half a window; and well before the publisher waits for a CREDIT, whatever it was granted.
+            enough = min(self.window[1] // 2, LIMITS["SUBSCRIBER_BYTES_MAX"] // 4)
+            if items > self.window[0] // 2 or size > enough or stream.uncredited > LIMITS["UNCREDITED_BYTES_MAX"] // 4:
                 self._credit(stream, now)
 
     def _running(self):
@@ -196,7 +204,7 @@ class Reception:
         for stream in list(self.streams.values()):
             if not stream.wanted:
                 continue
-            if stream.waiting and now >= stream.due and (stream.kind != FETCH or 2 * self.waiting_items <= self.window[0]):
+            if stream.waiting and now >= stream.due and (stream.kind != FETCH or self._has_room()):
                 self._begin(stream, now)
             elif stream.starting and now - stream.asked > ANSWER_S:
                 self.connection_lost(now)

@@ -44,6 +44,18 @@ static int kind_of(vd_publisher_t *self, const vd_input_t *input, vd_effects_t *
     return VD_LIVE;
 }
 
+/* What a subscriber calls itself goes into rows, logs and events. */
+static bool check_name(const vd_input_t *input, vd_effects_t *effects)
+{
+    vd_str_t name = input->message->start.name;
+    if (name.size == 0 || vd_name_valid(name))
+        return true;
+    vd_effects_reply_error(effects, input, VD_MALFORMED,
+                           "what the subscriber calls itself is not a name: take letters, digits "
+                           "and _ . - : # / @");
+    return false;
+}
+
 /* Can a live stream begin at `place`? */
 static bool is_in_memory(const vd_publisher_t *self, const vd_place_t *place)
 {
@@ -103,7 +115,7 @@ static void on_start(vd_publisher_t *self, vd_now_t now, const vd_input_t *input
     vd_request_t request = {start->store,   start->index, start->offset, start->chain,
                             start->session, start->seq,   start->type,   start->head};
     int kind = kind_of(self, input, effects);
-    if (kind < 0)
+    if (kind < 0 || !check_name(input, effects))
         return;
     vd_reader_row_t *row = vd_row_find(self, &input->peer);
     if (row != NULL && row->flows[kind].open)

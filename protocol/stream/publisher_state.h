@@ -14,6 +14,8 @@
 
 /* Frames that are remembered, to be sent again to others as they are. */
 #define VD_MEMOS 4u
+/* Effects of a step that are left for answers and timers. */
+#define VD_EFFECTS_KEPT 32u
 /* Names whose drops are counted. */
 #define VD_DROP_NAMES 256u
 

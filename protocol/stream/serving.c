@@ -6,8 +6,6 @@
 #include <string.h>
 
 #define TICK_US 250000
-/* Effects of a step that are left for answers and timers. */
-#define EFFECTS_KEPT 32u
 /* What a frame takes beside its payload, and what looking at a commit costs, in bytes. */
 #define FRAME_OVERHEAD 128u
 #define READ_COST      128u
@@ -237,7 +235,7 @@ static bool serve_all(vd_publisher_t *self, vd_now_t now, int kind, size_t budge
             bool gap = kind == VD_LIVE && has_gap(self, row);
             if (!gap && !can_be_served(self, row, kind))
                 continue;
-            if (cost >= budget || vd_effects_room(effects) < EFFECTS_KEPT) {
+            if (cost >= budget || vd_effects_room(effects) < VD_EFFECTS_KEPT) {
                 self->turns[kind] = at;
                 return true;
             }
@@ -325,7 +323,7 @@ void vd_tick(vd_publisher_t *self, vd_now_t now, vd_effects_t *effects)
         vd_reader_row_t *row = &self->rows[i];
         bool there = true;
         for (int kind = 0; there && kind < VD_STREAM_KINDS; kind++)
-            if (row->flows[kind].open && vd_effects_room(effects) >= EFFECTS_KEPT)
+            if (row->flows[kind].open && vd_effects_room(effects) >= VD_EFFECTS_KEPT)
                 there = tick_flow(self, now, row, kind, effects);
         if (there && !vd_row_streams(row) &&
             now.mono_us - row->left_us > VD_SUBSCRIBER_SILENT_MS * INT64_C(1000))

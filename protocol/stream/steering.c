@@ -22,8 +22,18 @@ static uint64_t left(uint64_t granted, uint64_t spent)
     return granted > spent ? granted - spent : 0;
 }
 
+/* A filter may be any bytes; what no type can have in it is shown as '?'. */
+static vd_str_t in_print(const char *type, char copy[VD_NAME_BYTES_MAX + 1])
+{
+    size_t size = 0;
+    for (; type[size] != 0; size++)
+        copy[size] = type[size] > ' ' && type[size] <= '~' ? type[size] : '?';
+    return vd_bytes(copy, size);
+}
+
 static void write_row(const vd_publisher_t *self, const vd_reader_row_t *row, vd_buffer_t *out)
 {
+    char type[VD_NAME_BYTES_MAX + 1];
     const vd_outflow_t *commit = &row->flows[VD_COMMIT], *live = &row->flows[VD_LIVE];
     const vd_outflow_t *flow = commit->open ? commit : live;
     const vd_outflow_t *other = commit->open && live->open ? live : NULL;
@@ -34,7 +44,7 @@ static void write_row(const vd_publisher_t *self, const vd_reader_row_t *row, vd
         .mode = vd_str(row->mode),
         .held = row->held,
         .session = vd_str(flow->session),
-        .type = vd_str(flow->type),
+        .type = in_print(flow->type, type),
         .sent = other != NULL && other->sent.index < flow->sent.index ? other->sent.index
                                                                       : flow->sent.index,
         .done = row->done,
@@ -117,8 +127,10 @@ static void on_steer(vd_publisher_t *self, vd_now_t now, const vd_input_t *input
     vd_look_at_tails(self);
     for (uint32_t i = self->count; i-- > 0;) {
         vd_reader_row_t *row = &self->rows[i];
-        if (!is_meant(row, steer->name, steer->id) || vd_effects_room(effects) < 4)
+        if (!is_meant(row, steer->name, steer->id))
             continue;
+        if (vd_effects_room(effects) < VD_EFFECTS_KEPT)
+            break; /* the count tells that these were not all */
         count++;
         if (kick)
             vd_row_drop(self, now, row, NULL, VD_KICKED, "an operator ended it", effects);

@@ -202,9 +202,10 @@ static void on_news(void *arg, vd_now_t now, const vd_publisher_news_t *news, vd
 {
     world_t *w = arg;
     (void)now;
-    (void)effects;
-    assert_true(w->heard_count < 64);
-    heard_t *heard = &w->heard[w->heard_count++];
+    /* Whoever runs a publisher logs drops. */
+    if (news->kind == VD_NEWS_DROPPED)
+        vd_effects_log(effects, VD_INFO, "%s: %s", news->name, news->text);
+    heard_t *heard = &w->heard[w->heard_count++ % 64];
     heard->news = *news;
     vd_str_copy(heard->name, sizeof heard->name, vd_str(news->name));
     vd_str_copy(heard->streams, sizeof heard->streams, vd_str(news->streams));

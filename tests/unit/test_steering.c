@@ -293,6 +293,64 @@ static void test_a_full_table_refuses(void **state)
     world_free(w);
 }
 
+/* However many are meant, what is done in one step stays within its effects. */
+static void test_a_crowd_is_kicked_in_parts(void **state)
+{
+    (void)state;
+    char name[16];
+    world_t *w = world_new(MUCH, NULL);
+    vd_start_body_t start = {
+        .name = vd_str("crowd"), .head = true, .items = 1000000, .bytes = 1000000000};
+    for (int i = 0; i < VD_SUBSCRIBERS_MAX; i++) {
+        snprintf(name, sizeof name, "peer%d", i);
+        start.stream = vd_str("live");
+        world_start(w, name, 5, &start);
+        start.stream = vd_str("commit");
+        world_start(w, name, 6, &start);
+    }
+    unsigned requests = 0;
+    for (; vd_publisher_subscribers(w->publisher) > 0; requests++) {
+        assert_true(requests < 4);
+        world_commit(w, 1, 100);
+        world_steer(w, "kick", "crowd", 0);
+    }
+    assert_true(requests > 1);
+    assert_int_equal(vd_publisher_totals(w->publisher)->dropped_kicked, VD_SUBSCRIBERS_MAX);
+    world_free(w);
+}
+
+/* A name goes into events, rows and logs: one that is none is refused where it comes in. */
+static void test_names_are_names(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {"\xff\xfe", "two words", "\x1b[2J", ".hidden"};
+    world_t *w = world_new(MUCH, NULL);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        vd_start_body_t start = {.name = vd_str(wrong[i])};
+        world_start(w, "ann", 5 + i, &start);
+        const sent_t *answer = world_last(w, "ann", 5 + i, VD_MESSAGE_ERROR);
+        assert_true(vd_str_is(answer->message.error.status, "malformed"));
+        assert_non_null(memmem(answer->message.error.text.data, answer->message.error.text.size,
+                               "name", strlen("name")));
+    }
+    assert_int_equal(vd_publisher_subscribers(w->publisher), 0);
+    world_free(w);
+}
+
+/* What no type can have in it is not shown as it is. */
+static void test_filters_are_shown_in_print(void **state)
+{
+    (void)state;
+    vd_subscriber_record_t row;
+    world_t *w = world_new(MUCH, NULL);
+    vd_start_body_t start = {.type = vd_str("\x1b[2J*\xff"), .head = true};
+    world_start(w, "ann", 5, &start);
+    world_last(w, "ann", 5, VD_MESSAGE_STARTED);
+    assert_int_equal(world_rows(w, "", &row, 1), 1);
+    assert_true(vd_str_is(row.type, "?[2J*?"));
+    world_free(w);
+}
+
 static void test_knobs_are_checked(void **state)
 {
     (void)state;
@@ -323,6 +381,9 @@ int main(void)
         cmocka_unit_test(test_too_slow_is_dropped_at_the_deadline),
         cmocka_unit_test(test_modes_are_told_once),
         cmocka_unit_test(test_a_full_table_refuses),
+        cmocka_unit_test(test_a_crowd_is_kicked_in_parts),
+        cmocka_unit_test(test_names_are_names),
+        cmocka_unit_test(test_filters_are_shown_in_print),
         cmocka_unit_test(test_knobs_are_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -125,7 +125,8 @@ static void on_progress(void *arg, vd_now_t now, const vd_position_t *position, 
 {
     vd_follow_t *self = arg;
     (void)now, (void)effects;
-    if (self->dry)
+    /* Behind the target there is what was not taken: who goes on from here is still to have it. */
+    if (self->dry || self->reached)
         return;
     self->position = *position;
     if (self->until_head && !self->has_target) {

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -98,6 +99,29 @@ def test_resume_from_any_position():
                 again.start(session=session, seq=seq)
                 rest = [row for row in whole if row[0] == session and row[1] >= seq]
                 assert again.read(len(rest)) == rest
+
+
+def test_what_was_read_up_to_the_head_is_gone_on_from():
+    """While commits come, frames reach beyond the head that was there at the beginning: what of them was not given is
+    still to come."""
+    with Store() as store:
+        stop = threading.Event()
+
+        def produce():
+            with vedette.Client(store.dir) as client, client.producer("busy", 30.0) as producer:
+                while not stop.is_set():
+                    for session in (A, B):
+                        producer.emit_all([("count", {"n": n}) for n in range(3)], session)
+
+        thread = threading.Thread(target=produce)
+        thread.start()
+        try:
+            found = subprocess.run([os.path.join(BIN, "..", "tests", "upto_probe"), store.dir, "1000"], timeout=150,
+                                   stdout=subprocess.PIPE, text=True, check=False)
+        finally:
+            stop.set()
+            thread.join()
+        assert found.returncode == 0, found.stdout
 
 
 def bad_starts(stream, place, head):

@@ -42,7 +42,7 @@ void vd_reception_credit(vd_reception_t *self, vd_now_t now, vd_lane_t *lane, vd
     message.credit.bytes = lane->granted.bytes;
     message.credit.mode = vd_str(vd_mode_name(self->modes.mode));
     message.credit.queue = vd_reception_waiting(self).items + self->early_tally.items;
-    message.credit.done = self->done;
+    message.credit.done = self->prompt ? vd_reception_position(self)->index : self->done;
     vd_effects_send(effects, self->port, &self->peer, &message);
     lane->asked_us = now.mono_us;
 }

@@ -26,6 +26,7 @@ struct vd_reception {
     bool held, no_live; /* as vd_mode_view_t has them */
     uint64_t head;
     uint64_t done;
+    bool prompt; /* what was handed on is dealt with at once: `done` is the position */
     vd_intake_t intake;
     vd_tally_t used; /* in this life, of intake.handed */
     vd_lane_t live, commit;

@@ -4,7 +4,10 @@
 vd_subscriber_t *vd_subscriber_new(uint16_t port, const vd_peer_t *peer, uint32_t timer,
                                    const vd_subscriber_handler_t *handler, void *arg)
 {
-    return vd_reception_new(port, peer, timer, handler, arg);
+    vd_subscriber_t *self = vd_reception_new(port, peer, timer, handler, arg);
+    if (self != NULL)
+        self->prompt = true;
+    return self;
 }
 
 void vd_subscriber_destroy(vd_subscriber_t **self)

@@ -147,6 +147,8 @@ static void watch_reader(world_t *w, const vd_message_t *message)
         w->fetch = message->correlation;
         trace(w, "fetch", "");
     }
+    if (message->id == VD_MESSAGE_CREDIT)
+        w->told_done = message->credit.done;
     if (message->id == VD_MESSAGE_START) {
         unsigned s = vd_str_is(message->start.stream, "live") ? 0 : 1;
         bool idle = s == 1 && vd_str_is(message->start.mode, "paused");

@@ -87,6 +87,7 @@ typedef struct world {
     unsigned swap_percent; /* of frames of different streams that overtake each other */
     bool swallow;          /* the COMMITS of streams are lost, all */
     uint64_t fetch;        /* the correlation of the last FETCH */
+    uint64_t told_done;    /* by the last CREDIT */
     char trace[4096];      /* what the reader sent, but for CREDIT: "+live", "-live", ... */
     uint64_t streams[2];   /* live, commit: correlation of the last START; 0: stopped */
     char modes[2048];      /* in the order in which they were told */

@@ -31,6 +31,20 @@ static void test_every_event_once_in_order(void **state)
     world_free(w);
 }
 
+static void test_a_subscriber_tells_how_far_it_is(void **state)
+{
+    (void)state;
+    world_t *w = world_new(3);
+    vd_subscription_t some = everything();
+    strcpy(some.session, world_sessions[1]);
+    for (unsigned i = 0; i < 100; i++)
+        world_commit(w, 5, 40);
+    world_subscribe(w, &some);
+    world_run(w, 5 * S);
+    assert_int_equal(w->told_done, w->commit_count);
+    world_free(w);
+}
+
 static void test_the_head_is_told_although_nothing_matches(void **state)
 {
     (void)state;
@@ -501,6 +515,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_event_once_in_order),
+        cmocka_unit_test(test_a_subscriber_tells_how_far_it_is),
         cmocka_unit_test(test_the_head_is_told_although_nothing_matches),
         cmocka_unit_test(test_nothing_comes_from_beyond_the_head),
         cmocka_unit_test(test_filters_leave_out_what_does_not_match),

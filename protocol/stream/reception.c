@@ -190,20 +190,11 @@ void vd_reception_end(vd_reception_t *self, vd_now_t now, vd_status_t status, vd
     self->intake.handler->stopped(self->intake.arg, now, status, copy, first, self->head, effects);
 }
 
-/* To a new connection nobody has said anything: without a hold, a pause takes no live beside
- * commits. */
-static void forget_hold(vd_reception_t *self, vd_effects_t *effects)
-{
-    self->held = false;
-    if (self->modes.mode == VD_MODE_PAUSED && self->commit.state != VD_LANE_IDLE)
-        vd_reception_stop_lane(self, &self->live, effects);
-}
-
 void vd_reception_reconnect(vd_reception_t *self, vd_now_t now, vd_effects_t *effects)
 {
     vd_effects_disconnect(effects, self->port, &self->peer);
     vd_effects_connect(effects, self->port, &self->peer, self->endpoint);
-    forget_hold(self, effects);
+    vd_reception_forget_hold(self, effects);
     vd_lane_t *lanes[] = {&self->live, &self->commit};
     for (unsigned i = 0; i < 2; i++)
         if (lanes[i]->state != VD_LANE_IDLE) {
@@ -222,7 +213,7 @@ void vd_reception_connect(vd_reception_t *self, vd_now_t now, const char *endpoi
         vd_effects_disconnect(effects, self->port, &self->peer);
     vd_effects_connect(effects, self->port, &self->peer, self->endpoint);
     self->live.attempts = self->commit.attempts = self->read_attempts = 0;
-    forget_hold(self, effects);
+    vd_reception_forget_hold(self, effects);
     if (self->live.state != VD_LANE_IDLE)
         vd_reception_begin(self, now, &self->live, effects);
     if (self->commit.state != VD_LANE_IDLE)
@@ -362,20 +353,6 @@ static bool is_doubtful(const vd_reception_t *self, const vd_position_t *begin)
     return order < 0 || (order == 0 && begin->chain != position->chain);
 }
 
-/* Lets the publisher say whether live can go on from the very position. */
-static void begin_at_position(vd_reception_t *self, vd_now_t now, vd_lane_t *lane,
-                              vd_effects_t *effects)
-{
-    vd_message_t message;
-    vd_lane_t fresh = {0};
-    vd_tally_t window = vd_lane_grant(&fresh, self->window, vd_reception_waiting(self));
-    vd_lane_begin(lane, now, ++self->correlation, &self->wanted, &self->intake.position, false,
-                  window, &self->seed, &message);
-    message.start.mode = vd_str(vd_mode_name(self->modes.mode));
-    vd_effects_send(effects, self->port, &self->peer, &message);
-    vd_reception_set_timer(self, now, effects);
-}
-
 static void on_started(vd_reception_t *self, vd_now_t now, vd_lane_t *lane,
                        const vd_started_body_t *started, vd_effects_t *effects)
 {
@@ -394,7 +371,7 @@ static void on_started(vd_reception_t *self, vd_now_t now, vd_lane_t *lane,
         /* Another store: the commit stream, which begins at the position, is told so. */
         self->no_live = !alone;
     } else if (lane->live && !alone && is_doubtful(self, &begin)) {
-        begin_at_position(self, now, lane, effects);
+        vd_reception_begin_at_position(self, now, lane, effects);
         return;
     } else if (alone && vd_place_compare(begin.index, begin.offset, &self->intake.position) > 0) {
         vd_reception_tell_gap(self, now, &begin, effects);

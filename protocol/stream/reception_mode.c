@@ -131,6 +131,26 @@ void vd_reception_restart(vd_reception_t *self, vd_now_t now, vd_lane_t *lane,
     vd_reception_set_timer(self, now, effects);
 }
 
+void vd_reception_begin_at_position(vd_reception_t *self, vd_now_t now, vd_lane_t *lane,
+                                    vd_effects_t *effects)
+{
+    vd_message_t message;
+    vd_lane_t fresh = {0};
+    vd_tally_t window = vd_lane_grant(&fresh, self->window, waiting_of(self, lane));
+    vd_lane_begin(lane, now, ++self->correlation, &self->wanted, &self->intake.position, false,
+                  window, &self->seed, &message);
+    message.start.mode = vd_str(vd_mode_name(self->modes.mode));
+    vd_effects_send(effects, self->port, &self->peer, &message);
+    vd_reception_set_timer(self, now, effects);
+}
+
+void vd_reception_forget_hold(vd_reception_t *self, vd_effects_t *effects)
+{
+    self->held = false;
+    if (self->modes.mode == VD_MODE_PAUSED && self->commit.state != VD_LANE_IDLE)
+        vd_reception_stop_lane(self, &self->live, effects);
+}
+
 /* ---- early frames ---- */
 
 typedef struct early {

@@ -86,6 +86,12 @@ void vd_reception_credit_if_due(vd_reception_t *self, vd_now_t now, vd_lane_t *l
                                 vd_effects_t *effects);
 /* Begins a stream from the own position, or where the mode has it begin. */
 void vd_reception_begin(vd_reception_t *self, vd_now_t now, vd_lane_t *lane, vd_effects_t *effects);
+/* Begins the live stream at the own position: lets the publisher say whether it can go on there. */
+void vd_reception_begin_at_position(vd_reception_t *self, vd_now_t now, vd_lane_t *lane,
+                                    vd_effects_t *effects);
+/* To a new connection nobody has said anything: without a hold, a pause takes no live beside
+ * commits. */
+void vd_reception_forget_hold(vd_reception_t *self, vd_effects_t *effects);
 /* The same, after a while when that was tried too often; by FETCH when it is no use. */
 void vd_reception_restart(vd_reception_t *self, vd_now_t now, vd_lane_t *lane,
                           vd_effects_t *effects);

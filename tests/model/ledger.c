@@ -27,7 +27,7 @@ void vd_ledger_destroy(vd_ledger_t **self)
     *self = NULL;
 }
 
-void vd_ledger_add(vd_ledger_t *self, const vd_seen_t *seen)
+void vd_ledger_add(vd_ledger_t *self, const vd_seen_t *seen, int64_t now_us)
 {
     if (self->count == self->room) {
         self->room = self->room * 2 + 1024;
@@ -48,6 +48,7 @@ void vd_ledger_add(vd_ledger_t *self, const vd_seen_t *seen)
                             .place = (uint32_t)seen->place,
                             .crc = seen->crc,
                             .session = session - 1,
+                            .seen_us = now_us,
                             .tick = vd_str_is(seen->event->type, "tick")};
 }
 

@@ -10,15 +10,16 @@ typedef struct vd_ledger_entry {
     uint64_t index, seq;
     uint32_t place, crc;
     uint32_t session;
-    bool tick;    /* its type is "tick" */
-    bool damaged; /* cannot be read any more */
+    int64_t seen_us; /* when it was seen in the store */
+    bool tick;       /* its type is "tick" */
+    bool damaged;    /* cannot be read any more */
 } vd_ledger_entry_t;
 
 typedef struct vd_ledger vd_ledger_t;
 
 vd_ledger_t *vd_ledger_new(void);
 void vd_ledger_destroy(vd_ledger_t **self);
-void vd_ledger_add(vd_ledger_t *self, const vd_seen_t *seen);
+void vd_ledger_add(vd_ledger_t *self, const vd_seen_t *seen, int64_t now_us);
 uint64_t vd_ledger_count(const vd_ledger_t *self);
 const vd_ledger_entry_t *vd_ledger_at(const vd_ledger_t *self, uint64_t at);
 /* The id of a session of an entry. */

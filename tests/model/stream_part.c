@@ -15,7 +15,10 @@ enum {
     QUEUE_MAX = 4096,
     KEPT_MAX = 256,
     LIVE_AGAIN_US = 15000000, /* at the end of the calm a reader was live so shortly ago */
-    BOTH_US = 500000,         /* until a reader looks at what its mode wants */
+    CALMED_US = 15000000,     /* into the calm, everything runs again */
+    LIVE_FOR_US = 2000000,
+    AT_ONCE_US = 150000,
+    BOTH_US = 500000, /* until a reader looks at what its mode wants */
 };
 
 /* One of the two streams, as it can be seen from outside. */
@@ -462,6 +465,25 @@ void vd_stream_part_heard(vd_whole_t *whole, const vd_node_t *node, bool arrives
         see_sent(self, message);
 }
 
+/* In the calm, whoever is live is handed what is stored at once. */
+static void check_delay(const stream_t *self)
+{
+    vd_whole_t *whole = self->whole;
+    const vd_witness_t *witness = &self->witness;
+    int64_t now_us = vd_whole_now_us(whole);
+    if (!whole->calm || now_us - whole->calm_us < CALMED_US || self->mode != VD_MODE_LIVE_ONLY ||
+        now_us - self->changed_us < LIVE_FOR_US || witness->ledger != whole->ledger ||
+        witness->at >= vd_ledger_count(whole->ledger))
+        return;
+    const vd_ledger_entry_t *next = vd_ledger_at(whole->ledger, witness->at);
+    if (!next->damaged && now_us - next->seen_us > AT_ONCE_US &&
+        !vd_oracle_was_pruned(whole->oracle,
+                              vd_str(vd_ledger_session(whole->ledger, next->session))))
+        vd_whole_fail(whole, "[at once] %s is live and was not handed %s:%" PRIu64 " for %.3f s",
+                      self->name, vd_ledger_session(whole->ledger, next->session), next->seq,
+                      (double)(now_us - next->seen_us) / 1000000);
+}
+
 void vd_stream_part_stepped(vd_whole_t *whole, vd_node_t *node)
 {
     stream_t *self = stream_of(whole, node);
@@ -469,6 +491,8 @@ void vd_stream_part_stepped(vd_whole_t *whole, vd_node_t *node)
     if (self == NULL || !vd_node_is_up(node) || self->loading)
         return;
     vd_reception_look(self->reception, &view);
+    if (!self->slow && !self->witness.ticks)
+        check_delay(self);
     bool may = view.mode == VD_MODE_OVERLAP || view.mode == VD_MODE_LIVE_ONLY || view.held;
     int64_t now_us = vd_whole_now_us(whole);
     if (!self->live.on || !self->commit.on || may)

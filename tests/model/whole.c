@@ -112,7 +112,7 @@ static bool seen(void *arg, const vd_seen_t *event)
 {
     vd_whole_t *self = arg;
     vd_value_t data, by;
-    vd_ledger_add(self->ledger, event);
+    vd_ledger_add(self->ledger, event, vd_whole_now_us(self));
     if (vd_host_part_seen(self, event))
         return true;
     if (!vd_value_of(event->event->data, &data))

@@ -149,6 +149,8 @@ static void freeze(vd_whole_t *self, const vd_model_fault_t *fault)
         process = self->supervisor;
     else if (fault->b % 4 == 1 && self->streams != NULL)
         process = vd_stream_part_process(self, fault->a);
+    else if (fault->b % 16 == 2)
+        process = vd_relay_part_process(self);
     self->supervisor_slept = self->supervisor_slept || process == self->supervisor;
     vd_process_freeze(self->world, process);
     vd_world_later(self->world, fault->for_us * (fault->b % 5 == 0 ? 3 : 1), NULL, thaw, process,
@@ -161,6 +163,8 @@ static void cut(vd_whole_t *self, const vd_model_fault_t *fault)
     int64_t until_us = vd_whole_now_us(self) + fault->for_us;
     if (fault->b % 6 == 1 && self->streams != NULL)
         b = vd_stream_part_process(self, fault->a);
+    else if (fault->b % 12 == 2)
+        b = vd_relay_part_process(self);
     if (fault->kind == FAULT_ISOLATE)
         vd_world_cut(self->world, vd_process_node(a), NULL, until_us);
     else if (fault->b % 7 == 0 && !(self->options.without_actors & WITHOUT_PRODUCERS))
@@ -175,6 +179,7 @@ static void stop_machine(vd_whole_t *self)
     vd_world_note(self->world, "%-12s stops: everything that runs is gone", "machine");
     for (int i = 0; i < WHOLE_PRODUCERS && self->producers[i].node != NULL; i++)
         vd_node_kill(self->world, self->producers[i].node);
+    vd_process_kill(self->world, vd_relay_part_process(self));
     vd_process_kill(self->world, self->supervisor);
 }
 
@@ -288,6 +293,8 @@ static void kill_one(vd_whole_t *self, const vd_model_fault_t *fault)
 {
     if (fault->b % 5 == 0 && self->readers != NULL)
         vd_reader_part_kill(self, fault->a);
+    else if (fault->b % 10 == 2)
+        vd_process_kill(self->world, vd_relay_part_process(self));
     else if (fault->b % 5 == 1 && self->streams != NULL)
         vd_process_kill(self->world, vd_stream_part_process(self, fault->a));
     else if (fault->b % 6 == 0 && !(self->options.without_actors & WITHOUT_PRODUCERS))

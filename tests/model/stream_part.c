@@ -12,6 +12,7 @@ enum {
     TIMER_SAVE,
     TIMER_CONSUME,
     TIMER_LOAD,
+    TIMER_MOVE,
     QUEUE_MAX = 4096,
     KEPT_MAX = 256,
     LIVE_AGAIN_US = 15000000, /* at the end of the calm a reader was live so shortly ago */
@@ -47,6 +48,8 @@ typedef struct stream {
     vd_witness_t witness;
     bool slow;    /* deals with events later */
     bool durable; /* its position is kept in the store; else it keeps it itself */
+    bool relayed; /* reads at the relay */
+    bool moves;   /* between the relay and the ingestor */
     bool loading;
     vd_subscription_t wanted;
     uint32_t queue[QUEUE_MAX]; /* bytes of what waits */
@@ -175,6 +178,7 @@ static void begin(stream_t *self, vd_now_t now, vd_effects_t *effects)
     self->mode = 0;
     self->begun_us = self->changed_us = now.mono_us;
     self->changes = self->holds = 0;
+    self->queue_count = 0; /* what was handed on before is not waited for */
     vd_reception_start(self->reception, now, &self->wanted, effects);
 }
 
@@ -297,9 +301,29 @@ static void take_answer(stream_t *self, vd_now_t now, const vd_message_t *messag
 
 /* ---- life ---- */
 
+static const char *endpoint_of(const stream_t *self)
+{
+    return self->relayed ? "relay-1.read" : "ingestor.read";
+}
+
+/* To the relay, or away from it; in the calm it stays where it is. */
+static void move(stream_t *self, vd_now_t now, vd_effects_t *effects)
+{
+    vd_world_t *world = self->whole->world;
+    if (self->whole->calm)
+        return;
+    vd_effects_timer(effects, TIMER_MOVE,
+                     now.mono_us + 500000 + (int64_t)vd_world_random(world, 6000000));
+    self->relayed = !self->relayed;
+    vd_world_note(world, "%-12s moves to %s", self->name, endpoint_of(self));
+    vd_reception_connect(self->reception, now, endpoint_of(self), effects);
+}
+
 static void start(stream_t *self, vd_now_t now, vd_effects_t *effects)
 {
-    vd_reception_connect(self->reception, now, "ingestor.read", effects);
+    vd_reception_connect(self->reception, now, endpoint_of(self), effects);
+    if (self->moves)
+        vd_effects_timer(effects, TIMER_MOVE, now.mono_us + 3000000);
     vd_effects_timer(effects, TIMER_SAVE, now.mono_us + 100000);
     if (self->slow)
         vd_effects_timer(effects, TIMER_CONSUME, now.mono_us + 1000);
@@ -316,6 +340,8 @@ static void take_timer(stream_t *self, vd_now_t now, uint32_t timer, vd_effects_
         consume(self, now, effects);
     } else if (timer == TIMER_LOAD) {
         load(self, now, effects);
+    } else if (timer == TIMER_MOVE) {
+        move(self, now, effects);
     } else {
         save(self, effects);
         vd_effects_timer(effects, TIMER_SAVE,
@@ -491,7 +517,7 @@ void vd_stream_part_stepped(vd_whole_t *whole, vd_node_t *node)
     if (self == NULL || !vd_node_is_up(node) || self->loading)
         return;
     vd_reception_look(self->reception, &view);
-    if (!self->slow && !self->witness.ticks)
+    if (!self->slow && !self->witness.ticks && !self->relayed)
         check_delay(self);
     bool may = view.mode == VD_MODE_OVERLAP || view.mode == VD_MODE_LIVE_ONLY || view.held;
     int64_t now_us = vd_whole_now_us(whole);
@@ -530,6 +556,8 @@ static void add_stream(vd_whole_t *whole, stream_t *self, uint32_t number)
 {
     *self =
         (stream_t){.whole = whole, .number = number, .slow = number == 1, .durable = number == 2};
+    self->relayed = number >= 3;
+    self->moves = number == 4;
     snprintf(self->name, sizeof self->name, "stream-%u", number);
     self->witness = (vd_witness_t){.whole = whole, .name = self->name, .ticks = number == 2};
     set_knobs(self);

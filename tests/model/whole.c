@@ -140,6 +140,7 @@ static void stepped(void *arg, vd_node_t *node)
     vd_whole_t *self = arg;
     vd_host_part_stepped(self, node);
     vd_stream_part_stepped(self, node);
+    vd_relay_part_stepped(self, node);
     vd_rules_stepped(self, node);
     if (vd_oracle_failure(self->oracle) != NULL)
         vd_world_end(self->world);
@@ -214,6 +215,7 @@ static void set_up(vd_whole_t *self, const vd_whole_options_t *options)
     add_producers(self);
     vd_reader_part_add(self);
     vd_follower_part_add(self);
+    vd_relay_part_add(self);
     vd_stream_part_add(self);
     vd_faults_begin(self);
 }
@@ -271,6 +273,7 @@ static void tear_down(vd_whole_t *self)
     vd_reader_part_free(self);
     vd_follower_part_free(self);
     vd_stream_part_free(self);
+    vd_relay_part_free(self);
     vd_rules_free(self);
     for (uint32_t i = 0; i < self->child_count; i++)
         vd_process_destroy(&self->children[i].process);

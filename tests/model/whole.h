@@ -28,7 +28,7 @@ enum {
     WHOLE_SOURCES = 6,
     WHOLE_PRODUCERS = 3, /* the last one takes the name of the first */
     WHOLE_READERS = 3,
-    WHOLE_STREAMS = 3,                                /* readers of both streams */
+    WHOLE_STREAMS = 5, /* readers of both streams; the last two by way of a relay */
     WHOLE_CHILDREN = 4 + WHOLE_POLLERS + WHOLE_HOSTS, /* and a place that is not used */
     WHOLE_READS = 256,
     WHOLE_DEATHS = 64,
@@ -168,6 +168,7 @@ typedef struct vd_model_fault {
 typedef struct vd_reader_part vd_reader_part_t;
 typedef struct vd_follower_part vd_follower_part_t;
 typedef struct vd_stream_part vd_stream_part_t;
+typedef struct vd_relay_part vd_relay_part_t;
 typedef struct vd_rules vd_rules_t;
 typedef struct vd_ingestor_part vd_ingestor_part_t;
 
@@ -194,6 +195,7 @@ struct vd_whole {
     vd_reader_part_t *readers;
     vd_follower_part_t *followers;
     vd_stream_part_t *streams;
+    vd_relay_part_t *relay;
     uint64_t kicks; /* of operators, at readers of streams */
 
     /* The supervisor. */
@@ -277,6 +279,11 @@ void vd_reader_part_free(vd_whole_t *self);
 /* One of them dies, and comes back. */
 void vd_reader_part_kill(vd_whole_t *self, uint32_t die);
 void vd_reader_part_finish(vd_whole_t *self);
+
+void vd_relay_part_add(vd_whole_t *self);
+void vd_relay_part_free(vd_whole_t *self);
+vd_process_t *vd_relay_part_process(vd_whole_t *self);
+void vd_relay_part_stepped(vd_whole_t *self, vd_node_t *node);
 
 void vd_stream_part_add(vd_whole_t *self);
 void vd_stream_part_free(vd_whole_t *self);

@@ -1,76 +1,9 @@
 /* stream_part.c: subscribers that take both streams: their modes, their credit, their positions. */
-#include "stream/reception.h"
-#include "witness.h"
+#include "stream_part.h"
 
 #include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
-
-enum {
-    PORT_READ = 1,
-    TIMER_STREAM = 1,
-    TIMER_SAVE,
-    TIMER_CONSUME,
-    TIMER_LOAD,
-    TIMER_MOVE,
-    QUEUE_MAX = 4096,
-    KEPT_MAX = 256,
-    LIVE_AGAIN_US = 15000000, /* at the end of the calm a reader was live so shortly ago */
-    CALMED_US = 15000000,     /* into the calm, everything runs again */
-    LIVE_FOR_US = 2000000,
-    AT_ONCE_US = 150000,
-    BOTH_US = 500000, /* until a reader looks at what its mode wants */
-};
-
-/* One of the two streams, as it can be seen from outside. */
-typedef struct lane {
-    uint64_t correlation;
-    bool on;
-    uint64_t granted, received; /* events */
-    uint64_t index, offset;     /* what has come leads up to here */
-} lane_t;
-
-/* A position that was to be kept in the store. */
-typedef struct kept {
-    vd_position_t position;
-    vd_witness_t witness;
-    bool done;         /* it was answered with DONE */
-    uint64_t ingestor; /* in this life of the ingestor */
-} kept_t;
-
-typedef struct stream {
-    vd_whole_t *whole;
-    vd_process_t *process;
-    vd_node_t *node;
-    uint32_t number;
-    char name[16];
-    vd_reception_t *reception;
-    vd_witness_t witness;
-    bool slow;    /* deals with events later */
-    bool durable; /* its position is kept in the store; else it keeps it itself */
-    bool relayed; /* reads at the relay */
-    bool moves;   /* between the relay and the ingestor */
-    bool loading;
-    vd_subscription_t wanted;
-    uint32_t queue[QUEUE_MAX]; /* bytes of what waits */
-    uint32_t queue_at, queue_count;
-    vd_position_t saved;
-    vd_witness_t saved_witness;
-    kept_t kept[KEPT_MAX];
-    uint64_t kept_count;
-    /* What is checked. */
-    lane_t live, commit;
-    vd_stream_mode_t mode;
-    int64_t begun_us, changed_us, live_us;
-    uint64_t changes, holds;
-    bool held;
-    uint64_t held_life; /* of the ingestor */
-    int64_t single_us;  /* when it took no more streams than its mode allows */
-} stream_t;
-
-struct vd_stream_part {
-    stream_t streams[WHOLE_STREAMS];
-};
 
 static const vd_wire_t wires[] = {{PORT_READ, VD_WIRE_DEALER, "read"}};
 

@@ -307,9 +307,10 @@ vd_status_t vd_follow_next(vd_follow_t *self, int timeout_ms, vd_follow_event_t 
     assert(event != NULL);
     *event = (vd_follow_event_t){0};
     if (self->has_current) { /* the caller has come back from it */
-        self->place.position = self->current.position;
-        memcpy(self->place.session, vd_follow_is_single(self) ? self->current.session : "",
-               vd_follow_is_single(self) ? sizeof self->current.session : 1);
+        if (self->durable[0] != 0)
+            self->place = vd_follow_here(self);
+        else
+            self->place.position.index = self->current.position.index; /* as people see it */
         self->has_current = false;
     } else if (self->queue_at == self->queue.size && self->items == NULL) {
         self->place = vd_follow_here(self);

@@ -1,6 +1,6 @@
 /* exec_adapter.c: the adapter "exec": what a command says. */
 #include "adapter.h"
-#include "exec_child.h"
+#include "kit/exec_child.h"
 
 #include "wire/limits.h"
 #include "wire/value.h"
@@ -218,7 +218,8 @@ static void tell(vd_exec_adapter_state_t *self, vd_exec_work_t *work, const vd_e
 static void run_command(vd_exec_adapter_state_t *self, vd_exec_work_t *work)
 {
     assert(work->state == QUEUED && work->status == VD_OK);
-    if (!vd_exec_start(work->command, work->target, &work->child)) {
+    const char *target = work->target;
+    if (!vd_exec_start(work->command, &target, 1, &work->child)) {
         work->status = errno == ENOMEM ? VD_NO_MEMORY : VD_FAILED;
         snprintf(work->error, sizeof work->error, "no process for the command: %s",
                  strerror(errno));

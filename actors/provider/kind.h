@@ -34,7 +34,8 @@ typedef struct vd_provider_host {
     {.key = "kind",                                                                                \
      .type = VD_CONFIG_STR,                                                                        \
      .fallback = "\"" kind_name "\"",                                                              \
-     .help = "static, file or manual; without it the name of the table counts"},                   \
+     .help = "static, file, http, exec, dns, proc, etcd or manual; without it the name of the "    \
+             "table counts"},                                                                      \
     {                                                                                              \
         .key = "enabled", .type = VD_CONFIG_BOOL, .fallback = "true",                              \
         .help = "whether this provider runs"                                                       \
@@ -58,6 +59,11 @@ typedef struct vd_provider_kind {
 extern const vd_provider_kind_t *const vd_provider_kinds[];
 extern const vd_provider_kind_t vd_static_kind;
 extern const vd_provider_kind_t vd_file_kind;
+extern const vd_provider_kind_t vd_http_kind;
+extern const vd_provider_kind_t vd_exec_kind;
+extern const vd_provider_kind_t vd_dns_kind;
+extern const vd_provider_kind_t vd_proc_kind;
+extern const vd_provider_kind_t vd_etcd_kind;
 extern const vd_provider_kind_t vd_manual_kind;
 
 #endif

@@ -14,8 +14,9 @@ enum { CONTAINERS_MAX = 4 * VD_SOURCES_MAX, COMMAS_MAX = 32 * VD_SOURCES_MAX };
 enum { GROWTH_MAX = 3 };
 
 typedef struct vd_list_reader {
-    const char *adapter;
-    vd_buffer_t rows; /* records, without the head of their array */
+    const vd_target_form_t *form;
+    vd_buffer_t labels; /* scratch: of the source at hand */
+    vd_buffer_t rows;   /* records, without the head of their array */
     uint32_t count;
     size_t entry; /* from 1 */
     char *error;
@@ -72,12 +73,17 @@ static bool is_blank(vd_str_t text)
     return true;
 }
 
-static vd_status_t add(vd_list_reader_t *self, const vd_source_record_t *record)
+static vd_status_t add(vd_list_reader_t *self, vd_source_record_t *record)
 {
     char name[VD_NAME_BYTES_MAX + 1] = "", problem[VD_TEXT_BYTES_MAX] = "";
     vd_str_copy(name, sizeof name, record->name);
     if (self->count == VD_SOURCES_MAX)
         return refuse(self, name, VD_TOO_LARGE, "one source too many for a runtime");
+    if (self->form->labels.size > 0) {
+        vd_buffer_clear(&self->labels);
+        vd_labels_join(record->labels, self->form->labels, &self->labels);
+        record->labels = vd_buffer_view(&self->labels);
+    }
     vd_status_t status = vd_source_write(record, &self->rows, problem, sizeof problem);
     if (status != VD_OK)
         return refuse(self, name, status, problem);
@@ -96,7 +102,7 @@ static bool take_text(const vd_value_t *value, vd_str_t *to)
 
 static vd_status_t take_source(vd_list_reader_t *self, const vd_value_t *entry)
 {
-    vd_source_record_t record = {.adapter = vd_str(self->adapter)};
+    vd_source_record_t record = {.adapter = self->form->adapter};
     vd_bytes_t rest = entry->bytes;
     vd_value_t key, value;
     char text[VD_TEXT_BYTES_MAX];
@@ -171,18 +177,17 @@ static vd_status_t take_target(vd_list_reader_t *self, vd_str_t target, vd_str_t
 {
     char name[VD_TEXT_BYTES_MAX + 1];
     char address[VD_TEXT_BYTES_MAX + 1];
-    size_t size = 0;
-    if (target.size + scheme.size + 3 > VD_TEXT_BYTES_MAX)
-        return refuse(self, "", VD_TOO_LARGE, "a target is too long");
-    for (size_t at = 0; at < target.size; at++)
-        if (target.data[at] != '[' && target.data[at] != ']')
-            name[size++] = (char)target.data[at];
-    bool plain = strcmp(self->adapter, "http") != 0 || has_scheme(target);
-    snprintf(address, sizeof address, "%.*s%s%.*s", plain ? 0 : (int)scheme.size,
-             (const char *)scheme.data, plain ? "" : "://", (int)target.size,
-             target.size > 0 ? (const char *)target.data : "");
-    vd_source_record_t record = {.name = vd_bytes(name, size),
-                                 .adapter = vd_str(self->adapter),
+    bool plain = !vd_str_is(self->form->adapter, "http") || has_scheme(target);
+    bool filled = self->form->address.size > 0 && !has_scheme(target);
+    if (target.size + scheme.size + 3 > VD_TEXT_BYTES_MAX || !vd_target_name(target, name) ||
+        (filled && !vd_target_fill(self->form->address, target, address)))
+        return refuse(self, "", VD_TOO_LARGE, "a target is too long, or holds a zero byte");
+    if (!filled)
+        snprintf(address, sizeof address, "%.*s%s%.*s", plain ? 0 : (int)scheme.size,
+                 (const char *)scheme.data, plain ? "" : "://", (int)target.size,
+                 target.size > 0 ? (const char *)target.data : "");
+    vd_source_record_t record = {.name = vd_str(name),
+                                 .adapter = self->form->adapter,
                                  .address = vd_str(address),
                                  .labels = labels};
     return add(self, &record);
@@ -264,10 +269,9 @@ static vd_status_t finish(vd_list_reader_t *self, vd_buffer_t *out)
     return VD_MALFORMED;
 }
 
-vd_status_t vd_source_list_parse(vd_str_t text, const char *adapter, vd_buffer_t *out, char *error,
-                                 size_t error_size)
+vd_status_t vd_source_list_bounds(vd_str_t text, char *error, size_t error_size)
 {
-    assert(adapter != NULL && out != NULL && error != NULL && error_size > 0);
+    assert(error != NULL && error_size > 0);
     if (text.size > VD_SOURCE_LIST_BYTES_MAX) {
         snprintf(error, error_size, "over %d bytes", VD_SOURCE_LIST_BYTES_MAX);
         return VD_TOO_LARGE;
@@ -276,13 +280,28 @@ vd_status_t vd_source_list_parse(vd_str_t text, const char *adapter, vd_buffer_t
         snprintf(error, error_size, "it is empty; a list without sources is []");
         return VD_MALFORMED;
     }
-    vd_status_t status = check_bounds(text, error, error_size);
+    return check_bounds(text, error, error_size);
+}
+
+vd_status_t vd_source_list_parse(vd_str_t text, const char *adapter, vd_buffer_t *out, char *error,
+                                 size_t error_size)
+{
+    vd_target_form_t form = {.adapter = vd_str(adapter)};
+    return vd_source_list_parse_as(text, &form, out, error, error_size);
+}
+
+vd_status_t vd_source_list_parse_as(vd_str_t text, const vd_target_form_t *form, vd_buffer_t *out,
+                                    char *error, size_t error_size)
+{
+    assert(form != NULL && out != NULL && error != NULL && error_size > 0);
+    vd_status_t status = vd_source_list_bounds(text, error, error_size);
     if (status != VD_OK)
         return status;
     vd_buffer_t list;
     vd_buffer_init(&list, (size_t)GROWTH_MAX * VD_SOURCE_LIST_BYTES_MAX);
-    vd_list_reader_t reader = {.adapter = adapter, .error = error, .error_size = error_size};
+    vd_list_reader_t reader = {.form = form, .error = error, .error_size = error_size};
     vd_buffer_init(&reader.rows, VD_SOURCE_LIST_BYTES_MAX - 8);
+    vd_buffer_init(&reader.labels, VD_SOURCE_LIST_BYTES_MAX);
     status = vd_json_parse(text, &list, error, error_size);
     if (status == VD_OK)
         status = take_all(&reader, vd_buffer_view(&list));
@@ -290,6 +309,7 @@ vd_status_t vd_source_list_parse(vd_str_t text, const char *adapter, vd_buffer_t
         status = finish(&reader, out);
     vd_buffer_free(&list);
     vd_buffer_free(&reader.rows);
+    vd_buffer_free(&reader.labels);
     return status;
 }
 

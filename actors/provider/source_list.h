@@ -18,13 +18,19 @@
 #ifndef VD_SOURCE_LIST_H
 #define VD_SOURCE_LIST_H
 
-#include "wire/buffer.h"
-#include "wire/status.h"
+#include "target.h"
 
 /* Appends the sources of `text` to `out` as an array of source records with unique names. VD_OK, or
  * VD_MALFORMED, VD_TOO_DEEP, VD_TOO_LARGE or VD_NO_MEMORY with text in `error` that tells where. */
 vd_status_t vd_source_list_parse(vd_str_t text, const char *adapter, vd_buffer_t *out, char *error,
                                  size_t error_size);
+/* The same with a form: a template for the addresses of targets that name no scheme, and labels for
+ * all sources. */
+vd_status_t vd_source_list_parse_as(vd_str_t text, const vd_target_form_t *form, vd_buffer_t *out,
+                                    char *error, size_t error_size);
+/* Is JSON text small enough, in bytes, depth and number of values, to be taken apart? VD_OK, or
+ * VD_MALFORMED (it is blank), VD_TOO_DEEP or VD_TOO_LARGE with text in `error`. */
+vd_status_t vd_source_list_bounds(vd_str_t text, char *error, size_t error_size);
 /* Appends an array of source records as such a text, one source a line. */
 void vd_source_list_print(vd_bytes_t sources, vd_buffer_t *out);
 

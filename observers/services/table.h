@@ -8,7 +8,7 @@
 #ifndef VD_SERVICE_TABLE_H
 #define VD_SERVICE_TABLE_H
 
-#include "listeners.h"
+#include "kit/listeners.h"
 #include "wire/limits.h"
 #include "wire/run.h"
 

@@ -7,7 +7,7 @@
 
 #include "laws/observer_fixture.h"
 #include "machine/machine.h"
-#include "services/listeners.h"
+#include "kit/listeners.h"
 #include "services/services.h"
 
 #include <stdio.h>

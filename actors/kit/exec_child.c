@@ -1,5 +1,5 @@
 /* exec_child.c: the guard of a command, and the command. */
-#include "exec_child.h"
+#include "kit/exec_child.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -22,9 +22,9 @@
 /* All that the guard and the command need, made before the fork: behind it nothing may be
  * allocated. */
 typedef struct vd_exec_plan {
-    char *arguments[6];
+    char *arguments[VD_EXEC_ARGUMENTS_MAX + 5];
     char **environment;
-    pid_t poller;
+    pid_t starter;
     int out, errors, state; /* ends to write to */
 } vd_exec_plan_t;
 
@@ -83,7 +83,7 @@ static _Noreturn void be_guard(const vd_exec_plan_t *plan)
     prctl(PR_SET_NAME, "vedette-guard");
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     int null = open("/dev/null", O_RDWR);
-    if (getppid() != plan->poller || null < 0 || dup2(null, 0) < 0 || dup2(plan->out, 1) < 0 ||
+    if (getppid() != plan->starter || null < 0 || dup2(null, 0) < 0 || dup2(plan->out, 1) < 0 ||
         dup2(plan->errors, 2) < 0 || dup2(plan->state, STATE_FD) < 0)
         _exit(127);
     close_from(STATE_FD + 1);
@@ -182,18 +182,21 @@ static bool fork_guard(const vd_exec_plan_t *plan, vd_exec_child_t *child)
     return false;
 }
 
-bool vd_exec_start(const char *command, const char *target, vd_exec_child_t *child)
+bool vd_exec_start(const char *command, const char *const *arguments, size_t count,
+                   vd_exec_child_t *child)
 {
-    assert(command != NULL && target != NULL && child != NULL);
+    assert(command != NULL && count <= VD_EXEC_ARGUMENTS_MAX && child != NULL);
     char shell[] = "sh", option[] = "-c";
     vd_exec_plan_t plan = {
-        .arguments = {shell, option, (char *)command, shell, (char *)target, NULL},
+        .arguments = {shell, option, (char *)command, shell},
         .environment = make_environment(),
-        .poller = getpid(),
+        .starter = getpid(),
         .out = -1,
         .errors = -1,
         .state = -1,
     };
+    for (size_t at = 0; at < count; at++)
+        plan.arguments[4 + at] = (char *)arguments[at];
     *child = (vd_exec_child_t){.pidfd = -1, .out = -1, .errors = -1, .state = -1};
     bool good = plan.environment != NULL && make_pipe(&child->out, &plan.out) &&
                 make_pipe(&child->errors, &plan.errors) && make_pipe(&child->state, &plan.state) &&

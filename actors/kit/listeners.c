@@ -1,5 +1,5 @@
 /* listeners.c: parses the tables of sockets and of open files. */
-#include "listeners.h"
+#include "kit/listeners.h"
 
 #include <assert.h>
 #include <stdio.h>

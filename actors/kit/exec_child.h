@@ -1,16 +1,19 @@
 /* exec_child.h: a command as a process group that ends as a whole.
  *
  * 1. A guard leads the group: it starts the command, tells how it ended, and then kills what is
- *    left of the group. It does the same when the poller dies, however that happens. Whoever kills
+ *    left of the group. It does the same when its starter dies, however that happens. Whoever kills
  *    the guard's group kills everything. A process that leaves the group is on its own.
  * 2. The command gets /dev/null as input, its two outputs as pipes, an environment without
- *    VEDETTE_*, and no other descriptor. `$1` is the target.
+ *    VEDETTE_*, and no other descriptor. It is run by a shell; `$1`, `$2`, ... are the arguments.
  */
 #ifndef VD_EXEC_CHILD_H
 #define VD_EXEC_CHILD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
+
+enum { VD_EXEC_ARGUMENTS_MAX = 64 };
 
 typedef struct vd_exec_child {
     pid_t guard;
@@ -24,9 +27,10 @@ typedef struct vd_exec_end {
     int signal; /* 0: none */
 } vd_exec_end_t;
 
-/* Starts `command`. On the loop's thread: the group dies with the thread that started it. False
- * with errno set. */
-bool vd_exec_start(const char *command, const char *target, vd_exec_child_t *child);
+/* Starts `command` with `count` arguments, at most EXEC_ARGUMENTS_MAX. The group dies with the thread
+ * that started it. False with errno set. */
+bool vd_exec_start(const char *command, const char *const *arguments, size_t count,
+                   vd_exec_child_t *child);
 /* Kills the group. */
 void vd_exec_kill(const vd_exec_child_t *child);
 /* Takes in the end of a child whose pidfd is readable, or waits for it, at most `wait_ms`. Closes

@@ -5,9 +5,9 @@
 
 #include <cmocka.h>
 
+#include "kit/listeners.h"
 #include "laws/observer_fixture.h"
 #include "machine/machine.h"
-#include "kit/listeners.h"
 #include "services/services.h"
 
 #include <stdio.h>

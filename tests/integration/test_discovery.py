@@ -282,20 +282,20 @@ def test_etcd_lists_its_members():
                       'labels = ["app=raft"]\n' + WITHOUT)
         run.run("down")
         run.up()
-        before = run.wait_names("m1", "m2", "m3")
+        before = run.wait_names("m1", "m2", "m3", timeout_s=60.0)
         assert before["m2"]["address"] == cluster.members["m2"].url and before["m2"]["labels"]["app"] == "raft", before
         assert before["m2"]["labels"]["member_id"].isdigit()
-        cluster.pause("m1")                                        # the first that is asked hangs: the others answer
         name = cluster.add()
-        run.wait_names("m1", "m2", "m3", name)
+        run.wait_names("m1", "m2", "m3", name, timeout_s=60.0)
+        cluster.pause("m1")                                        # the first that is asked hangs: the others answer
         cluster.remove(name)
-        run.wait_names("m1", "m2", "m3")
+        run.wait_names("m1", "m2", "m3", timeout_s=60.0)
         # One that was added and has not started has no name yet: it goes by its number.
         peer = f"http://127.0.0.1:{etcd_cluster.free_port(cluster.ports)}"
         answer = cluster.request("/v3/cluster/member/add", {"peerURLs": [peer]}, besides="m1")
-        run.wait_names("m1", "m2", "m3", answer["member"]["ID"])
+        run.wait_names("m1", "m2", "m3", answer["member"]["ID"], timeout_s=60.0)
         cluster.request("/v3/cluster/member/remove", {"ID": answer["member"]["ID"]}, besides="m1")
-        run.wait_names("m1", "m2", "m3")
+        run.wait_names("m1", "m2", "m3", timeout_s=60.0)
         for victim in ("m2", "m3"):
             cluster.pause(victim)                                  # now all of them hang
         row = run.wait_error("no answer within")

@@ -103,8 +103,8 @@ def test_every_actor_killed_and_pairs():
                 os.kill(before[name]["pid"], signal.SIGKILL)
                 killed.append(name)
             wait_for(f"{victims} ready again", lambda: all(
-                run.children()[name]["state"] == "ready" and run.children()[name]["pid"] != before[name]["pid"]
-                for name in victims))
+                child["state"] == "ready" and child["pid"] != before[child["name"]]["pid"]
+                for child in run.children().values() if child["name"] in victims))
             assert run.process.poll() is None
         after = run.children()
         for name in ACTORS:

@@ -218,8 +218,8 @@ def test_proc_lists_what_listens():
     one, port = listener("127.0.0.1")
     every, other = listener("0.0.0.0")
     ranges = f'ports = ["{port}", "{other}-{other}"]\n'
-    with Runtime('[providers.all]\nkind = "proc"\nrefresh = "1s"\n[providers.nodes]\nkind = "proc"\nrefresh = "1s"\n' +
-                 ranges + 'labels = ["here=yes"]\n') as run:
+    config = '[providers.nodes]\nkind = "proc"\nrefresh = "1s"\nlabels = ["here=yes"]\n'
+    with Runtime(config + ranges) as run:
         name, wide = f"127.0.0.1:{port}", f"0.0.0.0:{other}"
         before = run.wait_names(name, wide)
         assert before[name]["address"] == f"http://{name}" and before[wide]["address"] == f"http://127.0.0.1:{other}"
@@ -233,10 +233,16 @@ def test_proc_lists_what_listens():
         again.listen()
         assert run.wait_names(name, wide)[name]["inc"] != before[name]["inc"]
         again.close()
+        run.wait_names(wide)
+        # Without ports that are named, all of them count.
+        run.configure(config + WITHOUT)
+        run.run("restart", "nodes", "--wait")
+        more, third = listener("::1")
+        wait_for("all are listed", lambda: {wide, f"::1:{third}"} <= run.sources().keys())
+        assert run.sources()[f"::1:{third}"]["address"] == f"http://[::1]:{third}"
+        more.close()
         every.close()
-        run.wait_names()
-        # What one provider holds, another does not get.
-        assert "error" in run.provider("all")
+        wait_for("both have left", lambda: not {wide, f"::1:{third}"} & run.sources().keys())
 
 
 def test_dns_lists_what_stands_under_a_name():

@@ -128,9 +128,11 @@ void vd_relay_reset(vd_relay_t *self, vd_effects_t *effects)
     self->known = false;
     self->first = 0;
     vd_joiner_clear(self->joiner);
+    self->torn = false;
     vd_windows_clear(self->windows);
     vd_recent_release(&self->taken);
     vd_recent_begin(self->recent, "", 0, 0);
+    vd_relay_forget_places(self);
     vd_publisher_end_all(self->publisher, self->now,
                          "what this relay reads is another store, or went back; START again",
                          effects);
@@ -319,6 +321,16 @@ static void on_message(vd_relay_t *self, const vd_input_t *input, vd_effects_t *
         give(self, input, effects);
 }
 
+/* What was read contradicts memory: the store upstream went back, and the relay's own stream has not
+ * been told yet. */
+static void mend(vd_relay_t *self, vd_effects_t *effects)
+{
+    vd_effects_log(effects, VD_WARN, "what is read at %s does not follow on what is in memory",
+                   self->upstream);
+    vd_relay_reset(self, effects);
+    begin_stream(self, effects);
+}
+
 /* What is left to do after the input: at most one input for the publisher, the rest soon. */
 static void settle(vd_relay_t *self, vd_effects_t *effects)
 {
@@ -330,6 +342,8 @@ static void settle(vd_relay_t *self, vd_effects_t *effects)
         self->grown = false;
         give(self, &grown, effects);
     }
+    if (self->torn)
+        mend(self, effects);
     vd_relay_ask_windows(self, effects);
     if ((self->grown || vd_relay_may_begin(self)) && !self->working) {
         self->working = true;

@@ -49,6 +49,7 @@ struct vd_relay {
     bool beginning;        /* a START whose place was asked for is being given to it */
     uint64_t beginning_at; /* the commit that its chain belongs to */
     uint32_t beginning_chain;
+    bool torn; /* memory and what is upstream are of two histories */
     const vd_recent_commit_t *taken;
     vd_commit_run_t runs[8]; /* of one session, of the commit that was read last */
 
@@ -60,6 +61,8 @@ struct vd_relay {
 };
 
 extern const vd_stream_source_t vd_relay_source;
+/* Is `place`, which holds upstream, one of another history than memory? */
+bool vd_relay_is_torn(const vd_relay_t *self, const vd_place_t *place);
 /* Ends every stream and forgets what was held. */
 void vd_relay_reset(vd_relay_t *self, vd_effects_t *effects);
 
@@ -75,6 +78,8 @@ void vd_relay_ask_windows(vd_relay_t *self, vd_effects_t *effects);
 /* Gives the publisher a START whose place is known and reached. False: there is none. */
 bool vd_relay_begin_one(vd_relay_t *self, vd_effects_t *effects);
 bool vd_relay_may_begin(const vd_relay_t *self);
+/* What was answered of places no longer holds: they are asked for again. */
+void vd_relay_forget_places(vd_relay_t *self);
 /* Asks again what has had no answer, and gives up what is overdue. */
 void vd_relay_tick_asks(vd_relay_t *self, vd_effects_t *effects);
 

@@ -21,10 +21,10 @@ static void fail(vd_relay_t *self, const vd_peer_t *peer, uint64_t correlation, 
 
 /* ---- what memory alone can tell ---- */
 
-/* A position whose chain is known here: whether it holds can be told from memory, and what follows
- * is in it. Whether a session still is can be told upstream alone, as long as that is there. */
+/* A position that memory holds, and what follows is in it. One that memory contradicts may be right
+ * upstream, when that went back and the relay has not been told yet. Whether a session still is can be told upstream alone, as long as that is there. */
 static bool is_held(const vd_relay_t *self, vd_str_t store, uint64_t index, uint64_t offset,
-                    vd_str_t session)
+                    uint32_t wanted, vd_str_t session)
 {
     vd_stream_tail_t tail;
     uint32_t chain;
@@ -34,7 +34,8 @@ static bool is_held(const vd_relay_t *self, vd_str_t store, uint64_t index, uint
         !vd_str_is(store, tail.store) || index < base || index > tail.head ||
         (offset > 0 && index == tail.head))
         return false;
-    return vd_recent_chain(self->recent, offset > 0 ? index + 1 : index, &chain) == VD_OK;
+    return vd_recent_chain(self->recent, offset > 0 ? index + 1 : index, &chain) == VD_OK &&
+           chain == wanted;
 }
 
 /* ---- requests ---- */
@@ -101,7 +102,8 @@ static bool on_start(vd_relay_t *self, const vd_input_t *input, vd_effects_t *ef
 {
     const vd_start_body_t *start = &input->message->start;
     forget_start(self, input);
-    if (is_held(self, start->store, start->index, start->offset, start->session))
+    if (is_held(self, start->store, start->index, start->offset, (uint32_t)start->chain,
+                start->session))
         return false;
     /* Nobody knows of anything newer. */
     if (start->head && start->store.size == 0 && self->known && self->trouble[0] != 0)
@@ -134,7 +136,8 @@ bool vd_relay_on_request(vd_relay_t *self, const vd_input_t *input, vd_effects_t
     case VD_MESSAGE_CREDIT:
         return on_early(self, input, effects);
     case VD_MESSAGE_FETCH:
-        if (is_held(self, fetch->store, fetch->index, fetch->offset, fetch->session))
+        if (is_held(self, fetch->store, fetch->index, fetch->offset, (uint32_t)fetch->chain,
+                    fetch->session))
             return false;
         hand_on(self, VD_ASK_FORWARD, input, effects);
         return true;
@@ -289,6 +292,12 @@ static bool is_reached(const vd_relay_t *self, const vd_ask_t *ask)
            ask->place.index + (ask->place.offset > 0) <= tail.head;
 }
 
+void vd_relay_forget_places(vd_relay_t *self)
+{
+    for (uint32_t i = 0; i < self->asks.count; i++)
+        self->asks.list[i]->answered = false;
+}
+
 bool vd_relay_may_begin(const vd_relay_t *self)
 {
     for (uint32_t i = 0; i < self->asks.count; i++)
@@ -305,6 +314,11 @@ bool vd_relay_begin_one(vd_relay_t *self, vd_effects_t *effects)
             ask = self->asks.list[i];
     if (ask == NULL)
         return false;
+    const vd_place_t place = {ask->place.index, ask->place.offset, ask->place.chain};
+    if (vd_relay_is_torn(self, &place)) {
+        self->torn = true;
+        return false;
+    }
     vd_message_t message = vd_ask_message(ask);
     message.start.store = vd_str(ask->place.store);
     message.start.index = ask->place.index;

@@ -47,6 +47,16 @@ static vd_status_t source_find(void *arg, const char *session, uint64_t seq, uin
     return VD_BUSY;
 }
 
+/* After the store upstream went back, it takes a while until the relay is told by its own stream:
+ * what is asked for meanwhile is of the new history already. */
+bool vd_relay_is_torn(const vd_relay_t *self, const vd_place_t *place)
+{
+    uint32_t chain = 0;
+    uint64_t touched = place->index + (place->offset > 0);
+    return vd_recent_chain(self->recent, touched, &chain) == VD_OK && chain != 0 &&
+           place->chain != 0 && chain != place->chain;
+}
+
 static void source_at(void *arg, uint64_t index, uint64_t offset, uint32_t chain)
 {
     vd_relay_t *self = arg;
@@ -128,6 +138,10 @@ static vd_status_t source_read(void *arg, uint64_t index, const char *session, v
     commit->index = 0;
     for (;;) {
         uint64_t near = base + 1;
+        if (vd_relay_is_torn(self, &place)) {
+            self->torn = true;
+            return VD_BUSY;
+        }
         if (place.index >= base) {
             if (place.index >= tail.head)
                 return VD_NOT_FOUND;
@@ -141,6 +155,10 @@ static vd_status_t source_read(void *arg, uint64_t index, const char *session, v
         vd_place_t until = place;
         vd_status_t status = vd_windows_read(self->windows, self->now.mono_us, &place, session,
                                              near, commit, &until, error, error_size);
+        if (status == VD_WENT_BACK) {
+            self->torn = true;
+            return VD_BUSY;
+        }
         if (status != VD_NOT_FOUND)
             return status;
         assert(until.index > place.index ||

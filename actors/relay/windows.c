@@ -23,6 +23,7 @@ typedef enum window_state { WANTED = 1, OUT, HELD, REFUSED } window_state_t;
 typedef struct spot {
     uint64_t index;
     size_t at;
+    uint32_t chain;
 } spot_t;
 
 typedef struct window {
@@ -137,7 +138,7 @@ static bool covers(const window_t *window, const vd_place_t *place, const char *
     if (window->state == HELD) {
         if (compare(&window->after, place) > 0 || compare(place, &window->upto) >= 0)
             return false;
-    } else if (compare(&window->after, place) != 0) {
+    } else if (compare(&window->after, place) != 0 || window->after.chain != place->chain) {
         return false;
     }
     return strcmp(window->session, session) == 0;
@@ -202,6 +203,18 @@ static bool is_lost(const vd_commit_t *commit)
            commit->runs[0].count == 0;
 }
 
+/* Is `place` of another history than the window? The store upstream went back then, and one of them is
+ * older than that. A chain of 0 is not known. */
+static bool is_torn(const window_t *window, const vd_place_t *place)
+{
+    uint64_t touched = place->index + (place->offset > 0);
+    const spot_t *spot = spot_from(window, touched);
+    uint32_t chain = spot != NULL && spot->index == touched ? spot->chain : 0;
+    if (compare(&window->after, place) == 0)
+        chain = window->after.chain;
+    return chain != 0 && place->chain != 0 && chain != place->chain;
+}
+
 static vd_status_t read_held(vd_windows_t *self, const window_t *window, const vd_place_t *place,
                              vd_commit_t *commit, vd_place_t *until, char *error, size_t error_size)
 {
@@ -238,6 +251,8 @@ vd_status_t vd_windows_read(vd_windows_t *self, int64_t now_us, const vd_place_t
     window->used_us = now_us;
     if (window->state != HELD)
         return VD_BUSY;
+    if (is_torn(window, place))
+        return VD_WENT_BACK;
     window->read = true;
     if (first)
         look_ahead(self, now_us, window, near);
@@ -405,7 +420,7 @@ static vd_status_t look_through(vd_windows_t *self, vd_bytes_t payload)
             answer->piece = commit;
             return rest.size == 0 ? VD_OK : VD_MALFORMED;
         }
-        answer->spots[answer->whole++] = (spot_t){commit.index, at};
+        answer->spots[answer->whole++] = (spot_t){commit.index, at, commit.chain};
         answer->whole_size = payload.size - rest.size;
         answer->whole_to = (vd_place_t){.index = commit.index, .chain = commit.chain};
     }
@@ -424,7 +439,7 @@ static vd_status_t collect(window_t *window, const vd_commit_t *piece)
 static bool hold_joined(vd_windows_t *self, window_t *window)
 {
     const vd_commit_t *commit = vd_joiner_commit(window->joiner);
-    const spot_t spot = {.index = commit->index};
+    const spot_t spot = {.index = commit->index, .chain = commit->chain};
     const vd_place_t upto = {.index = commit->index, .chain = commit->chain};
     vd_buffer_t bytes;
     vd_buffer_init(&bytes, 2 * VD_JOINER_BYTES_MAX);

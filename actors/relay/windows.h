@@ -28,7 +28,8 @@ void vd_windows_destroy(vd_windows_t **self);
 void vd_windows_clear(vd_windows_t *self);
 /* The first commit behind `place`; with `session` not empty, the first that has a run of it, with
  * this run alone. VD_OK; VD_NOT_FOUND: there is none up to `until`, which is behind `place`; VD_BUSY:
- * it is not held, and is a wish from now on; VD_CORRUPT with commit->index: nothing can be read of that
+ * it is not held, and is a wish from now on; VD_WENT_BACK: what is held is of another history;
+ * VD_CORRUPT with commit->index: nothing can be read of that
  * commit; else why the publisher above refuses it, with text. `near` is the lowest commit that is
  * read elsewhere. */
 vd_status_t vd_windows_read(vd_windows_t *self, int64_t now_us, const vd_place_t *place,

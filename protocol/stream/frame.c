@@ -343,6 +343,13 @@ static vd_status_t take_read(vd_frame_t *self, const vd_frame_from_t *from,
     return take_commit(self, want, &commit, place);
 }
 
+/* Does it come behind `place`? A chain of 0 is not known. */
+static bool follows(const vd_recent_commit_t *recent, const vd_place_t *place)
+{
+    uint32_t chain = place->offset > 0 ? recent->commit.chain : recent->before;
+    return chain == 0 || place->chain == 0 || chain == place->chain;
+}
+
 /* Takes the next commit into the frame. VD_OK: there may be more; VD_NOT_FOUND: the frame is
  * done. */
 static vd_status_t fill_next(vd_frame_t *self, const vd_frame_from_t *from,
@@ -354,6 +361,9 @@ static vd_status_t fill_next(vd_frame_t *self, const vd_frame_from_t *from,
     /* The source alone finds the next commit with a session, and knows when it was pruned. */
     bool look = from->recent != NULL && (from->source == NULL || want->session[0] == 0);
     const vd_recent_commit_t *recent = look ? vd_recent_take(from->recent, place->index + 1) : NULL;
+    /* Memory may be of the history that there was before the source went back. */
+    if (recent != NULL && !follows(recent, place))
+        vd_recent_release(&recent);
     if (recent == NULL)
         return from->source != NULL ? take_read(self, from, want, place) : VD_NOT_FOUND;
     vd_status_t status = take_recent(self, want, recent, place);

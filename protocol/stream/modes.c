@@ -139,6 +139,8 @@ static vd_stream_mode_t wish(const vd_modes_t *self, const vd_mode_view_t *view)
     case VD_MODE_OVERLAP:
         if (far || full)
             return VD_MODE_COMMITS_ONLY;
+        if (view->apart)
+            return VD_MODE_OVERLAP;
         return view->lag <= knobs->stop_commit_sync_lag ? VD_MODE_LIVE_ONLY : VD_MODE_OVERLAP;
     case VD_MODE_PAUSED:
         break;

@@ -64,6 +64,7 @@ typedef struct vd_mode_view {
     uint64_t queue;
     bool held;    /* by an operator */
     bool no_live; /* live cannot be had from here: commits are missing in between */
+    bool apart;   /* of OVERLAP: the streams have not joined, however small the lag is */
 } vd_mode_view_t;
 
 typedef struct vd_modes {

@@ -186,6 +186,14 @@ void vd_recent_begin(vd_recent_t *self, const char *store, uint64_t index, uint3
     pthread_mutex_unlock(&self->lock);
 }
 
+/* Chain of the head; 0: not known. */
+static uint32_t chain_before(const vd_recent_t *self)
+{
+    if (self->count > 0)
+        return self->places[(self->at + self->count - 1) % self->room]->held.commit.chain;
+    return self->base_known ? self->base_chain : 0;
+}
+
 bool vd_recent_add(vd_recent_t *self, const vd_commit_t *commit)
 {
     assert(self != NULL && commit != NULL && commit->index > 0);
@@ -198,6 +206,7 @@ bool vd_recent_add(vd_recent_t *self, const vd_commit_t *commit)
            (self->count == self->room || self->bytes + entry->cost > self->bytes_max))
         push_out(self);
     if (held) {
+        entry->held.before = chain_before(self);
         self->places[(self->at + self->count) % self->room] = entry;
         self->count++;
         self->bytes += entry->cost;

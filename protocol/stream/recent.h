@@ -21,6 +21,7 @@ typedef struct vd_recent vd_recent_t;
 /* A commit that is held. */
 typedef struct vd_recent_commit {
     vd_commit_t commit;   /* its runs point into the bytes */
+    uint32_t before;      /* chain of the commit before it; 0: not known */
     vd_shared_t *bytes;   /* its value as it stands in the payload of COMMITS */
     uint64_t events;      /* that are there */
     uint64_t event_bytes; /* of them, as credit counts them */

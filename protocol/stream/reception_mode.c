@@ -225,12 +225,8 @@ static uint64_t overlap_lag(const vd_reception_t *self)
 {
     early_t head;
     uint64_t index = self->intake.position.index;
-    uint64_t above = self->modes.knobs.stop_commit_sync_lag + 1;
-    if (self->live.state != VD_LANE_RUNNING) {
-        /* Not joined, whatever the distance. */
-        uint64_t lag = vd_lag(self->head, index);
-        return lag > above ? lag : above;
-    }
+    if (self->live.state != VD_LANE_RUNNING)
+        return vd_lag(self->head, index);
     return vd_lag(next_early(self, &head) ? head.commits.after : self->live.begin.index, index);
 }
 
@@ -291,8 +287,11 @@ void vd_reception_judge(vd_reception_t *self, vd_now_t now, uint64_t queue, vd_e
 {
     if (!self->on || self->reading || self->taking)
         return;
-    vd_mode_view_t view = {
-        .lag = lag_of(self), .queue = queue, .held = self->held, .no_live = self->no_live};
+    vd_mode_view_t view = {.lag = lag_of(self),
+                           .queue = queue,
+                           .held = self->held,
+                           .no_live = self->no_live,
+                           .apart = self->live.state != VD_LANE_RUNNING};
     vd_stream_mode_t before = self->modes.mode;
     vd_stream_mode_t mode = vd_modes_look(&self->modes, now.mono_us / 1000, &view);
     uint64_t newest = self->correlation;

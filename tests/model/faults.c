@@ -174,12 +174,14 @@ static void cut(vd_whole_t *self, const vd_model_fault_t *fault)
         vd_world_cut(self->world, vd_process_node(a), vd_process_node(b), until_us);
 }
 
-static void stop_machine(vd_whole_t *self)
+/* The relay may run on another one, and goes on with what it has in memory. */
+static void stop_machine(vd_whole_t *self, bool relay)
 {
     vd_world_note(self->world, "%-12s stops: everything that runs is gone", "machine");
     for (int i = 0; i < WHOLE_PRODUCERS && self->producers[i].node != NULL; i++)
         vd_node_kill(self->world, self->producers[i].node);
-    vd_process_kill(self->world, vd_relay_part_process(self));
+    if (relay)
+        vd_process_kill(self->world, vd_relay_part_process(self));
     vd_process_kill(self->world, self->supervisor);
 }
 
@@ -316,7 +318,7 @@ static void hurt_store(vd_whole_t *self, const vd_model_fault_t *fault)
         self->ingestor.fail = 100 + fault->a % 900;
         vd_world_later(self->world, fault->for_us, NULL, heal_store, self, 0);
     } else if (fault->kind == FAULT_BACK) {
-        stop_machine(self);
+        stop_machine(self, false);
         vd_whole_go_back(self, 1 + fault->a % 60);
     } else {
         for (uint32_t i = 0; i < 1 + fault->b % 6; i++)
@@ -347,7 +349,7 @@ static void carry_out(vd_whole_t *self, const vd_model_fault_t *fault)
         vd_process_kill(world, self->supervisor);
         break;
     case FAULT_MACHINE:
-        stop_machine(self);
+        stop_machine(self, true);
         break;
     case FAULT_FREEZE:
         freeze(self, fault);

@@ -45,7 +45,8 @@ static void consume(stream_t *self, vd_now_t now, vd_effects_t *effects)
         self->queue_count--;
         vd_reception_consumed(self->reception, now, 1, size, effects);
     }
-    int64_t wait_us = 1000 + (int64_t)vd_world_random(world, 150000);
+    /* In the calm it is quick enough to come to the end of a long history. */
+    int64_t wait_us = 1000 + (int64_t)vd_world_random(world, self->whole->calm ? 15000 : 150000);
     if (!self->whole->calm && vd_world_chance(world, 20))
         wait_us += 4000000;
     vd_effects_timer(effects, TIMER_CONSUME, now.mono_us + wait_us);
@@ -123,6 +124,7 @@ static void on_stopped(void *arg, vd_now_t now, vd_status_t status, const char *
     (void)head;
     if (status == VD_KICKED && self->whole->kicks > 0) {
         self->saved = *vd_reception_position(self->reception);
+        self->saved_witness = self->witness;
     } else {
         vd_witness_stopped(&self->witness, status, text);
         self->saved = (vd_position_t){.index = 0};
@@ -387,6 +389,12 @@ static void see_taken(stream_t *self, const vd_message_t *message)
     if (message->correlation != lane->correlation || !lane->on)
         return;
     switch (message->id) {
+    case VD_MESSAGE_STARTED:
+        /* A START at the head that came twice begins twice, and its credit anew. */
+        if (message->started.index > lane->begun)
+            lane->received = 0;
+        lane->begun = message->started.index;
+        break;
     case VD_MESSAGE_COMMITS:
         see_commits(self, lane, &message->commits);
         break;

@@ -27,6 +27,7 @@ typedef struct lane {
     bool on;
     uint64_t granted, received; /* events */
     uint64_t index, offset;     /* what has come leads up to here */
+    uint64_t begun;             /* it was told to begin here */
 } lane_t;
 
 /* A position that was to be kept in the store. */

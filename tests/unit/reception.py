@@ -213,7 +213,8 @@ def the_table():
                               run["steps"][0]["now_ms"])
         for number, step in enumerate(run["steps"]):
             lag = modes.lag_of(int(step["head"], 0), int(step["index"], 0)) if "head" in step else step["lag"]
-            found = machine.look(step["now_ms"], lag, step["queue"], step.get("held", False), step.get("no_live", False))
+            found = machine.look(step["now_ms"], lag, step["queue"], step.get("held", False), step.get("no_live", False),
+                                 step.get("apart", False))
             assert found == step["mode"], f"{run['what']}, step {number}: {found}, wanted {step['mode']}"
 
 

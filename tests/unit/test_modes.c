@@ -104,6 +104,7 @@ static void go_through(const json_t *run, int64_t origin_ms)
             .queue = number(row, "queue", 0),
             .held = json_is_true(json_object_get(row, "held")),
             .no_live = json_is_true(json_object_get(row, "no_live")),
+            .apart = json_is_true(json_object_get(row, "apart")),
         };
         vd_stream_mode_t mode = vd_modes_look(&modes, now_ms, &view);
         if (mode != mode_of(row, "mode"))

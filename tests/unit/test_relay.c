@@ -275,6 +275,31 @@ static void test_store_goes_back(void **state)
     relay_world_free(w);
 }
 
+/* The store above went back and grew again beyond what the relay has in memory, before the relay's own
+ * stream is told: who reads older commits by asking upstream is not led into the old memory. */
+static void test_goes_back_unseen(void **state)
+{
+    relay_world_t *w = relay_world_new(16, 64 * KIB, 2 * MIB);
+    vd_subscription_t red = {.session = "red"};
+    (void)state;
+    relay_world_run(w, SECOND);
+    commit_some(w, 100, 20, 1000);
+    relay_world_run(w, SECOND);
+    relay_world_kill_origin(w);
+    relay_world_go_back(w, 50);
+    commit_some(w, 70, 20, 1000);
+    relay_world_start_origin(w);
+    client_t *all = subscribe_at(w, 30, 0);
+    client_t *inside = subscribe_at(w, 98, 1);
+    client_t *one = relay_world_subscribe(w, &red);
+    relay_world_run(w, 300000);
+    assert_int_equal(vd_relay_totals(w->relay)->resets, 1);
+    relay_world_settle(w, 20 * SECOND);
+    assert_int_equal(all->stops + inside->stops + one->stops, 0);
+    assert_int_equal(vd_relay_totals(w->relay)->resets, 1);
+    relay_world_free(w);
+}
+
 static client_t *run_until_stopped(relay_world_t *w, client_t *c)
 {
     int64_t end_us = w->now.mono_us + 20 * SECOND;
@@ -282,6 +307,33 @@ static client_t *run_until_stopped(relay_world_t *w, client_t *c)
         relay_world_run(w, 10000);
     assert_int_equal(c->stops, 1);
     return c;
+}
+
+/* The relay itself stands where both histories are the same, and has read ahead in windows: what they
+ * hold of the old one is given to nobody. */
+static void test_goes_back_above_windows(void **state)
+{
+    relay_world_t *w = relay_world_new(17, 64 * KIB, 2 * MIB);
+    (void)state;
+    commit_some(w, 40, 20, 1000);
+    relay_world_run(w, SECOND);
+    commit_some(w, 60, 20, 1000);
+    client_t *before = subscribe_at(w, 10, 0);
+    relay_world_settle(w, 10 * SECOND);
+    relay_world_kill_origin(w);
+    relay_world_go_back(w, 80);
+    commit_some(w, 40, 20, 1000);
+    relay_world_start_origin(w);
+    client_t *anew[4];
+    for (unsigned i = 0; i < 4; i++)
+        anew[i] = subscribe_at(w, 82 + 3 * i, i % 2);
+    relay_world_run(w, SECOND);
+    run_until_stopped(w, before);
+    assert_int_equal(before->status, VD_WENT_BACK);
+    relay_world_settle(w, 20 * SECOND);
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(anew[i]->stops, 0);
+    relay_world_free(w);
 }
 
 /* What the publisher above refuses is refused here in the same words. */
@@ -494,6 +546,8 @@ int main(void)
         cmocka_unit_test(test_relay_dies),
         cmocka_unit_test(test_relay_stops),
         cmocka_unit_test(test_store_goes_back),
+        cmocka_unit_test(test_goes_back_unseen),
+        cmocka_unit_test(test_goes_back_above_windows),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_pruned_meanwhile),
         cmocka_unit_test(test_absent),

@@ -67,10 +67,10 @@ class Modes:
         self.knobs, self.streams, self.mode = knobs or Knobs(), streams, mode
         self.since_ms = self.paid_ms = now_ms
 
-    def look(self, now_ms, lag=0, queue=0, held=False, no_live=False):
-        """What there is to see now: `held` by an operator; `no_live`: commits are missing before what live can give.
-        Returns the mode from now on."""
-        following = self._wish(lag, queue, held, no_live)
+    def look(self, now_ms, lag=0, queue=0, held=False, no_live=False, apart=False):
+        """What there is to see now: `held` by an operator; `no_live`: commits are missing before what live can give;
+        `apart`: the streams of OVERLAP have not joined, however small the lag is. Returns the mode from now on."""
+        following = self._wish(lag, queue, held, no_live, apart)
         if following == self.mode or (following in (LIVE_ONLY, OVERLAP) and now_ms < self.paid_ms):
             return self.mode
         dwell = self.knobs.dwell_ms
@@ -78,7 +78,7 @@ class Modes:
         self.mode, self.since_ms = following, now_ms
         return following
 
-    def _wish(self, lag, queue, held, no_live):
+    def _wish(self, lag, queue, held, no_live, apart):
         knobs, both = self.knobs, self.streams == BOTH
         far, full = no_live or lag >= knobs.start_commit_sync_lag, queue >= knobs.pause_live_queue
         few = queue <= knobs.resume_live_queue
@@ -89,7 +89,8 @@ class Modes:
         if self.mode == COMMITS_ONLY:
             return OVERLAP if both and lag <= knobs.resume_live_lag and few else COMMITS_ONLY
         if self.mode == OVERLAP:
-            return COMMITS_ONLY if far or full else LIVE_ONLY if lag <= knobs.stop_commit_sync_lag else OVERLAP
+            near = lag <= knobs.stop_commit_sync_lag and not apart
+            return COMMITS_ONLY if far or full else LIVE_ONLY if near else OVERLAP
         if self.streams == COMMIT:
             return COMMITS_ONLY
         if not few:

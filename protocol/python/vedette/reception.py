@@ -220,7 +220,8 @@ class Reception:
         before = self.mode
         if not self.started and not no_live:
             return  # there is no lag yet
-        mode = self.modes.look(now * 1000, self.lag, self.waiting_items if queue is None else queue, self.held, no_live)
+        mode = self.modes.look(now * 1000, self.lag, self.waiting_items if queue is None else queue, self.held, no_live,
+                               apart=not self.streams[LIVE].running)
         if mode != before:
             if not self.held:
                 self._take_streams(now)
@@ -235,8 +236,6 @@ class Reception:
         if self.mode == OVERLAP and live.running:
             joined = self.position.place >= live.joins
             self.lag = 0 if joined else max(1, modes.lag_of(live.joins[0], self.position.index))
-        elif self.mode == OVERLAP:
-            self.lag = max(1, modes.lag_of(self.head, self.position.index), self.modes.knobs.stop_commit_sync_lag + 1)
         else:
             self.lag = modes.lag_of(self.head, self.position.index)
 

@@ -24,6 +24,9 @@ static const vd_command_t commands[] = {
     {"fanout", vd_bench_fanout, "DIR COUNT READERS PROCESSES  each event to so many followers"},
     {"raw-fanout", vd_bench_raw_fanout,
      "DIR COUNT READERS PROCESSES  each message of a ZeroMQ PUB to so many SUB"},
+    {"rejoin", vd_bench_rejoin,
+     "DIR BACKLOG RATE  from the first event on until live alone is taken, while so many a second "
+     "come, us"},
     {"replay", vd_bench_replay, "DIR SESSION COUNT  read so many events that are stored"},
     {"recover", vd_bench_recover, "DIR PID  kill -9 to the first durable acknowledgement, us"},
     {"leveldb-write", vd_bench_leveldb_write,

@@ -24,6 +24,8 @@ int vd_bench_replay(int argc, char **argv);
 int vd_bench_recover(int argc, char **argv);
 /* live.c */
 int vd_bench_live(int argc, char **argv);
+/* rejoin.c */
+int vd_bench_rejoin(int argc, char **argv);
 /* fanout.c */
 int vd_bench_fanout(int argc, char **argv);
 int vd_bench_raw_fanout(int argc, char **argv);

@@ -19,6 +19,8 @@ PROCESSES = 4
 OTHERS = 4
 OTHERS_RATE = 2000
 LIVE_RATE = 10000
+REJOIN_RATE = 100
+REJOIN_S_MAX = 10
 PAIRS = 15
 MEMORY_MIB_MAX = 16
 BEAT_S = 0.5
@@ -117,7 +119,7 @@ def _stored(bench, ingestor, count):
 
 
 def _catch_up(bench, options, sizes):
-    figures, raw, quiet, beside, replays = [], [], [], [], 0
+    figures, raw, quiet, beside, rejoined, replays = [], [], [], [], [], 0
     count = sizes["backlog"]
     with Directory() as directory, Ingestor(bench) as ingestor:
         bare = os.path.join(directory, "bare")
@@ -127,6 +129,7 @@ def _catch_up(bench, options, sizes):
         for _ in range(options.rounds):
             raw.append(bench.measure("leveldb-read", bare)["rate"])
             figures.append(bench.measure("replay", ingestor.dir, session, count)["rate"])
+            rejoined.append(bench.measure("rejoin", ingestor.dir, count, REJOIN_RATE)["p50"] / 1e6)
             quiet.append(bench.measure(*live)["p99"] / 1000)
             with Replays(bench, ingestor.dir, session, count) as reading:
                 beside.append(bench.measure(*live)["p99"] / 1000)
@@ -135,6 +138,8 @@ def _catch_up(bench, options, sizes):
         ratio_row(f"catching up with {count} events", figures, raw, "ev/s", at_least=0.6, note="raw: LevelDB, iterating"),
         ratio_row(f"live at {LIVE_RATE}/s during a full replay, p99", beside, quiet, "ms", at_most=2.0,
                   note=f"raw: the same in quiet; {replays} replays"),
+        row(f"{count} events behind to live alone", rejoined, "s", REJOIN_S_MAX,
+            note=f"while {REJOIN_RATE} ev/s come; two changes of mode, with the dwell of one"),
     ]
 
 

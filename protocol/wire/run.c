@@ -5,7 +5,28 @@
 
 #include <assert.h>
 
-enum { CRC_LEAD = 0xce, CRC_SIZE = 5 };
+enum { CRC_LEAD = 0xce, CRC_SIZE = 5, BIN8_LEAD = 0xc4, BIN16_LEAD = 0xc5 };
+
+/* The sizes of an event's head and of what follows it; nearly every event has 65535 bytes at most. */
+static inline bool read_sizes(vd_bytes_t bytes, size_t *head_size, size_t *content)
+{
+    if (bytes.size >= 3 && bytes.data[0] == BIN16_LEAD) {
+        *head_size = 3;
+        *content = (size_t)bytes.data[1] << 8 | bytes.data[2];
+        return *content <= bytes.size - 3;
+    }
+    if (bytes.size >= 2 && bytes.data[0] == BIN8_LEAD) {
+        *head_size = 2;
+        *content = bytes.data[1];
+        return *content <= bytes.size - 2;
+    }
+    vd_head_t head;
+    if (vd_head_read(bytes, &head) != VD_OK || head.kind != VD_KIND_BIN)
+        return false;
+    *head_size = head.size;
+    *content = (size_t)head.content;
+    return true;
+}
 
 vd_status_t vd_run_next(vd_bytes_t *run, vd_entry_t *entry)
 {
@@ -15,14 +36,13 @@ vd_status_t vd_run_next(vd_bytes_t *run, vd_entry_t *entry)
     if (run->size < CRC_SIZE || run->data[0] != CRC_LEAD)
         return VD_MALFORMED;
     const uint8_t *at = run->data;
-    vd_head_t head;
-    if (vd_head_read(vd_bytes(at + CRC_SIZE, run->size - CRC_SIZE), &head) != VD_OK ||
-        head.kind != VD_KIND_BIN)
+    size_t head_size, content;
+    if (!read_sizes(vd_bytes(at + CRC_SIZE, run->size - CRC_SIZE), &head_size, &content))
         return VD_MALFORMED;
-    size_t size = CRC_SIZE + head.size + (size_t)head.content;
+    size_t size = CRC_SIZE + head_size + content;
     assert(size <= run->size);
     entry->crc = (uint32_t)at[1] << 24 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 8 | at[4];
-    entry->event = vd_bytes(at + CRC_SIZE + head.size, (size_t)head.content);
+    entry->event = vd_bytes(at + CRC_SIZE + head_size, content);
     entry->raw = vd_bytes(at, size);
     *run = vd_bytes(at + size, run->size - size);
     return VD_OK;

@@ -282,12 +282,24 @@ static vd_status_t take_commit(vd_frame_t *self, const vd_frame_want_t *want,
     return cut.full ? VD_NOT_FOUND : VD_OK;
 }
 
+/* Does the reader want everything in the commit? */
+static bool wants_all(const vd_frame_want_t *want, const vd_commit_t *commit)
+{
+    if (want->type[0] != 0 || commit->run_count > VD_COMMIT_PIECES_MAX)
+        return false;
+    if (want->session[0] == 0)
+        return true;
+    for (uint32_t r = 0; r < commit->run_count; r++)
+        if (!vd_str_is(commit->runs[r].session, want->session))
+            return false;
+    return commit->run_count > 0;
+}
+
 /* Takes a commit from memory: whole, as it stands there, or cut. */
 static vd_status_t take_recent(vd_frame_t *self, const vd_frame_want_t *want,
                                const vd_recent_commit_t *recent, vd_place_t *place)
 {
-    bool whole = want->session[0] == 0 && want->type[0] == 0 && place->offset == 0 &&
-                 recent->commit.run_count <= VD_COMMIT_PIECES_MAX;
+    bool whole = place->offset == 0 && wants_all(want, &recent->commit);
     bool paid = self->events + recent->events <= want->items_max &&
                 self->bytes + recent->event_bytes <= want->bytes_max;
     size_t size = payload_size(self);

@@ -2,7 +2,9 @@
  * source, under each reader's credit.
  *
  * 1. The publisher only obeys: it keeps a bounded table, does a bounded amount of work in a step
- *    and serves subscribers in turn; live streams first, so that replay yields.
+ *    and serves subscribers in turn; live streams first, so that replay yields. While live events go
+ *    out, commit streams from before what memory holds rest between frames, so that those who wait
+ *    for live events find a processor.
  * 2. A peer has at most one live and one commit stream. Each has its own START, STOP, CREDIT and
  *    correlation; neither disturbs the other.
  * 3. A live stream is given every commit at once, from memory alone, all that is there in one frame
@@ -70,9 +72,12 @@ typedef struct vd_publisher_knobs {
     uint64_t bytes_max;          /* sent to one subscriber between two of its CREDITs */
     uint64_t step_bytes_max;     /* of commit streams, in one step */
     uint64_t yield_bytes_max;    /* the same while there are live streams */
+    /* Of commit streams from before what memory holds, in a second, while live events go out; 0: as
+     * much as can be. */
+    uint64_t replay_bytes_per_s_max;
 } vd_publisher_knobs_t;
 
-/* 1000: 100, 100: 20, 10: 5, else 1; 60 s; 8 MiB; 1 MiB; 256 KiB. */
+/* 1000: 100, 100: 20, 10: 5, else 1; 60 s; 8 MiB; 1 MiB; 256 KiB; 256 MiB. */
 extern const vd_publisher_knobs_t vd_publisher_knobs_default;
 /* VD_OK, or VD_CONFIG with the knob and the remedy in `text`. */
 vd_status_t vd_publisher_knobs_check(const vd_publisher_knobs_t *knobs, char *text,

@@ -80,6 +80,8 @@ struct vd_publisher {
     uint64_t head;         /* the highest commit that is known of */
     bool ticking;
     uint32_t turns[VD_STREAM_KINDS]; /* who is served first */
+    int64_t live_us;                 /* live events went out last; 0: never */
+    int64_t rest_us;                 /* until then replays rest */
     vd_frame_t frame;
     vd_shared_t *nothing; /* the payload of an empty frame */
     vd_memo_t memos[VD_MEMOS];

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #define TICK_US 250000
+/* Live events go out when the last did so long ago at most. */
+#define LIVE_US 50000
 /* What a frame takes beside its payload, and what looking at a commit costs, in bytes. */
 #define FRAME_OVERHEAD 128u
 #define READ_COST      128u
@@ -45,6 +47,30 @@ static bool can_be_served(const vd_publisher_t *self, const vd_reader_row_t *row
            flow->uncredited_bytes < VD_UNCREDITED_BYTES_MAX;
 }
 
+/* ---- replay yields ---- */
+
+/* Does the commit stream stand before everything that memory holds? */
+static bool is_replay(const vd_publisher_t *self, const vd_reader_row_t *row)
+{
+    uint64_t lowest = self->live.first > 0 ? self->live.first : self->live.head + 1;
+    return self->options.recent != NULL && row->flows[VD_COMMIT].place.index + 1 < lowest;
+}
+
+/* A replay at full speed takes the processors from those that wait for live events, here and where
+ * it is read: it rests between two frames while there are any. */
+static bool rests(const vd_publisher_t *self, vd_now_t now, const vd_reader_row_t *row)
+{
+    return now.mono_us < self->rest_us && is_replay(self, row);
+}
+
+static void begin_rest(vd_publisher_t *self, vd_now_t now, size_t bytes)
+{
+    bool flows = self->live_us > 0 && now.mono_us - self->live_us < LIVE_US;
+    uint64_t rate = self->knobs.replay_bytes_per_s_max;
+    if (flows && rate > 0)
+        self->rest_us = now.mono_us + (int64_t)(bytes * UINT64_C(1000000) / rate);
+}
+
 /* ---- one frame ---- */
 
 static void send_frame(vd_publisher_t *self, vd_now_t now, vd_reader_row_t *row, vd_outflow_t *flow,
@@ -67,6 +93,8 @@ static void send_frame(vd_publisher_t *self, vd_now_t now, vd_reader_row_t *row,
     if (frame->events == 0)
         flow->uncredited_bytes += frame->payload->size + FRAME_OVERHEAD;
     flow->told_us = now.mono_us;
+    if (flow == &row->flows[VD_LIVE] && frame->events > 0)
+        self->live_us = now.mono_us;
     flow->batch = frame->commits;
     row->events += frame->events;
     row->bytes += frame->bytes;
@@ -171,6 +199,8 @@ static bool serve(vd_publisher_t *self, vd_now_t now, vd_reader_row_t *row, int 
     }
     if (status == VD_OK) {
         bool moved = !same_place(&flow->place, &memo->place);
+        if (kind == VD_COMMIT && is_replay(self, row))
+            begin_rest(self, now, memo->payload->size);
         flow->place = memo->place;
         bool at_head = flow->place.index >= tail_of(self, kind)->head;
         *cost += memo->payload->size;
@@ -235,6 +265,8 @@ static bool serve_all(vd_publisher_t *self, vd_now_t now, int kind, size_t budge
             bool gap = kind == VD_LIVE && has_gap(self, row);
             if (!gap && !can_be_served(self, row, kind))
                 continue;
+            if (kind == VD_COMMIT && rests(self, now, row))
+                continue;
             if (cost >= budget || vd_effects_room(effects) < VD_EFFECTS_KEPT) {
                 self->turns[kind] = at;
                 return true;
@@ -245,6 +277,17 @@ static bool serve_all(vd_publisher_t *self, vd_now_t now, int kind, size_t budge
                 moved = serve(self, now, row, kind, &cost, effects) || moved;
         }
     }
+    return false;
+}
+
+/* Does a replay wait for the end of its rest? */
+static bool any_rests(const vd_publisher_t *self, vd_now_t now)
+{
+    if (now.mono_us >= self->rest_us)
+        return false;
+    for (uint32_t i = 0; i < self->count; i++)
+        if (can_be_served(self, &self->rows[i], VD_COMMIT) && rests(self, now, &self->rows[i]))
+            return true;
     return false;
 }
 
@@ -263,8 +306,8 @@ void vd_pump(vd_publisher_t *self, vd_now_t now, vd_effects_t *effects)
     bool more = serve_all(self, now, VD_LIVE, SIZE_MAX, effects);
     more = serve_all(self, now, VD_COMMIT, budget, effects) || more;
     forget_memos(self);
-    if (more)
-        vd_effects_timer(effects, self->options.timer + 1, now.mono_us);
+    if (more || any_rests(self, now))
+        vd_effects_timer(effects, self->options.timer + 1, more ? now.mono_us : self->rest_us);
 }
 
 /* ---- signs of life ---- */

@@ -423,6 +423,60 @@ static void test_live_comes_first_and_replay_yields(void **state)
     world_free(w);
 }
 
+static void test_a_replay_rests_while_live_events_go_out(void **state)
+{
+    (void)state;
+    vd_publisher_knobs_t knobs = vd_publisher_knobs_default;
+    knobs.replay_bytes_per_s_max = 1000000;
+    world_t *w = world_new(MUCH, &knobs);
+    world_commits(w, 3000, 1, 1000); /* memory holds a third of them */
+    world_live(w, "new", 6);
+    world_commit(w, 1, 100);
+    world_grown(w);
+    world_replay(w, "old", 5);
+    size_t size = world_last(w, "old", 5, VD_MESSAGE_COMMITS)->message.payload.size;
+    /* Neither what is new nor credit ends the rest, and who reads from memory has none. */
+    world_commit(w, 1, 100);
+    world_grown(w);
+    vd_start_body_t start = {.items = 1000000, .bytes = 1000000000};
+    world_credit(w, "old", 5, start.items, 2 * start.bytes, "");
+    world_position(w, 2990, &start);
+    world_start(w, "near", 7, &start);
+    world_pass(w, (int64_t)size - 10000);
+    assert_int_equal(world_count(w, "new", 6, VD_MESSAGE_COMMITS), 2);
+    assert_int_equal(world_count(w, "old", 5, VD_MESSAGE_COMMITS), 1);
+    assert_int_equal(world_last(w, "near", 7, VD_MESSAGE_COMMITS)->message.commits.index, 3002);
+    /* It has all the machine when no live events go out. */
+    world_pass(w, 30000);
+    assert_int_equal(world_last(w, "old", 5, VD_MESSAGE_COMMITS)->message.commits.index, 3002);
+    world_free(w);
+}
+
+static void test_commits_of_one_session_are_shared_by_its_readers(void **state)
+{
+    (void)state;
+    world_t *w = world_new(MUCH, NULL);
+    vd_start_body_t start = {
+        .stream = vd_str("live"), .head = true, .items = 1000000, .bytes = 1000000000};
+    world_commits(w, 3, 1, 100);
+    start.session = vd_str("red");
+    world_start(w, "ann", 5, &start);
+    start.session = vd_str("blue");
+    world_start(w, "bob", 6, &start);
+    world_commit(w, 2, 100);
+    world_grown(w);
+    const vd_recent_commit_t *held = vd_recent_take(w->recent, 4);
+    assert_ptr_equal(world_last(w, "ann", 5, VD_MESSAGE_COMMITS)->shared, held->bytes->data);
+    vd_recent_release(&held);
+    assert_int_equal(world_events(w, "bob", 6), 0);
+    /* The next but one has an event of another session. */
+    world_commits(w, 2, 2, 100);
+    world_grown(w);
+    assert_int_equal(world_events(w, "ann", 5), 6);
+    assert_int_equal(world_events(w, "bob", 6), 1);
+    world_free(w);
+}
+
 static void test_memory_serves_commit_streams_too(void **state)
 {
     (void)state;
@@ -535,6 +589,8 @@ int main(void)
         cmocka_unit_test(test_a_frame_is_encoded_once),
         cmocka_unit_test(test_a_bound_holds_whatever_is_granted),
         cmocka_unit_test(test_live_comes_first_and_replay_yields),
+        cmocka_unit_test(test_a_replay_rests_while_live_events_go_out),
+        cmocka_unit_test(test_commits_of_one_session_are_shared_by_its_readers),
         cmocka_unit_test(test_memory_serves_commit_streams_too),
         cmocka_unit_test(test_positions_and_filters_that_are_not_valid),
         cmocka_unit_test(test_what_memory_forgets_on_purpose),

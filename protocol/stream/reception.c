@@ -353,13 +353,26 @@ static bool is_doubtful(const vd_reception_t *self, const vd_position_t *begin)
     return order < 0 || (order == 0 && begin->chain != position->chain);
 }
 
+/* Has a stream that runs begun once more? What had come of it before is in the reader's count of
+ * credit and not in the publisher's: more than the window could come. */
+static bool has_begun_twice(const vd_lane_t *lane, const vd_position_t *begin)
+{
+    return lane->state == VD_LANE_RUNNING &&
+           (lane->received.items > 0 ||
+            vd_place_compare(begin->index, begin->offset, &lane->begin) != 0);
+}
+
 static void on_started(vd_reception_t *self, vd_now_t now, vd_lane_t *lane,
                        const vd_started_body_t *started, vd_effects_t *effects)
 {
-    if (lane->state != VD_LANE_STARTING)
-        return;
     vd_position_t begin = {
         .index = started->index, .offset = started->offset, .chain = (uint32_t)started->chain};
+    if (has_begun_twice(lane, &begin)) {
+        vd_reception_restart(self, now, lane, effects);
+        return;
+    }
+    if (lane->state != VD_LANE_STARTING)
+        return;
     vd_str_copy(begin.store, sizeof begin.store, started->store);
     uint64_t life = self->intake.life;
     bool alone = self->modes.streams == VD_STREAMS_LIVE;

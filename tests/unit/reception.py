@@ -427,11 +427,28 @@ def tries_come_later_and_later():
     assert world.reception.streams["commit"].attempts == 0
 
 
+def a_start_that_comes_twice_grants_no_more():
+    world = World(SEED, head=True)
+    world.until("live", lambda: world.reception.streams["live"].running)
+    for _ in range(5):
+        world.publisher.commit(1)
+    world.until("five", lambda: len(world.got) == 5 and not world.up and not world.down)
+    live = world.reception.streams["live"]
+    before = live.correlation
+    world.publisher.take("START", {"stream": "live", "head": True, "items": 24}, before)
+    world.until("another one", lambda: world.reception.streams["live"].correlation > before and live.running, turns=300)
+    assert live.items == 0 and live.granted_items <= 24, (live.items, live.granted_items)
+    world.publisher.commit(3)
+    world.until("the rest", lambda: len(world.got) == 8)
+    world.check()
+
+
 print(f"VEDETTE_SEED={SEED}", flush=True)
 for case in (the_table, every_interleaving_gives_each_event_once, from_any_position, from_now_on_it_is_live,
              deep_lag_takes_no_live, a_slow_application_bounds_what_waits, a_full_queue_pauses_and_goes_on,
              an_operator_holds_it, what_ends_it, a_position_beyond_the_head, without_a_live_stream_commits_do,
-             fruitless_rounds_end_in_windows, windows_wait_for_room, what_was_left_in_the_queue_waits,
+             fruitless_rounds_end_in_windows, windows_wait_for_room,
+             a_start_that_comes_twice_grants_no_more, what_was_left_in_the_queue_waits,
              a_wide_window_is_granted_in_time, tries_come_later_and_later):
     case()
     print(f"ok {case.__name__}", flush=True)

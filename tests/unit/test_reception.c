@@ -219,6 +219,39 @@ static void an_operator_holds_it(void **state)
     world_free(w);
 }
 
+/* The stream begins anew under its number: what came of it before is no credit for what comes. */
+static void a_start_that_comes_twice_grants_no_more(void **state)
+{
+    (void)state;
+    world_t *w = world_new(18);
+    world_live(w, MIB1);
+    vd_subscription_t now = from_now();
+    now.credit_items = 20;
+    subscribe_now(w, &now);
+    for (unsigned i = 0; i < 10; i++)
+        commit_one(w);
+    world_run(w, S);
+    assert_int_equal(w->handed, 10);
+    uint64_t before = w->streams[0];
+    vd_message_t start = {.id = VD_MESSAGE_START, .correlation = before};
+    start.start.stream = vd_str("live");
+    start.start.head = true;
+    start.start.items = 20;
+    start.start.bytes = MIB1;
+    world_send(w, &start);
+    world_run(w, S);
+    w->consume = false;
+    for (unsigned i = 0; i < 40; i++)
+        commit_one(w);
+    world_run(w, 5 * S);
+    assert_int_equal(w->waiting_events, 20);
+    assert_true(w->streams[0] > before);
+    w->consume = true;
+    take_some(w, w->waiting_events);
+    world_settle(w, 20 * S);
+    world_free(w);
+}
+
 static void kicked_is_final(void **state)
 {
     (void)state;
@@ -441,6 +474,7 @@ int main(void)
         cmocka_unit_test(a_live_stream_that_never_ends_is_left_when_it_lags),
         cmocka_unit_test(a_long_queue_pauses_live),
         cmocka_unit_test(an_operator_holds_it),
+        cmocka_unit_test(a_start_that_comes_twice_grants_no_more),
         cmocka_unit_test(kicked_is_final),
         cmocka_unit_test(what_memory_lost_is_read_from_the_store),
         cmocka_unit_test(live_alone_tells_of_what_it_lost),

@@ -255,9 +255,13 @@ class Reception:
             self._look(now, queue=waited)
 
     def _on_started(self, stream, message, now):
+        place = (message["index"], message["offset"])
+        if stream.running and (stream.items > 0 or place != stream.joins):
+            # It has begun twice: what came before is in our count of credit, and not in the publisher's.
+            self._again(stream, now)
+            return
         if not stream.starting:
             return
-        place = (message["index"], message["offset"])
         if not self.started:
             self.position = Position(message["store"], message["index"], message["offset"], message["chain"])
         self.head = message["head"]

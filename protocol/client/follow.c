@@ -302,19 +302,25 @@ vd_status_t vd_follow_advance(vd_follow_t *self, int64_t deadline_us, vd_follow_
     }
 }
 
+void vd_follow_come_back(vd_follow_t *self)
+{
+    if (!self->has_current)
+        return;
+    if (self->durable[0] != 0)
+        self->place = vd_follow_here(self);
+    else
+        self->place.position.index = self->current.position.index; /* as people see it */
+    self->has_current = false;
+}
+
 vd_status_t vd_follow_next(vd_follow_t *self, int timeout_ms, vd_follow_event_t *event)
 {
     assert(event != NULL);
     *event = (vd_follow_event_t){0};
-    if (self->has_current) { /* the caller has come back from it */
-        if (self->durable[0] != 0)
-            self->place = vd_follow_here(self);
-        else
-            self->place.position.index = self->current.position.index; /* as people see it */
-        self->has_current = false;
-    } else if (self->queue_at == self->queue.size && self->items == NULL) {
+    if (self->has_current)
+        vd_follow_come_back(self);
+    else if (self->queue_at == self->queue.size && self->items == NULL)
         self->place = vd_follow_here(self);
-    }
     if (self->queue_at < self->queue.size && self->calls + 1 < CALLS_PER_LOOK) {
         self->calls++;
         return vd_follow_pull(self, event); /* mostly, and without a look at the clock */

@@ -11,8 +11,9 @@
  * 3. A follow that was given no session goes on in the session that continues its own, from that
  *    one's beginning: the end names it, in the event and in the list. Its positions name the session
  *    that they are in, since sessions overlap in the order of commits.
- * 4. The caller stands behind what it came back from: vd_follow_next counts the event of the call
- *    before, vd_follow_take what is done without a hole. That is the place that is kept.
+ * 4. The caller stands behind what it came back from: vd_follow_next and vd_follow_close count the
+ *    event of the call before, vd_follow_take what is done without a hole. That is the place that is
+ *    kept.
  */
 #ifndef VD_FOLLOW_IMPL_H
 #define VD_FOLLOW_IMPL_H
@@ -188,6 +189,9 @@ bool vd_follow_via_step(vd_follow_t *self, vd_now_t now, const vd_input_t *input
                         vd_effects_t *effects);
 
 /* ---- follow.c ---- */
+
+/* The caller has come back from what it had in hand, if it had anything. */
+void vd_follow_come_back(vd_follow_t *self);
 
 /* The place behind what the caller has in hand; without that, behind all that came. */
 vd_follow_place_t vd_follow_here(const vd_follow_t *self);

@@ -7,6 +7,7 @@
 enum {
     KEEP_EVERY_US = 1000000,
     KEEP_AGAIN_US = 3000000, /* without an answer */
+    LAST_OUT_US = 1000000,   /* for the answer that is still out at the end */
 };
 
 static bool same_place(const vd_follow_place_t *a, const vd_follow_place_t *b)
@@ -102,15 +103,28 @@ void vd_follow_kept(vd_follow_t *self, const vd_message_t *message)
         self->saved = self->saving;
 }
 
+static bool is_kept(void *arg)
+{
+    const vd_follow_t *self = arg;
+    return !self->save_out;
+}
+
 vd_status_t vd_follow_keep_now(vd_follow_t *self, int timeout_ms)
 {
+    int64_t deadline_us = vd_client_deadline_us(timeout_ms);
     if (self->durable[0] == 0 || self->place.position.store[0] == 0 ||
         same_place(&self->place, &self->saved))
         return VD_OK;
+    /* What is under way goes another way than what is asked now, and may come in after it. */
+    int64_t patience_us = vd_client_mono_us() + LAST_OUT_US;
+    self->round_events = 0;
+    if (self->save_out)
+        vd_engine_run(self->client, deadline_us < patience_us ? deadline_us : patience_us, is_kept,
+                      self);
     vd_message_t message = save_of(self, &self->place);
     vd_reply_t reply;
-    vd_status_t status =
-        vd_client_ask(self->client, "ingestor", "read", &message, timeout_ms, &reply);
+    int rest_ms = vd_client_rest_ms(deadline_us);
+    vd_status_t status = vd_client_ask(self->client, "ingestor", "read", &message, rest_ms, &reply);
     if (status == VD_OK)
         self->saved = self->place;
     return status;

@@ -194,6 +194,7 @@ void vd_follow_done(vd_follow_t *self, const vd_follow_event_t *taken)
 vd_status_t vd_follow_close(vd_follow_t *self, int timeout_ms)
 {
     int64_t deadline_us = vd_client_deadline_us(timeout_ms);
+    vd_follow_come_back(self);
     vd_reception_stop(self->reception, vd_client_now(), vd_engine_effects(&self->engine));
     vd_engine_carry_out(&self->engine);
     vd_status_t status = VD_OK;

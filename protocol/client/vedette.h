@@ -301,7 +301,8 @@ VD_API vd_status_t vd_follow_take(vd_follow_t *self, int timeout_ms,
 /* The item was dealt with. The one function that any thread may call at any time between
  * vd_follow_take and the end of vd_follow_close or vd_follow_destroy. */
 VD_API void vd_follow_done(vd_follow_t *self, const vd_follow_event_t *item);
-/* Ends the follow, waits for the items that are out and keeps the place under `durable`. VD_OK;
+/* Ends the follow, waits for the items that are out and keeps the place under `durable`. The event
+ * of the last vd_follow_next counts as done; who was not done with it destroys without closing. VD_OK;
  * VD_TIMED_OUT: items are still out, call again; or why the place could not be kept. Then
  * vd_follow_destroy, which waits for nothing: what is still out then was never done, and its
  * memory is gone. */

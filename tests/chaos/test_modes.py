@@ -76,16 +76,18 @@ def check_history(home, part):
     assert seen == stored, f"{len(seen)} events seen, {len(stored)} stored"
 
 
-def subscribers(home):
-    """(what, part) of each kind of subscriber of the session, from its first event on."""
-    return [("python", home.peer("follow-python", "follow"))]
+def subscriber(home, what):
+    """A subscriber of this kind of the session, from its first event on."""
+    if what == "python":
+        return home.peer("follow-python", "follow")
+    return home.command_follower("follow-c", SHARED)
 
 
 def test_paused_and_resumed():
     """The modes are exactly those of the table: far behind it comes back over commits, close behind at once."""
-    for at, what in enumerate(KINDS):
+    for what in KINDS:
         with IngestorWorld(sessions=(SHARED,)) as home, home.client.producer("maker", 60.0) as producer:
-            part = subscribers(home)[at][1]
+            part = subscriber(home, what)
             with Record(home) as record:
                 name = wait_for("it is listed", lambda: record.rows and record.rows[-1]["name"])
                 wait_for("it is live", lambda: record.newest(name).get("mode") == "live_only", SETTLED_S)
@@ -131,5 +133,5 @@ def test_too_slow_for_live():
         check_history(home, part)
 
 
-KINDS = ("python",)
+KINDS = ("python", "c")
 run_tests(globals())

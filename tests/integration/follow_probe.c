@@ -131,6 +131,23 @@ static void one_after_the_other(void)
     }
 }
 
+/* Who closes has come back from the last event; who only destroys has not. */
+static void last_of_all(void)
+{
+    vd_follow_event_t event;
+    vd_follow_t *follow = begin("last", 0);
+    for (uint64_t seq = 1; seq <= 10; seq++)
+        must(vd_follow_next(follow, WAIT_MS, &event) == VD_OK && event.seq == seq, "ten events");
+    must(vd_follow_close(follow, WAIT_MS) == VD_OK, "it closes");
+    vd_follow_destroy(&follow);
+    for (int turn = 0; turn < 2; turn++) {
+        follow = begin("last", 0);
+        must(vd_follow_next(follow, WAIT_MS, &event) == VD_OK && event.seq == 11,
+             "the next run goes on behind the last event");
+        vd_follow_destroy(&follow);
+    }
+}
+
 static void refusals(void)
 {
     vd_follow_t *follow;
@@ -167,6 +184,7 @@ int main(int argc, char **argv)
     emit();
     handlers();
     one_after_the_other();
+    last_of_all();
     refusals();
     live();
     vd_client_destroy(&client);

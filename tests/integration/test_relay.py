@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """test_relay.py BIN [TEST]...: relays between an ingestor and many subscribers, all of them real processes."""
 import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -267,6 +268,29 @@ def test_operators():
         steer("resume")
         assert whole(peer, run.head()) == run.history() and len(peer.numbers()) == before + 24
         assert resets == 0
+
+
+def test_caught_up_is_no_lag():
+    """An operator sees a relay that has everything without lag, and one that is held with the lag that it has."""
+    with Relayed() as run:
+        def row():
+            done = subprocess.run([os.path.join(BIN, "vedette"), "subscriber", "ls", "-o", "ndjson"], env=run.environment(),
+                                  capture_output=True, timeout=60, check=False)
+            assert done.returncode == 0, done
+            return next((row for row in map(json.loads, done.stdout.splitlines())
+                         if (row["name"], row["publisher"]) == ("relay-1", "ingestor")), None)
+
+        run.write(30)
+        wait_for("the relay has it", lambda: run.metrics()["head"] == run.head())
+        wait_for("it has no lag", lambda: row() and row()["lag"] == 0)
+        run.client.request("ingestor", "streams", "STEER", {"verb": "pause", "name": "relay-1"})
+        wait_for("it is held", lambda: row()["held"])
+        before = run.head()
+        run.write(30)
+        wait_for("its lag is seen", lambda: row()["lag"] == run.head() - before >= 30)
+        run.client.request("ingestor", "streams", "STEER", {"verb": "resume", "name": "relay-1"})
+        wait_for("it has no lag again", lambda: row()["lag"] == 0)
+        assert run.metrics()["head"] == run.head()
 
 
 class Followers:

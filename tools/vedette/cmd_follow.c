@@ -1,12 +1,14 @@
 /* cmd_follow.c: prints events as they are committed. */
 #include "cli.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 
 enum {
     RECENT = 10,       /* events that a bare follow begins with, as tail -f does */
     LOOK_OUT_MS = 500, /* between looks whether stdout is still read */
+    KEEP_MS = 2000,    /* for keeping the place at the end */
 };
 
 /* With -v: the mode whenever it changes. */
@@ -63,11 +65,16 @@ static int read_options(cli_t *cli, vd_follow_options_t *options, uint64_t *coun
     return 0;
 }
 
+static int fail_stdout(cli_t *cli)
+{
+    return cli_fail(cli, VD_IO, "cannot write to stdout: %s", strerror(errno));
+}
+
 /* Follows until an end. Returns the exit code: 1 too when something is missing in what is printed,
  * but for what was pruned of the sessions among all. */
 static int run(cli_t *cli, vd_follow_t *follow, cli_events_t *events, uint64_t wanted)
 {
-    bool told = false;
+    bool told = false, kept = cli_value(cli, "durable", NULL) != NULL;
     int code = 0;
     while (events->count < wanted) {
         vd_follow_event_t event;
@@ -83,6 +90,8 @@ static int run(cli_t *cli, vd_follow_t *follow, cli_events_t *events, uint64_t w
             told = false;
             cli_events_print(events, &event,
                              cli->output != CLI_TABLE ? vd_follow_json(follow) : NULL);
+            if (kept && fflush(stdout) != 0) /* the next call may keep the place behind it */
+                return errno == EPIPE ? code : fail_stdout(cli);
             break;
         case VD_TIMED_OUT:
             break;
@@ -109,6 +118,17 @@ static int run(cli_t *cli, vd_follow_t *follow, cli_events_t *events, uint64_t w
         }
     }
     return code;
+}
+
+/* What was printed counts once it is out, the last event too: the next run begins behind it. */
+static void keep_place(cli_t *cli, vd_follow_t *follow, const char *durable)
+{
+    if (fflush(stdout) != 0 || !cli_stdout_open())
+        return;
+    vd_status_t status = vd_follow_close(follow, KEEP_MS);
+    if (status != VD_OK)
+        cli_say(cli, "the place under '%s' may be an older one: %s", durable,
+                vd_client_error(cli->client));
 }
 
 /* In a store that nobody writes to no session need be active: then its newest one is meant. */
@@ -152,6 +172,8 @@ int cmd_follow(cli_t *cli)
                      strcmp(vd_follow_session(follow), "*") == 0);
     code = run(cli, follow, &events, wanted);
     cli_events_end(&events);
+    if (options.durable != NULL)
+        keep_place(cli, follow, options.durable);
     vd_follow_destroy(&follow);
     return code;
 }

@@ -163,10 +163,11 @@ const cli_command_t cli_commands[] = {
      "with -o ndjson one event a line. With --offline, from the store of a runtime\n"
      "that is not up, it ends at what is newest there; without an active session its\n"
      "newest one is meant. With -v its mode stands on stderr whenever it changes.\n"
-     "--durable keeps its place in the store, each second and at the end; --from counts\n"
-     "when nothing is kept yet. --via goes on at another relay, or at the ingestor, when\n"
-     "its own dies. Exit code 1 also when some of it was pruned or is\n"
-     "damaged: stderr says what.",
+     "--durable keeps its place in the store, each second and at the end, behind what\n"
+     "was printed; --from counts when nothing is kept yet. --via goes on at another\n"
+     "relay, or at the ingestor, when its own dies. Exit code 1 also when some of it was\n"
+     "pruned or is damaged, or when an operator ended it (subscriber kick): stderr says\n"
+     "what.",
      follow_options, 0, 1, cmd_follow},
     {"emit", "TYPE [--session S] [--data JSON|-]",
      "Write one event; prints session:seq once it is on disk.", NULL, emit_options, 1, 1, cmd_emit},

@@ -14,7 +14,9 @@ static int finish(const cli_t *cli, int code)
     errno = 0;
     if (fflush(stdout) == 0 && !ferror(stdout))
         return code;
-    if (errno == EPIPE || errno == 0)
+    if (errno == 0) /* an earlier write failed: whoever saw it has said so in the code */
+        return code;
+    if (errno == EPIPE)
         return 0;
     return cli_fail(cli, VD_IO, "cannot write to stdout: %s", strerror(errno));
 }

@@ -152,8 +152,8 @@ const cli_command_t cli_commands[] = {
      "queries that the observer offers are listed.",
      NULL, 1, CLI_POSITIONALS_MAX, cmd_query},
     {"follow",
-     "[SESSION] [--from WHERE] [--count N] [--end] [--type GLOB] [--durable NAME]\n"
-     "       [--via NAME]",
+     "[SESSION] [--from WHERE] [--count N] [--end]\n"
+     "       [--type GLOB] [--durable NAME] [--via NAME]",
      "Print events as they are committed.",
      "SESSION is the newest active one if it is left out, and '*' is all of them, with\n"
      "the session in each line. Without --from it begins with the last 10 events, with\n"
@@ -163,11 +163,11 @@ const cli_command_t cli_commands[] = {
      "with -o ndjson one event a line. With --offline, from the store of a runtime\n"
      "that is not up, it ends at what is newest there; without an active session its\n"
      "newest one is meant. With -v its mode stands on stderr whenever it changes.\n"
-     "--durable keeps its place in the store, each second and at the end, behind what\n"
-     "was printed; --from counts when nothing is kept yet. --via goes on at another\n"
-     "relay, or at the ingestor, when its own dies. Exit code 1 also when some of it was\n"
-     "pruned or is damaged, or when an operator ended it (subscriber kick): stderr says\n"
-     "what.",
+     "--durable keeps its place in the store, each second and at the end, behind\n"
+     "what was printed; --from counts when nothing is kept yet. --via goes on at\n"
+     "another relay, or at the ingestor, when its own dies. Exit code 1 also when\n"
+     "some of it was pruned or is damaged, or when an operator ended it (subscriber\n"
+     "kick): stderr says what.",
      follow_options, 0, 1, cmd_follow},
     {"emit", "TYPE [--session S] [--data JSON|-]",
      "Write one event; prints session:seq once it is on disk.", NULL, emit_options, 1, 1, cmd_emit},

@@ -25,7 +25,8 @@ static inline vd_shared_t *vd_shared_new(size_t room)
     vd_shared_t *self = malloc(sizeof *self + room);
     if (self == NULL)
         return NULL;
-    atomic_init(&self->holders, 1);
+    /* Not atomic_init: who lets go last may be a thread of ZeroMQ, whose queues order it unseen. */
+    atomic_store_explicit(&self->holders, 1, memory_order_relaxed);
     self->size = 0;
     return self;
 }

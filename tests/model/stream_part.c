@@ -500,7 +500,8 @@ static void add_stream(vd_whole_t *whole, stream_t *self, uint32_t number)
     self->relayed = number >= 3;
     self->moves = number == 4;
     snprintf(self->name, sizeof self->name, "stream-%u", number);
-    self->witness = (vd_witness_t){.whole = whole, .name = self->name, .ticks = number == 2};
+    self->witness = (vd_witness_t){
+        .whole = whole, .name = self->name, .ticks = number == 2, .relayed = self->relayed};
     set_knobs(self);
     vd_process_spec_t spec = {.name = self->name, .kind = "stream", .ended = ended, .arg = self};
     self->process = vd_process_new(whole->world, &spec);

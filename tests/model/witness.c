@@ -51,6 +51,22 @@ static bool holds(const vd_ledger_t *ledger, uint64_t at, const vd_event_t *even
            entry->crc == vd_crc32c(0, event->raw);
 }
 
+/* A relay that has not heard that the store went back hands on what it had: its reader stands in the
+ * old history then, and has to be told. */
+static void take_from_memory(vd_witness_t *self, uint64_t *at, const vd_event_t *event,
+                             const vd_commit_t *commit, const vd_position_t *position)
+{
+    vd_ledger_t *before = self->whole->ledger_before;
+    if (!self->relayed || before == NULL || self->ledger == before ||
+        self->at > self->whole->kept || holds(self->ledger, *at, event, position))
+        return;
+    uint64_t there = vd_ledger_find(before, commit->index, position->offset - 1);
+    if (!holds(before, there, event, position))
+        return;
+    self->ledger = before;
+    *at = there;
+}
+
 void vd_witness_event(vd_witness_t *self, const vd_event_t *event, const vd_commit_t *commit,
                       const vd_position_t *position)
 {
@@ -64,6 +80,7 @@ void vd_witness_event(vd_witness_t *self, const vd_event_t *event, const vd_comm
         self->ledger = self->whole->ledger;
         at = vd_ledger_find(self->ledger, commit->index, position->offset - 1);
     }
+    take_from_memory(self, &at, event, commit, position);
     if (!holds(self->ledger, at, event, position))
         vd_whole_fail(self->whole,
                       "[visible is durable] %s was handed %.*s:%" PRIu64 " of commit %" PRIu64

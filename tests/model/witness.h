@@ -3,7 +3,8 @@
  * 1. Each event comes once, in order, as it is stored; what is passed over was pruned, or not for this
  *    reader; what is damaged is told.
  * 2. When the store goes back in time, a reader who has seen what is lost has to be told; one who has
- *    not may go on.
+ *    not may go on. A relay may hand on what the store has lost until it hears of that itself: then its
+ *    reader has seen it, too.
  */
 #ifndef VD_MODEL_WITNESS_H
 #define VD_MODEL_WITNESS_H
@@ -14,6 +15,7 @@ typedef struct vd_witness {
     vd_whole_t *whole;
     const char *name;
     bool ticks;          /* the reader follows the type "tick" alone */
+    bool relayed;        /* it may read from a relay */
     vd_ledger_t *ledger; /* of the store, or of the one before it went back */
     uint64_t at;         /* there: the next entry that may come */
     uint64_t events;

@@ -18,6 +18,7 @@ from vedette import wire  # noqa: E402
 SMALL_BYTES = 96 << 20
 CHUNK_BYTES = 1 << 20
 STALL_MS = 1300
+OVERHEARD_LINES = 300  # more than wait in the listener until they are written out
 STALLS = 3
 QUEUE_EVENT_BYTES = 60000
 QUEUE_EVENTS = 170  # ten million bytes: more than the queue takes
@@ -159,15 +160,17 @@ def a_disk_that_swallows_syncs_is_found_out():
     """The oracle of these tests can fail: with acknowledgements that are not on the disk the books do not agree."""
     with DiskWorld() as world:
         world.c_producer("producer-c", 800)
-        world.peer("overhear", "overhear")
-        world.wait_all()
+        overheard = world.peer("overhear", "overhear")
+        wait_for("something is overheard", overheard.lines)
         world.disk.order("swallow log")
         world.wait_all(100)
+        before = len(overheard.lines())
+        wait_for("what is lost is overheard", lambda: len(overheard.lines()) > before + OVERHEARD_LINES)
         world.cut()
         world.wait_all()
         world.end_producers()
+        overheard.end()
         store = ledger.Store(world.client)
-        overheard = world.parts["overhear"]
         for check, words in ((lambda: ledger.check_producer("producer-c", world.parts["producer-c"].lines(), store.events),
                               "was acknowledged as"),
                              (lambda: ledger.check_listener("overhear", overheard.lines(), store.of(SHARED)), "was shown")):

@@ -50,7 +50,8 @@ def main():
                 file.write(text)
     found = [f"{path}: not what the catalogue says: run tools/checks/catalogue.py --write"
              for path, text in wanted().items() if tree.text(path) != text]
-    names = re.findall(r"^VD_MESSAGE_BEGIN\(\w+, (\w+),", tree.text("protocol/wire/messages.def"), re.M)
+    catalogue = "".join(tree.text(path) for path in tree.files("protocol/wire/messages*.def"))
+    names = re.findall(r"^VD_MESSAGE_BEGIN\(\w+, (\w+),", catalogue, re.M)
     vectors = "\n".join(tree.text(path) or "" for path in tree.files("protocol/vectors/*"))
     found += [f"protocol/vectors: no vector for the message {name}" for name in names
               if not re.search(rf"(?<!\w){name}(?!\w)", vectors)]

@@ -119,6 +119,31 @@ vd_status_t vd_intake_take(vd_intake_t *self, vd_now_t now, const vd_commits_bod
     return VD_OK;
 }
 
+static vd_status_t compare_chains(const vd_intake_t *self, uint64_t chain)
+{
+    bool same = chain == 0 || self->position.chain == 0 || chain == self->position.chain;
+    return same ? VD_OK : VD_WENT_BACK;
+}
+
+vd_status_t vd_intake_check(vd_intake_t *self, const vd_commits_body_t *commits,
+                            uint32_t after_chain, vd_bytes_t payload)
+{
+    const vd_position_t *position = &self->position;
+    int order = vd_place_compare(commits->index, commits->offset, position);
+    vd_commit_t commit;
+    vd_status_t status;
+    assert(self->known && vd_place_compare(commits->after, commits->after_offset, position) <= 0);
+    if (order <= 0)
+        return order == 0 ? compare_chains(self, commits->chain) : VD_OK;
+    if (vd_place_compare(commits->after, commits->after_offset, position) == 0)
+        return compare_chains(self, after_chain);
+    uint64_t touched = position->index + (position->offset > 0);
+    while ((status = vd_commit_next(&payload, &commit, self->runs, VD_COMMIT_PIECES_MAX)) == VD_OK)
+        if (commit.index == touched)
+            return compare_chains(self, commit.chain);
+    return status == VD_NOT_FOUND ? VD_NOT_FOUND : VD_MALFORMED;
+}
+
 vd_status_t vd_intake_count(vd_intake_t *self, vd_bytes_t payload, vd_tally_t *tally)
 {
     vd_commit_t commit;

@@ -24,7 +24,7 @@ typedef struct vd_lane {
     vd_lane_state_t state;
     uint64_t correlation;
     vd_position_t begin;       /* where STARTED said that it begins */
-    vd_position_t reach;       /* what has come of it leads up to here */
+    vd_position_t reach;       /* what has come of it leads up to here, in its history */
     vd_tally_t received;       /* since START */
     vd_tally_t granted;        /* since START */
     uint64_t uncredited_bytes; /* of frames without events since credit was granted last */

@@ -267,7 +267,8 @@ static void ask_again(vd_reception_t *self, vd_now_t now, vd_lane_t *lane, vd_st
 /* A frame of the live stream that leads on from beyond the position waits for the commits before
  * it. */
 static vd_status_t hold_back(vd_reception_t *self, vd_lane_t *lane,
-                             const vd_commits_body_t *commits, vd_bytes_t payload)
+                             const vd_commits_body_t *commits, uint32_t after_chain,
+                             vd_bytes_t payload)
 {
     vd_tally_t tally = {0};
     vd_status_t status = vd_intake_count(&self->intake, payload, &tally);
@@ -277,7 +278,7 @@ static vd_status_t hold_back(vd_reception_t *self, vd_lane_t *lane,
     lane->received.bytes += tally.bytes;
     if (self->no_live)
         return VD_OK;
-    if (!vd_reception_keep_early(self, commits, payload)) {
+    if (!vd_reception_keep_early(self, commits, after_chain, payload)) {
         self->no_live = true;
         return VD_OK;
     }
@@ -291,10 +292,14 @@ static vd_status_t take_frame(vd_reception_t *self, vd_now_t now, vd_lane_t *lan
                               vd_effects_t *effects)
 {
     const vd_position_t *position = &self->intake.position;
+    bool follows = vd_place_compare(commits->after, commits->after_offset, &lane->reach) == 0;
+    uint32_t after_chain = follows ? lane->reach.chain : 0;
     if (vd_place_compare(commits->after, commits->after_offset, position) > 0)
-        return hold_back(self, lane, commits, payload);
+        return hold_back(self, lane, commits, after_chain, payload);
     vd_position_t before = *position;
-    vd_status_t status = vd_reception_take(self, now, commits, payload, &lane->received, effects);
+    vd_status_t status = vd_intake_check(&self->intake, commits, after_chain, payload);
+    if (status == VD_OK)
+        status = vd_reception_take(self, now, commits, payload, &lane->received, effects);
     if (status == VD_OK)
         status = vd_reception_take_early(self, now, effects);
     if (status == VD_OK && vd_place_compare(before.index, before.offset, position) != 0)
@@ -326,6 +331,10 @@ static void on_commits(vd_reception_t *self, vd_now_t now, vd_lane_t *lane,
     vd_status_t status = take_frame(self, now, lane, commits, message->payload, effects);
     if (status == VD_CANCELLED)
         return;
+    if (status == VD_WENT_BACK || status == VD_NOT_FOUND) {
+        vd_reception_part(self, now, lane, effects);
+        return;
+    }
     if (status != VD_OK) {
         ask_again(self, now, lane, status, effects);
         return;
@@ -333,6 +342,7 @@ static void on_commits(vd_reception_t *self, vd_now_t now, vd_lane_t *lane,
     if (vd_place_compare(commits->index, commits->offset, &lane->reach) > 0) {
         lane->reach.index = commits->index;
         lane->reach.offset = commits->offset;
+        lane->reach.chain = (uint32_t)commits->chain;
     }
     lane->attempts = 0;
     self->damaged = 0;

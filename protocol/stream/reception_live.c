@@ -22,6 +22,7 @@ void vd_reception_on_gap(vd_reception_t *self, vd_now_t now, vd_lane_t *lane,
     vd_reception_note_head(self, gap->head);
     lane->reach.index = gap->index;
     lane->reach.offset = 0;
+    lane->reach.chain = (uint32_t)gap->chain;
     lane->attempts = 0;
     if (vd_place_compare(gap->index, 0, &self->intake.position) > 0) {
         uint64_t life = self->intake.life;

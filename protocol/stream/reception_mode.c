@@ -144,6 +144,16 @@ void vd_reception_begin_at_position(vd_reception_t *self, vd_now_t now, vd_lane_
     vd_reception_set_timer(self, now, effects);
 }
 
+void vd_reception_part(vd_reception_t *self, vd_now_t now, vd_lane_t *lane, vd_effects_t *effects)
+{
+    if (!lane->live) {
+        vd_reception_restart(self, now, lane, effects);
+        return;
+    }
+    vd_reception_drop_early(self);
+    vd_reception_begin_at_position(self, now, lane, effects);
+}
+
 void vd_reception_forget_hold(vd_reception_t *self, vd_effects_t *effects)
 {
     self->held = false;
@@ -155,13 +165,14 @@ void vd_reception_forget_hold(vd_reception_t *self, vd_effects_t *effects)
 
 typedef struct early {
     vd_commits_body_t commits; /* its store is that of the position */
+    uint32_t after_chain;
     size_t size;
 } early_t;
 
 bool vd_reception_keep_early(vd_reception_t *self, const vd_commits_body_t *commits,
-                             vd_bytes_t payload)
+                             uint32_t after_chain, vd_bytes_t payload)
 {
-    early_t head = {.commits = *commits, .size = payload.size};
+    early_t head = {.commits = *commits, .after_chain = after_chain, .size = payload.size};
     size_t before = self->early.size;
     if (vd_buffer_add(&self->early, &head, sizeof head) &&
         vd_buffer_add(&self->early, payload.data, payload.size))
@@ -193,11 +204,17 @@ vd_status_t vd_reception_take_early(vd_reception_t *self, vd_now_t now, vd_effec
            vd_place_compare(head.commits.after, head.commits.after_offset,
                             &self->intake.position) <= 0) {
         const uint8_t *payload = self->early.data + self->early_at + sizeof head;
+        vd_bytes_t bytes = vd_bytes(payload, head.size);
         vd_tally_t taken = {0};
         uint64_t life = self->intake.life;
+        vd_status_t status = vd_intake_check(&self->intake, &head.commits, head.after_chain, bytes);
+        if (status == VD_WENT_BACK || status == VD_NOT_FOUND) {
+            vd_reception_part(self, now, &self->live, effects);
+            return VD_OK;
+        }
         /* The frame waits no more as early; what of it is new waits for the application. */
-        vd_status_t status = vd_reception_take(self, now, &head.commits,
-                                               vd_bytes(payload, head.size), &taken, effects);
+        if (status == VD_OK)
+            status = vd_reception_take(self, now, &head.commits, bytes, &taken, effects);
         if (self->intake.life != life)
             return VD_CANCELLED;
         if (status != VD_OK)

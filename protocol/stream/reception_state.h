@@ -98,9 +98,12 @@ void vd_reception_restart(vd_reception_t *self, vd_now_t now, vd_lane_t *lane,
 void vd_reception_stop_lane(vd_reception_t *self, vd_lane_t *lane, vd_effects_t *effects);
 /* Lets the machine look, with so many events waiting, and has the streams follow its mode. */
 void vd_reception_judge(vd_reception_t *self, vd_now_t now, uint64_t queue, vd_effects_t *effects);
-/* Holds a frame of the live stream back. False: no room. */
+/* A lane's frame is not of the position's history, or does not tell (vd_intake_check): has the
+ * publisher say whether it can go on from there. */
+void vd_reception_part(vd_reception_t *self, vd_now_t now, vd_lane_t *lane, vd_effects_t *effects);
+/* Holds a frame of the live stream back, which leads on from a place with this chain. False: no room. */
 bool vd_reception_keep_early(vd_reception_t *self, const vd_commits_body_t *commits,
-                             vd_bytes_t payload);
+                             uint32_t after_chain, vd_bytes_t payload);
 /* Takes in the early frames that follow on now. VD_OK, VD_CANCELLED, or what is wrong with one. */
 vd_status_t vd_reception_take_early(vd_reception_t *self, vd_now_t now, vd_effects_t *effects);
 void vd_reception_drop_early(vd_reception_t *self);

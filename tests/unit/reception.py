@@ -88,7 +88,7 @@ class Publisher:
             return
         self.streams[kind] = {"kind": kind, "correlation": correlation, "place": place, "credit": fields["items"], "sent": 0}
         self.out.append(message("STARTED", correlation, store=STORE, index=place[0], offset=place[1],
-                                chain=self.chain(place[0]), head=self.head))
+                                chain=self.chain(place[0] + (place[1] > 0)), head=self.head))
 
     def on_fetch(self, fields, correlation):
         one = {"correlation": correlation, "place": self.place_of(fields), "credit": fields["items_max"], "sent": 0}
@@ -113,7 +113,7 @@ class Publisher:
         one["place"] = (index, offset)
         one["sent"] += events
         self.out.append(message("COMMITS", one["correlation"], payload, store=STORE, after=after[0], after_offset=after[1],
-                                index=index, offset=offset, chain=self.chain(index), events=events, head=self.head))
+                                index=index, offset=offset, chain=self.chain(index + (offset > 0)), events=events, head=self.head))
 
     def pump(self, choice):
         for one in list(self.streams.values()):
@@ -244,7 +244,7 @@ def from_any_position():
         events = len(world.publisher.commits[index][1]) if index < 30 else 1
         offset = world.choice.randint(0, events - 1)
         before = sum(len(raws) for _, raws in world.publisher.commits[:index]) + offset
-        world.position = Position(STORE, index, offset, world.publisher.chain(index))
+        world.position = Position(STORE, index, offset, world.publisher.chain(index + (offset > 0)))
         world.until("the rest", lambda: len(world.got) + before >= world.publisher.seq)
         world.until("joined", lambda: world.reception.mode == modes.LIVE_ONLY)
         world.check(before + 1)
@@ -403,7 +403,7 @@ def a_wide_window_is_granted_in_time():
     reception = Reception(Wish("test", SESSION), Position(), KNOBS, itertools.count(1), 1000.0,
                           window=(1000000, 8 * LIMITS["SUBSCRIBER_BYTES_MAX"]))
     stream = reception.streams["commit"]
-    stream.run((0, 0), 1000.0)
+    stream.run((0, 0), 0, 1000.0)
     reception.out.clear()
     stream.items, stream.bytes = 100, LIMITS["SUBSCRIBER_BYTES_MAX"] // 2
     reception._grant(1000.0)
@@ -443,13 +443,64 @@ def a_start_that_comes_twice_grants_no_more():
     world.check()
 
 
+def started(reception, correlation, index, chain):
+    reception.take(message("STARTED", correlation, store=STORE, index=index, offset=0, chain=chain, head=4), 1000.0)
+
+
+def brings(reception, correlation, after, index, chain, commits=()):
+    """A COMMITS frame with one event in each of `commits`, (index, chain)."""
+    event = wire.pack_event("count", {}, ts="2026-01-31T10:15:00.123Z")
+    payload = b"".join(wire.pack([at, 0, 1, mark, [[0, SESSION, at, wire.pack_run([event])]]]) for at, mark in commits)
+    reception.take(message("COMMITS", correlation, payload, store=STORE, after=after, after_offset=0, index=index, offset=0,
+                           chain=chain, events=len(commits), head=4), 1000.0)
+
+
+def in_overlap(live_index, live_chain):
+    """Live of one history and commits of another: both streams run, behind commit 0 and behind `live_index`."""
+    reception = Reception(Wish("test"), Position(), modes.Knobs(), itertools.count(1), 1000.0)
+    started(reception, 1, 0, 0)
+    assert reception.mode == modes.OVERLAP and reception.streams["live"].starting
+    live = reception.streams["live"].correlation
+    started(reception, live, live_index, live_chain)
+    return reception, live
+
+
+def asked_to_go_on(reception, index, chain):
+    """Is the last START that of a live stream, behind this commit?"""
+    start = [fields for name, fields, _ in reception.out if name == "START"][-1]
+    return start["stream"] == "live" and (start.get("index"), start.get("chain")) == (index, chain)
+
+
+def what_is_held_back_of_another_history_is_not_taken():
+    for ours, theirs in ((20, 30), (20, 20)):
+        reception, live = in_overlap(2, theirs)
+        brings(reception, live, 2, 3, 33, [(3, 33)])
+        assert not reception.queue and reception.held_back
+        brings(reception, 1, 0, 2, ours, [(1, 10), (2, ours)])
+        if ours == theirs:
+            assert len(reception.queue) == 3 and reception.position.index == 3
+            continue
+        assert len(reception.queue) == 2 and not reception.held_back
+        assert reception.position.place == (2, 0) and asked_to_go_on(reception, 2, ours)
+
+
+def a_frame_that_reaches_beyond_us_has_to_hold_our_commit():
+    for held, taken in (([(3, 30), (4, 40)], True), ([(3, 31), (4, 41)], False), ([(4, 40)], False)):
+        reception, live = in_overlap(2, 20)
+        brings(reception, live, 2, 4, 40, held)
+        brings(reception, 1, 0, 3, 30, [(3, 30)])
+        assert (reception.position.index == 4) == taken, (held, str(reception.position))
+        assert taken or asked_to_go_on(reception, 3, 30)
+
+
 print(f"VEDETTE_SEED={SEED}", flush=True)
 for case in (the_table, every_interleaving_gives_each_event_once, from_any_position, from_now_on_it_is_live,
              deep_lag_takes_no_live, a_slow_application_bounds_what_waits, a_full_queue_pauses_and_goes_on,
              an_operator_holds_it, what_ends_it, a_position_beyond_the_head, without_a_live_stream_commits_do,
              fruitless_rounds_end_in_windows, windows_wait_for_room,
              a_start_that_comes_twice_grants_no_more, what_was_left_in_the_queue_waits,
-             a_wide_window_is_granted_in_time, tries_come_later_and_later):
+             a_wide_window_is_granted_in_time, tries_come_later_and_later,
+             what_is_held_back_of_another_history_is_not_taken, a_frame_that_reaches_beyond_us_has_to_hold_our_commit):
     case()
     print(f"ok {case.__name__}", flush=True)
 assert LIMITS["SUBSCRIBER_BEAT_MS"] < LIMITS["SUBSCRIBER_SILENT_MS"]

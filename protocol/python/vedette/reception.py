@@ -7,7 +7,9 @@
 3. The mode machine (modes.py) says which streams are taken; it looks with every frame, at the queue as it was before the
    frame. PAUSED keeps a commit stream without credit: it tells the head, and the publisher goes on knowing the subscriber.
    While an operator holds the subscriber, its streams stay as they are.
-4. A stream that is lost is begun again behind `position`: three times at once, then after 100 ms to 10 s. After five rounds
+4. Where the streams meet, their chains are compared: a stream of another history than `position` is of (the store went back
+   in time) begins again there, so that the publisher says what is to be done.
+5. A stream that is lost is begun again behind `position`: three times at once, then after 100 ms to 10 s. After five rounds
    of catching up that brought nothing, though the publisher answered, windows are read with FETCH until the head.
 """
 
@@ -101,12 +103,12 @@ class Reception:
             self.out.append(("STOP", {}, stream.correlation))
         stream.end()
 
-    def _begin(self, stream, now):
-        """START, or FETCH, from where we are now."""
+    def _begin(self, stream, now, here=False):
+        """START, or FETCH, from where we are now; `here`: a live stream in OVERLAP, too."""
         if stream.kind == LIVE:
             self._let_go()
         fields = self.wish.filters()
-        if stream.kind == LIVE and (self.mode == OVERLAP or not self.started):
+        if stream.kind == LIVE and not here and (self.mode == OVERLAP or not self.started):
             fields["head"] = True
         elif self.started:
             fields.update(self.position.fields())
@@ -265,7 +267,7 @@ class Reception:
         if not self.started:
             self.position = Position(message["store"], message["index"], message["offset"], message["chain"])
         self.head = message["head"]
-        stream.run(place, now)
+        stream.run(place, message["chain"], now)
         if stream.kind == LIVE and self.mode == LIVE_ONLY and place > self.position.place:
             self._look(now, no_live=True)
 
@@ -296,26 +298,54 @@ class Reception:
             self.warn(f"a frame of the {stream.kind} stream is damaged: {problem}")
             self._again(stream, now)
             return
-        stream.place = end
+        before, stream.place, stream.chain = stream.chain, end, message["chain"]
         stream.attempts = 0
         stream.items += items
         stream.bytes += size
         stream.uncredited += len(message.payload) if items == 0 else 0
         if after > self.position.place:
-            self.held_back.append(((message, commits), items, size))
+            self.held_back.append(((message, commits, before), items, size))
             self.waiting_items += items
             self.waiting_bytes += size
             return
+        if not self._goes_on(message, commits, before):
+            self._part(stream, now)
+            return
         self._hand_on(message, commits)
-        self._join()
+        self._join(now)
 
-    def _join(self):
+    def _join(self, now):
         """What was held back follows on by now?"""
         while self.held_back and self._ends(self.held_back[0][0][0])[0] <= self.position.place and not self.heir:
-            (message, commits), items, size = self.held_back.pop(0)
+            frame, items, size = self.held_back[0]
+            if not self._goes_on(*frame):
+                self._part(self.streams[LIVE], now)
+                return
+            self.held_back.pop(0)
             self.waiting_items -= items
             self.waiting_bytes -= size
-            self._hand_on(message, commits)
+            self._hand_on(*frame[:2])
+
+    def _goes_on(self, message, commits, before):
+        """Is this frame of the history that we are in? `before` is the chain of the place behind which it begins."""
+        (after, end), here = self._ends(message), self.position
+        if end < here.place:
+            return True
+        if end == here.place:
+            chain = message["chain"]
+        elif after == here.place:
+            chain = before
+        else:
+            touched = here.index + (1 if here.offset else 0)
+            chain = next((commit.chain for commit, _ in commits if commit.index == touched), None)
+        return chain is not None and (not chain or not here.chain or chain == here.chain)
+
+    def _part(self, stream, now):
+        """It is of another history, or does not tell: the publisher is asked whether it goes on from where we are."""
+        if stream.kind == LIVE:
+            self._begin(stream, now, here=True)
+        else:
+            self._again(stream, now)
 
     @staticmethod
     def _ends(message):

@@ -17,6 +17,7 @@ class Stream:
         self.wanted = self.starting = self.running = self.waiting = self.heard = False
         self.correlation, self.due, self.asked, self.last = 0, 0.0, 0.0, 0.0
         self.place, self.joins, self.begun_at = (0, 0), (0, 0), (0, 0)
+        self.chain = 0  # of `place`; 0: not known
         self.items = self.bytes = self.granted_items = self.granted_bytes = self.uncredited = 0
         self.attempts = 0
 
@@ -28,9 +29,9 @@ class Stream:
         self.asked = self.last = now
         self.attempts += 1
 
-    def run(self, place, now):
+    def run(self, place, chain, now):
         """It begins behind this place."""
-        self.starting, self.running, self.place, self.joins = False, True, place, place
+        self.starting, self.running, self.place, self.joins, self.chain = False, True, place, place, chain
         self.last = now
 
     def rest(self, now):

@@ -441,8 +441,8 @@ static void on_drop(vd_reception_t *self, vd_now_t now, vd_lane_t *lane, const v
         vd_reception_end(self, now, VD_KICKED, drop->text, 0, effects);
         return;
     }
-    self->held = false;
-    if (lane->state != VD_LANE_WAITING)
+    vd_reception_forget_hold(self, effects);
+    if (lane->state != VD_LANE_WAITING && lane->state != VD_LANE_IDLE)
         vd_reception_restart(self, now, lane, effects);
 }
 

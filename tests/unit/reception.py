@@ -493,6 +493,17 @@ def a_frame_that_reaches_beyond_us_has_to_hold_our_commit():
         assert taken or asked_to_go_on(reception, 3, 30)
 
 
+def who_is_dropped_is_held_no_more():
+    world = World(SEED, head=True)
+    world.until("live", lambda: world.reception.started)
+    world.publisher.out.append(message("HOLD", world.publisher.streams["live"]["correlation"], held=True))
+    world.until("paused", lambda: world.reception.mode == modes.PAUSED)
+    world.publisher.streams.clear()  # another life of it
+    world.publisher.commit(3)
+    world.until("the events", lambda: len(world.got) == 3)
+    world.check()
+
+
 print(f"VEDETTE_SEED={SEED}", flush=True)
 for case in (the_table, every_interleaving_gives_each_event_once, from_any_position, from_now_on_it_is_live,
              deep_lag_takes_no_live, a_slow_application_bounds_what_waits, a_full_queue_pauses_and_goes_on,
@@ -500,7 +511,8 @@ for case in (the_table, every_interleaving_gives_each_event_once, from_any_posit
              fruitless_rounds_end_in_windows, windows_wait_for_room,
              a_start_that_comes_twice_grants_no_more, what_was_left_in_the_queue_waits,
              a_wide_window_is_granted_in_time, tries_come_later_and_later,
-             what_is_held_back_of_another_history_is_not_taken, a_frame_that_reaches_beyond_us_has_to_hold_our_commit):
+             what_is_held_back_of_another_history_is_not_taken, a_frame_that_reaches_beyond_us_has_to_hold_our_commit,
+             who_is_dropped_is_held_no_more):
     case()
     print(f"ok {case.__name__}", flush=True)
 assert LIMITS["SUBSCRIBER_BEAT_MS"] < LIMITS["SUBSCRIBER_SILENT_MS"]

@@ -1,5 +1,5 @@
 /* test_reception_history.c: two streams of different histories of a store, one before it went back in
- * time and one after it, are never joined. */
+ * time and one after it, are never joined; and what a publisher said of a hold ends with its life. */
 /* cmocka.h needs these before it. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -246,6 +246,27 @@ static void test_a_late_frame_of_the_old_history_is_not_taken(void **state)
     rig_end(&rig);
 }
 
+/* Another life of the publisher holds nobody: live is not taken beside commits then. */
+static void test_a_hold_ends_with_the_stream(void **state)
+{
+    (void)state;
+    for (unsigned first = 0; first < 2; first++) {
+        rig_t rig;
+        uint64_t lanes[2];
+        vd_message_t hold = {.id = VD_MESSAGE_HOLD, .hold = {.held = true}};
+        vd_message_t drop = {.id = VD_MESSAGE_DROP, .drop = {.status = vd_str("not_found")}};
+        rig_begin(&rig, 0, &lanes[0], &lanes[1]);
+        tell(&rig, lanes[0], &hold);
+        assert_int_equal(rig.mode, VD_MODE_PAUSED);
+        for (unsigned i = 0; i < 2; i++) {
+            tell(&rig, lanes[i ^ first], &drop);
+            assert_false(rig.live && rig.start.correlation > lanes[1]);
+        }
+        assert_true(rig.start.correlation > lanes[1]); /* commits have begun again */
+        rig_end(&rig);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -254,6 +275,7 @@ int main(void)
         cmocka_unit_test(test_a_frame_that_reaches_beyond_is_compared_inside),
         cmocka_unit_test(test_a_frame_that_does_not_tell_is_not_taken),
         cmocka_unit_test(test_a_late_frame_of_the_old_history_is_not_taken),
+        cmocka_unit_test(test_a_hold_ends_with_the_stream),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -443,7 +443,9 @@ class Reception:
     def _on_drop(self, stream, message, now):
         if message["status"] == "kicked":
             self.ended = Kicked("kicked", message.get("text") or "an operator has ended this follower")
-        elif not stream.waiting:
+            return
+        self.held = False  # whoever still holds us says so with STARTED
+        if not stream.waiting:
             self._again(stream, now)
 
     def _on_stream_reset(self, stream, message, now):

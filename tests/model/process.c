@@ -20,6 +20,7 @@ struct vd_process {
     bool up, frozen, stopping, first;
     uint64_t life, inc, pid;
     int64_t ready_us;
+    int64_t awake_us;
     vd_status_t status; /* worst of its cores */
     char session[VD_NAME_BYTES_MAX + 1];
 };
@@ -122,6 +123,7 @@ void vd_process_boot(vd_world_t *world, vd_process_t *self, const char *session,
     self->first = first;
     self->frozen = self->stopping = false;
     self->ready_us = -1;
+    self->awake_us = vd_world_now(world).mono_us;
     self->status = VD_OK;
     self->inc = vd_world_random(world, UINT64_MAX - 1) + 1;
     self->pid = vd_world_next_pid(world);
@@ -261,6 +263,7 @@ void vd_process_thaw(vd_world_t *world, vd_process_t *self)
         return;
     vd_world_note(world, "%-12s goes on", self->spec.name);
     self->frozen = false;
+    self->awake_us = vd_world_now(world).mono_us;
     for (uint32_t i = 0; i < self->node_count; i++)
         vd_node_thaw(world, self->nodes[i]);
     if (self->lease_node != NULL)
@@ -331,4 +334,9 @@ vd_node_t *vd_process_node(const vd_process_t *self)
 int64_t vd_process_ready_us(const vd_process_t *self)
 {
     return self->ready_us;
+}
+
+int64_t vd_process_awake_us(const vd_process_t *self)
+{
+    return self->awake_us;
 }

@@ -58,5 +58,7 @@ uint64_t vd_process_pid(const vd_process_t *self);
 vd_node_t *vd_process_node(const vd_process_t *self);
 /* When it was ready in this life, or the last one; -1: it was not. */
 int64_t vd_process_ready_us(const vd_process_t *self);
+/* Since when it runs: its boot, or the end of its last freeze. */
+int64_t vd_process_awake_us(const vd_process_t *self);
 
 #endif

@@ -362,10 +362,21 @@ static void see_sent(stream_t *self, const vd_message_t *message)
     }
 }
 
+/* Where a place stands to what has come of a stream. */
+static int against(const lane_t *lane, uint64_t index, uint64_t offset)
+{
+    if (index != lane->index)
+        return index < lane->index ? -1 : 1;
+    return offset < lane->offset ? -1 : offset > lane->offset;
+}
+
 static void see_commits(stream_t *self, lane_t *lane, const vd_commits_body_t *body)
 {
-    if (body->index < lane->index || (body->index == lane->index && body->offset <= lane->offset))
+    if (against(lane, body->index, body->offset) <= 0)
         return; /* once more */
+    /* The network has repeated the START: the stream has begun twice, and its credit anew. */
+    if (against(lane, body->after, body->after_offset) < 0 && self->whole->weather.repeat > 0)
+        lane->received = 0;
     lane->index = body->index;
     lane->offset = body->offset;
     lane->received += body->events;
@@ -437,18 +448,19 @@ static void check_delay(const stream_t *self)
 {
     vd_whole_t *whole = self->whole;
     const vd_witness_t *witness = &self->witness;
-    int64_t now_us = vd_whole_now_us(whole);
+    int64_t now_us = vd_whole_now_us(whole), awake_us = vd_process_awake_us(self->process);
     if (!whole->calm || now_us - whole->calm_us < CALMED_US || self->mode != VD_MODE_LIVE_ONLY ||
-        now_us - self->changed_us < LIVE_FOR_US || witness->ledger != whole->ledger ||
-        witness->at >= vd_ledger_count(whole->ledger))
+        now_us - self->changed_us < LIVE_FOR_US || now_us - awake_us < LIVE_FOR_US ||
+        witness->ledger != whole->ledger || witness->at >= vd_ledger_count(whole->ledger))
         return;
     const vd_ledger_entry_t *next = vd_ledger_at(whole->ledger, witness->at);
-    if (!next->damaged && now_us - next->seen_us > AT_ONCE_US &&
+    int64_t since_us = next->seen_us > awake_us ? next->seen_us : awake_us;
+    if (!next->damaged && now_us - since_us > AT_ONCE_US &&
         !vd_oracle_was_pruned(whole->oracle,
                               vd_str(vd_ledger_session(whole->ledger, next->session))))
         vd_whole_fail(whole, "[at once] %s is live and was not handed %s:%" PRIu64 " for %.3f s",
                       self->name, vd_ledger_session(whole->ledger, next->session), next->seq,
-                      (double)(now_us - next->seen_us) / 1000000);
+                      (double)(now_us - since_us) / 1000000);
 }
 
 void vd_stream_part_stepped(vd_whole_t *whole, vd_node_t *node)

@@ -96,15 +96,30 @@ void vd_witness_event(vd_witness_t *self, const vd_event_t *event, const vd_comm
     self->events++;
 }
 
+/* Are the `count` events before entry `behind` these, and damaged? */
+static bool is_damaged(const vd_ledger_t *ledger, uint64_t behind, vd_str_t session, uint64_t first,
+                       uint32_t count)
+{
+    bool damaged = count > 0 && behind >= count;
+    for (uint64_t at = behind - (damaged ? count : 0); at < behind && damaged; at++) {
+        const vd_ledger_entry_t *entry = vd_ledger_at(ledger, at);
+        damaged = entry->damaged && entry->seq == first + count - (behind - at) &&
+                  vd_str_is(session, vd_ledger_session(ledger, entry->session));
+    }
+    return damaged;
+}
+
 void vd_witness_absent(vd_witness_t *self, vd_str_t session, uint64_t first, uint32_t count,
                        vd_status_t status, const vd_position_t *position)
 {
     uint64_t behind = vd_ledger_find(self->ledger, position->index + 1, position->offset);
-    bool damaged = status == VD_CORRUPT && count > 0 && behind >= count;
-    for (uint64_t at = behind - (damaged ? count : 0); at < behind && damaged; at++) {
-        const vd_ledger_entry_t *entry = vd_ledger_at(self->ledger, at);
-        damaged = entry->damaged && entry->seq == first + count - (behind - at) &&
-                  vd_str_is(session, vd_ledger_session(self->ledger, entry->session));
+    bool damaged = status == VD_CORRUPT && is_damaged(self->ledger, behind, session, first, count);
+    if (status == VD_CORRUPT && !damaged && self->ledger != self->whole->ledger &&
+        self->at <= self->whole->kept) {
+        /* It has seen nothing of what was lost when the store went back: it is in the new one now. */
+        self->ledger = self->whole->ledger;
+        behind = vd_ledger_find(self->ledger, position->index + 1, position->offset);
+        damaged = is_damaged(self->ledger, behind, session, first, count);
     }
     if (damaged) {
         pass_over(self, behind - count);

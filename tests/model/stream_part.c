@@ -370,6 +370,22 @@ static int against(const lane_t *lane, uint64_t index, uint64_t offset)
     return offset < lane->offset ? -1 : offset > lane->offset;
 }
 
+/* What a frame says that it costs is what it holds. */
+static void check_cost(const stream_t *self, const vd_message_t *message)
+{
+    vd_bytes_t payload = message->payload;
+    vd_commit_run_t runs[VD_COMMIT_PIECES_MAX];
+    vd_commit_t commit;
+    uint64_t events = 0;
+    while (vd_commit_next(&payload, &commit, runs, VD_COMMIT_PIECES_MAX) == VD_OK)
+        for (uint32_t i = 0; i < commit.run_count; i++)
+            events += runs[i].absent == VD_OK ? runs[i].count : 0;
+    if (events != message->commits.events)
+        vd_whole_fail(self->whole,
+                      "[credit] %s has %" PRIu64 " events in a frame that counts %" PRIu64,
+                      self->name, events, message->commits.events);
+}
+
 static void see_commits(stream_t *self, lane_t *lane, const vd_commits_body_t *body)
 {
     if (against(lane, body->index, body->offset) <= 0)
@@ -407,6 +423,7 @@ static void see_taken(stream_t *self, const vd_message_t *message)
         lane->begun = message->started.index;
         break;
     case VD_MESSAGE_COMMITS:
+        check_cost(self, message);
         see_commits(self, lane, &message->commits);
         break;
     case VD_MESSAGE_HOLD:

@@ -37,6 +37,14 @@ static bool count_producer(void *arg, const vd_store_producer_t *producer)
     return true;
 }
 
+static bool count_state(void *arg, const vd_store_snapshot_t *snapshot)
+{
+    vd_store_is_body_t *body = arg;
+    body->states++;
+    body->state_bytes += snapshot->size;
+    return true;
+}
+
 static void tell_written(const vd_report_view_t *view, vd_store_is_body_t *body)
 {
     vd_written_figures_t written;
@@ -80,6 +88,7 @@ void vd_report_store(vd_store_t *store, const vd_report_view_t *view, const vd_i
     /* A damaged record is left out of the counts, and VERIFY tells it. */
     vd_store_sessions(store, count_session, body);
     vd_store_producers(store, count_producer, body);
+    vd_store_snapshots(store, count_state, body);
     tell_written(view, body);
     vd_effects_reply(effects, input, &answer);
 }

@@ -384,6 +384,20 @@ static vd_status_t faulty_forget_position(vd_store_t *store, const char *name, c
     return status;
 }
 
+static vd_status_t faulty_save_snapshot(vd_store_t *store, const vd_store_snapshot_t *snapshot,
+                                        vd_bytes_t state, uint32_t keep, char *error,
+                                        size_t error_size)
+{
+    faulty_store_t *self = own(store);
+    if (without_power(self, error, error_size))
+        return VD_STORE_TROUBLE;
+    plan(self->disk);
+    vd_status_t status =
+        vd_store_save_snapshot(self->inner, snapshot, state, keep, error, error_size);
+    settle(self->disk);
+    return status;
+}
+
 /* Cursors go on, on the store as it was found again. */
 static vd_status_t revive(faulty_store_t *self, char *error, size_t error_size)
 {
@@ -460,6 +474,19 @@ static vd_status_t faulty_positions(vd_store_t *store,
                                     bool (*each)(void *, const vd_store_position_t *), void *arg)
 {
     return vd_store_positions(own(store)->inner, each, arg);
+}
+
+static vd_status_t faulty_load_snapshot(vd_store_t *store, const vd_store_snapshot_ask_t *ask,
+                                        vd_store_snapshot_t *out, vd_buffer_t *state, char *error,
+                                        size_t error_size)
+{
+    return vd_store_load_snapshot(own(store)->inner, ask, out, state, error, error_size);
+}
+
+static vd_status_t faulty_snapshots(vd_store_t *store,
+                                    bool (*each)(void *, const vd_store_snapshot_t *), void *arg)
+{
+    return vd_store_snapshots(own(store)->inner, each, arg);
 }
 
 static vd_status_t faulty_find(vd_store_t *store, const char *session, uint64_t seq,
@@ -546,6 +573,9 @@ static const vd_store_ops_t faulty_ops = {
     .forget_position = faulty_forget_position,
     .position = faulty_position,
     .positions = faulty_positions,
+    .save_snapshot = faulty_save_snapshot,
+    .load_snapshot = faulty_load_snapshot,
+    .snapshots = faulty_snapshots,
     .prune_mark = faulty_mark,
     .prune_step = faulty_step,
 };

@@ -76,6 +76,9 @@ static void print_content(const vd_store_is_body_t *store)
     line("events", text);
     snprintf(text, sizeof text, "%" PRIu64, store->producers);
     line("producers", text);
+    snprintf(text, sizeof text, "%" PRIu64 ", ", store->states);
+    add_size(text, sizeof text, store->state_bytes);
+    line("states", text);
     text[0] = 0;
     add_size(text, sizeof text, store->disk_bytes);
     used = strlen(text);

@@ -2,6 +2,7 @@
 #include "repair/repair.h"
 
 #include "repair/positions.h"
+#include "repair/states.h"
 #include "repair/survey.h"
 #include "repair/writing.h"
 
@@ -41,6 +42,7 @@ typedef struct repair {
     vd_positions_t positions;
     vd_names_t sessions; /* of written_t */
     uint64_t index;      /* of the commit at hand */
+    uint64_t same;       /* up to this commit the chain is what it was */
     vd_commit_run_t *runs;
     vd_buffer_t *values; /* one for each run: its record */
     uint32_t run_count, run_room;
@@ -286,6 +288,8 @@ static void copy_commit(repair_t *self, uint64_t index, vd_bytes_t record)
     self->time_ms = head.time_ms;
     self->epoch = head.epoch;
     write_commit(self);
+    if (self->same + 1 == index && head.chain == self->chain)
+        self->same = index;
     vd_positions_meet(&self->positions, index, head.chain, self->chain);
 }
 
@@ -458,6 +462,7 @@ static bool put_head(repair_t *self)
 static vd_status_t write_all(repair_t *self)
 {
     self->chain = self->survey.head.anchor > 0 ? self->survey.head.anchor_chain : 0;
+    self->same = self->survey.head.anchor;
     vd_status_t status =
         vd_positions_load(&self->positions, &self->source, self->survey.head.anchor);
     if (status == VD_OK)
@@ -470,6 +475,8 @@ static vd_status_t write_all(repair_t *self)
         status = vd_source_walk(&self->source, VD_KEY_PRODUCERS, each_producer, self);
     if (status == VD_OK)
         status = vd_source_walk(&self->source, VD_KEY_RECORDS, each_record, self);
+    if (status == VD_OK)
+        status = vd_states_copy(&self->source, &self->writing, self->same, self->out);
     if (status == VD_OK) {
         put_lost_sessions(self);
         vd_positions_put(&self->positions, &self->writing, self->out);

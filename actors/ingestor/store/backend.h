@@ -46,6 +46,15 @@ typedef struct vd_store_ops {
     vd_status_t (*position)(vd_store_t *self, const char *name, vd_store_position_t *out);
     vd_status_t (*positions)(vd_store_t *self, bool (*each)(void *arg, const vd_store_position_t *),
                              void *arg);
+    /* store.c has checked session, position and size. */
+    vd_status_t (*save_snapshot)(vd_store_t *self, const vd_store_snapshot_t *snapshot,
+                                 vd_bytes_t state, uint32_t keep, char *error, size_t error_size);
+    /* Whatever the session and the position are: store.c looks at them. */
+    vd_status_t (*load_snapshot)(vd_store_t *self, const vd_store_snapshot_ask_t *ask,
+                                 vd_store_snapshot_t *out, vd_buffer_t *state, char *error,
+                                 size_t error_size);
+    vd_status_t (*snapshots)(vd_store_t *self, bool (*each)(void *arg, const vd_store_snapshot_t *),
+                             void *arg);
     vd_status_t (*checkpoint)(vd_store_t *self, const char *dir, char *error, size_t error_size);
     vd_status_t (*prune_mark)(vd_store_t *self, const char *const *sessions, uint32_t count,
                               char *error, size_t error_size);

@@ -233,6 +233,11 @@ static bool free_session(vd_leveldb_compact_t *self, const char *session)
     vd_key_record(&range.from, vd_str(session), vd_str(""));
     range.to = range.from;
     range.to.bytes[range.to.size - 1]++;
+    if (!free_range(self, &range))
+        return false;
+    vd_key_snapshots(&range.from, VD_KEY_STATES, vd_str(session), vd_str(""));
+    range.to = range.from;
+    range.to.bytes[range.to.size - 1]++;
     return free_range(self, &range);
 }
 

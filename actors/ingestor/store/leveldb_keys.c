@@ -54,6 +54,25 @@ void vd_key_record(vd_key_t *key, vd_str_t session, vd_str_t record)
     key_add(key, record.data, record.size);
 }
 
+void vd_key_snapshots(vd_key_t *key, const char *prefix, vd_str_t session, vd_str_t observer)
+{
+    assert(observer.size <= VD_NAME_BYTES_MAX);
+    vd_key_name(key, prefix, session);
+    key_add(key, " ", 1);
+    if (observer.size == 0)
+        return;
+    key_add(key, observer.data, observer.size);
+    key_add(key, " ", 1);
+}
+
+void vd_key_snapshot(vd_key_t *key, const char *prefix, vd_str_t session, vd_str_t observer,
+                     uint64_t index)
+{
+    assert(observer.size > 0);
+    vd_key_snapshots(key, prefix, session, observer);
+    key_add_number(key, index);
+}
+
 bool vd_key_begins(vd_bytes_t key, const char *prefix)
 {
     size_t size = strlen(prefix);
@@ -92,6 +111,24 @@ bool vd_key_is_event(vd_bytes_t key, vd_str_t session, uint64_t *seq)
     const uint8_t *name = key.data + prefix;
     return memcmp(name, session.data, session.size) == 0 && name[session.size] == ':' &&
            digits_of(vd_bytes(name + session.size + 1, VD_KEY_DIGITS), seq);
+}
+
+/* Takes what stands before the next blank. */
+static bool name_before_blank(vd_str_t *rest, char name[VD_NAME_BYTES_MAX + 1])
+{
+    const uint8_t *blank = rest->size > 0 ? memchr(rest->data, ' ', rest->size) : NULL;
+    if (blank == NULL || blank == rest->data)
+        return false;
+    size_t size = (size_t)(blank - rest->data);
+    bool fits = vd_str_copy(name, VD_NAME_BYTES_MAX + 1, vd_bytes(rest->data, size));
+    *rest = vd_bytes(blank + 1, rest->size - size - 1);
+    return fits;
+}
+
+bool vd_key_snapshot_of(vd_str_t name, vd_store_snapshot_t *snapshot)
+{
+    return name_before_blank(&name, snapshot->session) &&
+           name_before_blank(&name, snapshot->observer) && digits_of(name, &snapshot->index);
 }
 
 /* ---- records ---- */
@@ -461,4 +498,77 @@ vd_status_t vd_record_position_read(vd_bytes_t bytes, vd_str_t name, vd_store_po
                 take_u32(&fields, &position->chain) && take_name(&fields, position->session) &&
                 take_i64(&fields, &position->saved_ms);
     return good ? VD_OK : VD_CORRUPT;
+}
+
+/* Also what the checksum is made of, with 0 in its place. */
+static void snapshot_head_write(vd_buffer_t *out, const vd_store_snapshot_t *snapshot, uint32_t crc)
+{
+    record_begin(out, 1, 9);
+    vd_write_u64(out, snapshot->version);
+    vd_write_u64(out, snapshot->offset);
+    vd_write_u64(out, snapshot->chain);
+    vd_write_u64(out, snapshot->seq);
+    vd_write_u64(out, snapshot->cycle);
+    vd_write_i64(out, snapshot->at_ms);
+    vd_write_i64(out, snapshot->saved_ms);
+    vd_write_u64(out, snapshot->size);
+    vd_write_u64(out, crc);
+}
+
+static uint32_t snapshot_crc(const vd_store_snapshot_t *snapshot, vd_bytes_t state)
+{
+    vd_key_t key;
+    vd_buffer_t head;
+    vd_buffer_init(&head, 256);
+    vd_key_snapshot(&key, "", vd_str(snapshot->session), vd_str(snapshot->observer),
+                    snapshot->index);
+    snapshot_head_write(&head, snapshot, 0);
+    uint32_t crc = vd_crc32c(0, vd_bytes(key.bytes, key.size));
+    crc = vd_crc32c(vd_crc32c(crc, vd_buffer_view(&head)), state);
+    vd_buffer_free(&head);
+    return crc;
+}
+
+void vd_record_snapshot_write(vd_buffer_t *out, const vd_store_snapshot_t *snapshot,
+                              vd_bytes_t state)
+{
+    assert(state.size == snapshot->size);
+    snapshot_head_write(out, snapshot, snapshot_crc(snapshot, state));
+}
+
+vd_status_t vd_record_snapshot_read(vd_bytes_t bytes, vd_str_t name, vd_store_snapshot_t *snapshot,
+                                    uint32_t *crc)
+{
+    vd_bytes_t fields;
+    memset(snapshot, 0, sizeof *snapshot);
+    vd_status_t status = record_open(bytes, 9, &fields);
+    if (status != VD_OK)
+        return status;
+    bool good = vd_key_snapshot_of(name, snapshot) && take_u64(&fields, &snapshot->version) &&
+                take_u64(&fields, &snapshot->offset) && take_u32(&fields, &snapshot->chain) &&
+                take_u64(&fields, &snapshot->seq) && take_u64(&fields, &snapshot->cycle) &&
+                take_i64(&fields, &snapshot->at_ms) && take_i64(&fields, &snapshot->saved_ms) &&
+                take_u32(&fields, &snapshot->size) && take_u32(&fields, crc);
+    return good ? VD_OK : VD_CORRUPT;
+}
+
+void vd_record_state_write(vd_buffer_t *out, vd_bytes_t state)
+{
+    record_begin(out, 1, 1);
+    vd_write_bin(out, state);
+}
+
+vd_status_t vd_record_state_read(vd_bytes_t bytes, const vd_store_snapshot_t *snapshot,
+                                 uint32_t crc, vd_bytes_t *state)
+{
+    vd_bytes_t fields;
+    vd_value_t value;
+    vd_status_t status = record_open(bytes, 1, &fields);
+    if (status != VD_OK)
+        return status;
+    if (!take_kind(&fields, VD_KIND_BIN, &value) || value.bytes.size != snapshot->size ||
+        snapshot_crc(snapshot, value.bytes) != crc)
+        return VD_CORRUPT;
+    *state = value.bytes;
+    return VD_OK;
 }

@@ -16,9 +16,9 @@
 #include "store/store.h"
 #include "wire/buffer.h"
 
-/* The longest key: prefix and two names with a blank between them. */
-#define VD_KEY_SIZE_MAX (24 + VD_NAME_BYTES_MAX + 1 + VD_NAME_BYTES_MAX)
-#define VD_KEY_DIGITS   20u
+#define VD_KEY_DIGITS 20u
+/* The longest key: prefix, two names and a number with blanks between them. */
+#define VD_KEY_SIZE_MAX (24 + 2 * VD_NAME_BYTES_MAX + 2 + VD_KEY_DIGITS)
 
 typedef struct vd_key {
     size_t size;
@@ -35,6 +35,8 @@ typedef struct vd_key {
 #define VD_KEY_TOMBSTONES   "obs_tombstones/"
 #define VD_KEY_FREEING      "obs_freeing/"
 #define VD_KEY_POSITIONS    "obs_positions/"
+#define VD_KEY_SNAPSHOTS    "obs_snapshots/"
+#define VD_KEY_STATES       "obs_states/"
 
 /* prefix + name; prefix + 20 digits; obs_events/<session>:<20 digits>. */
 void vd_key_name(vd_key_t *key, const char *prefix, vd_str_t name);
@@ -42,6 +44,13 @@ void vd_key_number(vd_key_t *key, const char *prefix, uint64_t number);
 void vd_key_event(vd_key_t *key, vd_str_t session, uint64_t seq);
 /* obs_records/<session> <record>: a blank stands in no name. */
 void vd_key_record(vd_key_t *key, vd_str_t session, vd_str_t record);
+/* prefix + <session> <observer> <20 digits>. */
+void vd_key_snapshot(vd_key_t *key, const char *prefix, vd_str_t session, vd_str_t observer,
+                     uint64_t index);
+/* What all of them in a session begin with, or, where one is named, all of an observer. */
+void vd_key_snapshots(vd_key_t *key, const char *prefix, vd_str_t session, vd_str_t observer);
+/* Reads what stands behind the prefix of such a key. */
+bool vd_key_snapshot_of(vd_str_t name, vd_store_snapshot_t *snapshot);
 /* Is this the key of a run of `session`? Then *seq is its first sequence. Names may contain ':' and
  * digits, so that keys of other sessions may begin alike: the length tells. */
 bool vd_key_is_event(vd_bytes_t key, vd_str_t session, uint64_t *seq);
@@ -107,5 +116,14 @@ void vd_record_producer_write(vd_buffer_t *out, const vd_store_producer_t *produ
 vd_status_t vd_record_producer_read(vd_bytes_t bytes, vd_str_t name, vd_store_producer_t *producer);
 void vd_record_position_write(vd_buffer_t *out, const vd_store_position_t *position);
 vd_status_t vd_record_position_read(vd_bytes_t bytes, vd_str_t name, vd_store_position_t *position);
+/* The head of a state, with a checksum over key, head and state; and its body. */
+void vd_record_snapshot_write(vd_buffer_t *out, const vd_store_snapshot_t *snapshot,
+                              vd_bytes_t state);
+vd_status_t vd_record_snapshot_read(vd_bytes_t bytes, vd_str_t name, vd_store_snapshot_t *snapshot,
+                                    uint32_t *crc);
+void vd_record_state_write(vd_buffer_t *out, vd_bytes_t state);
+/* VD_CORRUPT also when it is not the state of this head. */
+vd_status_t vd_record_state_read(vd_bytes_t bytes, const vd_store_snapshot_t *snapshot,
+                                 uint32_t crc, vd_bytes_t *state);
 
 #endif

@@ -2,6 +2,7 @@
 #include "kit/failpoint.h"
 #include "store/leveldb_compact.h"
 #include "store/leveldb_store.h"
+#include "store/leveldb_tables.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -27,7 +28,8 @@ struct vd_leveldb_prune {
     vd_leveldb_compact_t *compact;
     pending_t *pending;
     size_t pending_count, pending_room;
-    vd_key_t id_next; /* of the first pending: ids of frames below are deleted; empty: none is */
+    vd_key_t
+        next; /* of the first pending: what it has beside runs is deleted below; empty: none is */
     _Atomic uint64_t pending_shown;
     uint64_t stones; /* tombstones in the store */
     vd_buffer_t record;
@@ -97,7 +99,7 @@ static void drop_first(vd_leveldb_prune_t *self)
     assert(self->pending_count > 0);
     self->pending_count--;
     memmove(self->pending, self->pending + 1, self->pending_count * sizeof *self->pending);
-    self->id_next.size = 0;
+    self->next.size = 0;
     show_pending(self);
 }
 
@@ -159,7 +161,7 @@ vd_status_t vd_leveldb_prune_load(vd_leveldb_t *store, char *error, size_t error
     size_t prefix = strlen(VD_KEY_TOMBSTONES);
     leveldb_iterator_t *stones = leveldb_create_iterator(store->db, store->read);
     self->stones = self->pending_count = 0;
-    self->id_next.size = 0;
+    self->next.size = 0;
     leveldb_iter_seek(stones, VD_KEY_TOMBSTONES, prefix);
     for (; status == VD_OK && leveldb_iter_valid(stones); leveldb_iter_next(stones)) {
         vd_bytes_t key = key_here(stones);
@@ -275,24 +277,25 @@ vd_status_t vd_leveldb_prune_mark(vd_store_t *base, const char *const *sessions,
 
 /* ---- freeing ---- */
 
-/* Deletes ids of frames from self->id_next on. True when all of them are in the batch; else `next` is
- * the first that is not. What is deleted stays in the way of iterators for long: each step begins
+/* Deletes what stands under the prefix, from `next` on. True when all of it is in the batch; else `next`
+ * is the first that is not. What is deleted stays in the way of iterators for long: each step begins
  * behind it. */
-static bool free_records(vd_leveldb_prune_t *self, const char *session, vd_key_t *next)
+static bool free_keys(vd_leveldb_prune_t *self, const vd_key_t *prefix, uint32_t *count,
+                      vd_key_t *next)
 {
     vd_leveldb_t *store = self->store;
-    vd_key_t prefix;
-    uint32_t count = 0;
+    size_t bytes = 0;
     bool all = true;
-    vd_key_record(&prefix, vd_str(session), vd_str(""));
-    const vd_key_t *from = self->id_next.size > 0 ? &self->id_next : &prefix;
+    const vd_key_t *from = vd_leveldb_key_compare(next, prefix) > 0 ? next : prefix;
     leveldb_iterator_t *records = leveldb_create_iterator(store->db, store->read_through);
     leveldb_iter_seek(records, from->bytes, from->size);
     for (; all && leveldb_iter_valid(records); leveldb_iter_next(records)) {
         vd_bytes_t key = key_here(records);
-        if (!vd_key_begins(key, prefix.bytes) || key.size > VD_KEY_SIZE_MAX)
+        if (!vd_key_begins(key, prefix->bytes) || key.size > VD_KEY_SIZE_MAX)
             break;
-        all = count++ < RECORDS_PER_STEP;
+        all = *count < RECORDS_PER_STEP && bytes < BYTES_PER_STEP;
+        ++*count;
+        bytes += value_here(records).size;
         if (all) {
             leveldb_writebatch_delete(store->batch, (const char *)key.data, key.size);
         } else {
@@ -301,6 +304,21 @@ static bool free_records(vd_leveldb_prune_t *self, const char *session, vd_key_t
         }
     }
     leveldb_iter_destroy(records);
+    return all;
+}
+
+/* Likewise all that the session has beside its runs: ids of frames, and states of observers. `next`
+ * goes through them in the order of their keys. */
+static bool free_records(vd_leveldb_prune_t *self, const char *session, vd_key_t *next)
+{
+    static const char *const prefixes[] = {VD_KEY_RECORDS, VD_KEY_SNAPSHOTS, VD_KEY_STATES};
+    uint32_t count = 0;
+    bool all = true;
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes && all; i++) {
+        vd_key_t prefix;
+        vd_key_snapshots(&prefix, prefixes[i], vd_str(session), vd_str(""));
+        all = free_keys(self, &prefix, &count, next);
+    }
     return all;
 }
 
@@ -419,9 +437,9 @@ static vd_status_t free_part(vd_leveldb_prune_t *self, char *error, size_t error
     vd_leveldb_t *store = self->store;
     pending_t *first = &self->pending[0];
     vd_tombstone_t stone = first->stone;
-    vd_key_t id_next = self->id_next;
+    vd_key_t next = self->next;
     begin_batch(store);
-    if (free_records(self, first->session, &id_next))
+    if (free_records(self, first->session, &next))
         free_runs(self, first->session, &stone);
     put_stone(store, first->session, &stone);
     bool done = stone.next_seq > stone.last_seq;
@@ -431,7 +449,7 @@ static vd_status_t free_part(vd_leveldb_prune_t *self, char *error, size_t error
     if (status != VD_OK)
         return status;
     first->stone = stone;
-    self->id_next = id_next;
+    self->next = next;
     if (done)
         drop_first(self);
     if (self->pending_count > 0)

@@ -178,6 +178,17 @@ vd_status_t vd_leveldb_position(vd_store_t *store, const char *name, vd_store_po
 vd_status_t vd_leveldb_positions(vd_store_t *store,
                                  bool (*each)(void *, const vd_store_position_t *), void *arg);
 
+/* ---- leveldb_snapshots.c ---- */
+
+vd_status_t vd_leveldb_save_snapshot(vd_store_t *store, const vd_store_snapshot_t *snapshot,
+                                     vd_bytes_t state, uint32_t keep, char *error,
+                                     size_t error_size);
+vd_status_t vd_leveldb_load_snapshot(vd_store_t *store, const vd_store_snapshot_ask_t *ask,
+                                     vd_store_snapshot_t *out, vd_buffer_t *state, char *error,
+                                     size_t error_size);
+vd_status_t vd_leveldb_snapshots(vd_store_t *store,
+                                 bool (*each)(void *, const vd_store_snapshot_t *), void *arg);
+
 /* ---- leveldb_checkpoint.c ---- */
 
 vd_status_t vd_leveldb_checkpoint(vd_store_t *store, const char *dir, char *error,

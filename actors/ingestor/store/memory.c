@@ -182,6 +182,7 @@ static void cut(vd_memory_image_t *self, uint64_t count)
     for (uint64_t i = 0; i < self->count; i++)
         apply(self, self->entries[i]);
     vd_memory_cut_positions(self);
+    vd_memory_cut_states(self);
     if (self->synced > count)
         self->synced = count;
     if (self->anchor >= count)
@@ -234,6 +235,8 @@ void vd_memory_image_destroy(vd_memory_image_t **image)
     free(self->sessions);
     free(self->tombstones);
     free(self->positions);
+    vd_memory_free_states(self, NULL);
+    free(self->states);
     for (size_t i = 0; i < self->freed_count; i++)
         free(self->freed[i]);
     free(self->freed);
@@ -573,6 +576,9 @@ const vd_store_ops_t vd_store_memory_ops = {
     .forget_position = vd_memory_forget_position,
     .position = vd_memory_position,
     .positions = vd_memory_positions,
+    .save_snapshot = vd_memory_save_snapshot,
+    .load_snapshot = vd_memory_load_snapshot,
+    .snapshots = vd_memory_snapshots,
     .prune_mark = vd_memory_prune_mark,
     .prune_step = vd_memory_prune_step,
 };

@@ -28,6 +28,12 @@ typedef struct vd_memory_tombstone {
     bool freed;
 } vd_memory_tombstone_t;
 
+/* A state of an observer. */
+typedef struct vd_memory_state {
+    vd_store_snapshot_t head;
+    uint8_t *bytes;
+} vd_memory_state_t;
+
 struct vd_memory_image {
     pthread_mutex_t lock;
     char id[VD_STORE_ID_SIZE];
@@ -45,6 +51,8 @@ struct vd_memory_image {
     uint32_t session_count, session_room;
     vd_store_position_t *positions; /* by name */
     uint32_t position_count;
+    vd_memory_state_t *states; /* by session, observer and index */
+    uint32_t state_count;
     uint64_t anchor; /* entries[i] of commits up to it only keep the chain */
     vd_memory_tombstone_t *tombstones;
     uint32_t tombstone_count;
@@ -58,6 +66,9 @@ vd_store_session_t *vd_memory_session(vd_memory_image_t *self, const char *name)
 /* The tombstone of a session; NULL when there is none. */
 vd_memory_tombstone_t *vd_memory_tombstone(vd_memory_image_t *self, const char *name);
 
+/* May what is no commit be written? Also fails as it was made to. */
+vd_status_t vd_memory_check_write(vd_memory_image_t *self, char *error, size_t error_size);
+
 /* ---- memory_positions.c ---- */
 
 vd_status_t vd_memory_save_position(vd_store_t *store, const vd_store_position_t *position,
@@ -69,6 +80,21 @@ vd_status_t vd_memory_positions(vd_store_t *store,
                                 bool (*each)(void *, const vd_store_position_t *), void *arg);
 /* Forgets those that are ahead of the entries: as what was written behind these, they are gone. */
 void vd_memory_cut_positions(vd_memory_image_t *self);
+
+/* ---- memory_snapshots.c ---- */
+
+vd_status_t vd_memory_save_snapshot(vd_store_t *store, const vd_store_snapshot_t *snapshot,
+                                    vd_bytes_t state, uint32_t keep, char *error,
+                                    size_t error_size);
+vd_status_t vd_memory_load_snapshot(vd_store_t *store, const vd_store_snapshot_ask_t *ask,
+                                    vd_store_snapshot_t *out, vd_buffer_t *state, char *error,
+                                    size_t error_size);
+vd_status_t vd_memory_snapshots(vd_store_t *store,
+                                bool (*each)(void *, const vd_store_snapshot_t *), void *arg);
+/* As vd_memory_cut_positions. */
+void vd_memory_cut_states(vd_memory_image_t *self);
+/* Those of a session; NULL: all. */
+void vd_memory_free_states(vd_memory_image_t *self, const char *session);
 
 /* ---- memory_prune.c ---- */
 

@@ -16,7 +16,7 @@ static uint32_t place_of(const vd_memory_image_t *self, const char *name, bool *
     return at;
 }
 
-static vd_status_t check(vd_memory_image_t *self, char *error, size_t error_size)
+vd_status_t vd_memory_check_write(vd_memory_image_t *self, char *error, size_t error_size)
 {
     if (self->failed) {
         snprintf(error, error_size, "an append has failed before: reopen the store");
@@ -66,7 +66,7 @@ vd_status_t vd_memory_save_position(vd_store_t *store, const vd_store_position_t
         snprintf(error, error_size, "positions are kept under %d names already", VD_POSITIONS_MAX);
     }
     if (status == VD_OK)
-        status = check(self, error, error_size);
+        status = vd_memory_check_write(self, error, error_size);
     if (status == VD_OK)
         put(self, position);
     pthread_mutex_unlock(&self->lock);
@@ -86,7 +86,7 @@ vd_status_t vd_memory_forget_position(vd_store_t *store, const char *name, char 
         snprintf(error, error_size, "no position is kept under the name %.64s", name);
     }
     if (status == VD_OK)
-        status = check(self, error, error_size);
+        status = vd_memory_check_write(self, error, error_size);
     if (status == VD_OK)
         take_out(self, at);
     pthread_mutex_unlock(&self->lock);

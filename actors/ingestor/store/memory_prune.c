@@ -24,6 +24,7 @@ static void forget_session(vd_memory_image_t *self, const char *name)
             entry->records[r--] = entry->records[--entry->record_count];
         }
     }
+    vd_memory_free_states(self, name);
     for (uint32_t i = 0; i < self->session_count; i++) {
         if (strcmp(self->sessions[i].session, name) != 0)
             continue;

@@ -2,6 +2,7 @@
 #include "store/backend.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -199,6 +200,114 @@ vd_status_t vd_store_positions(vd_store_t *self, bool (*each)(void *, const vd_s
 {
     assert(self != NULL && each != NULL);
     return self->ops->positions(self, each, arg);
+}
+
+vd_status_t vd_store_holds(vd_store_t *self, uint64_t index, uint64_t offset, uint32_t chain)
+{
+    vd_store_tail_t tail;
+    uint32_t held = 0;
+    assert(self != NULL);
+    vd_store_tail(self, &tail);
+    if (index > tail.index || (offset > 0 && index == tail.index))
+        return VD_WENT_BACK;
+    /* A place inside a commit has that commit's chain. */
+    vd_status_t status = vd_store_chain(self, index + (offset > 0 ? 1 : 0), &held);
+    if (status == VD_NOT_FOUND || (status == VD_OK && held != chain))
+        return VD_WENT_BACK;
+    return status;
+}
+
+/* Whether the session is there, with a text where it is not. */
+static vd_status_t check_session(vd_store_t *self, const char *session, char *error,
+                                 size_t error_size)
+{
+    vd_store_session_t found;
+    vd_status_t status = vd_store_session(self, session, &found);
+    if (status == VD_PRUNED)
+        snprintf(error, error_size, "session %s was pruned", session);
+    else if (status == VD_NOT_FOUND)
+        snprintf(error, error_size, "there is no session %s in the store", session);
+    else if (status != VD_OK)
+        snprintf(error, error_size, "session %s cannot be read: %s", session,
+                 vd_status_text(status));
+    return status;
+}
+
+static vd_status_t check_snapshot(vd_store_t *self, const vd_store_snapshot_t *snapshot,
+                                  char *error, size_t error_size)
+{
+    vd_status_t status = check_session(self, snapshot->session, error, error_size);
+    if (status != VD_OK)
+        return status == VD_NOT_FOUND ? VD_UNKNOWN_SESSION : status;
+    if (snapshot->index == 0 && snapshot->offset == 0) {
+        snprintf(error, error_size, "a state at the beginning of the store is not kept");
+        return VD_USAGE;
+    }
+    status = vd_store_holds(self, snapshot->index, snapshot->offset, snapshot->chain);
+    if (status == VD_WENT_BACK)
+        snprintf(error, error_size,
+                 "the state's position, commit %" PRIu64 " and %" PRIu64
+                 " events, is not in the store with this chain",
+                 snapshot->index, snapshot->offset);
+    else if (status != VD_OK)
+        snprintf(error, error_size, "commit %" PRIu64 ", where the state was made: %s",
+                 snapshot->index, vd_status_text(status));
+    return status;
+}
+
+vd_status_t vd_store_save_snapshot(vd_store_t *self, const vd_store_snapshot_t *snapshot,
+                                   vd_bytes_t state, uint32_t keep, char *error, size_t error_size)
+{
+    assert(self != NULL && snapshot != NULL);
+    assert(snapshot->session[0] != 0 && snapshot->observer[0] != 0 && state.size > 0);
+    vd_status_t status = check_writable(self, error, error_size);
+    if (status == VD_OK && state.size > VD_STATE_BYTES_MAX) {
+        snprintf(error, error_size, "the state has %zu bytes; at most %d are kept", state.size,
+                 VD_STATE_BYTES_MAX);
+        return VD_TOO_LARGE;
+    }
+    if (status == VD_OK)
+        status = check_snapshot(self, snapshot, error, error_size);
+    if (status != VD_OK)
+        return status;
+    vd_store_snapshot_t kept = *snapshot;
+    kept.size = (uint32_t)state.size;
+    keep = keep == 0 || keep > VD_STATES_MAX ? VD_STATES_MAX : keep;
+    return self->ops->save_snapshot(self, &kept, state, keep, error, error_size);
+}
+
+vd_status_t vd_store_load_snapshot(vd_store_t *self, const vd_store_snapshot_ask_t *ask,
+                                   vd_store_snapshot_t *out, vd_buffer_t *state, char *error,
+                                   size_t error_size)
+{
+    assert(self != NULL && ask != NULL && out != NULL && state != NULL);
+    assert(error != NULL && error_size > 0);
+    vd_store_snapshot_ask_t next = *ask;
+    size_t before = state->size;
+    error[0] = 0;
+    vd_status_t status = check_session(self, ask->session, error, error_size);
+    if (status != VD_OK)
+        error[0] = 0;
+    while (status == VD_OK) {
+        status = self->ops->load_snapshot(self, &next, out, state, error, error_size);
+        if (status != VD_OK)
+            break;
+        status = vd_store_holds(self, out->index, out->offset, out->chain);
+        if (status == VD_OK)
+            return VD_OK;
+        vd_buffer_cut(state, before);
+        if (status == VD_WENT_BACK || status == VD_PRUNED || status == VD_CORRUPT)
+            status = out->index > 0 ? VD_OK : VD_NOT_FOUND;
+        next.below = out->index;
+    }
+    return status;
+}
+
+vd_status_t vd_store_snapshots(vd_store_t *self, bool (*each)(void *, const vd_store_snapshot_t *),
+                               void *arg)
+{
+    assert(self != NULL && each != NULL);
+    return self->ops->snapshots(self, each, arg);
 }
 
 vd_status_t vd_store_checkpoint(vd_store_t *self, const char *dir, char *error, size_t error_size)

@@ -18,7 +18,8 @@
  *      obs_commits/<20-digit index>         what a commit consists of, in order
  *      obs_producers/<name>                 epoch, life, mark, what was rejected
  *      obs_positions/<name>                 where a subscriber goes on
- *      obs_snapshots/                       states of observers
+ *      obs_snapshots/<session> <observer> <20-digit index>  what a state of an observer is
+ *      obs_states/<session> <observer> <20-digit index>     and the state itself
  *      obs_tombstones/<session>             that it was pruned
  *      obs_freeing/<session>                that its space is still to be freed on disk
  *      obs_store                            id, format, epoch counter, anchor
@@ -30,10 +31,14 @@
  * 7. Positions of subscribers are kept under a name, at most POSITIONS_MAX. They are no commits and
  *    are not synced: they outlive the death of the process, and after that of the machine an older
  *    one, or none, may stand there; never one beyond what the store holds.
+ * 8. States of observers are kept likewise, no commits and not synced, each with the position that it
+ *    was made at, and with its session: they are gone from view when that is marked as pruned. One
+ *    that is damaged, or whose position is not in the store any more, is as if it were not there.
  */
 #ifndef VD_STORE_H
 #define VD_STORE_H
 
+#include "wire/buffer.h"
 #include "wire/commit.h"
 #include "wire/status.h"
 
@@ -122,6 +127,30 @@ typedef struct vd_store_position {
     char session[VD_NAME_BYTES_MAX + 1]; /* the filter it was read under; empty: all */
     int64_t saved_ms;
 } vd_store_position_t;
+
+/* What a state of an observer is. */
+typedef struct vd_store_snapshot {
+    char session[VD_NAME_BYTES_MAX + 1]; /* the one whose events led to it */
+    char observer[VD_NAME_BYTES_MAX + 1];
+    uint64_t version; /* of the state's form, the observer's own */
+    uint64_t index;   /* every commit up to this one is in it */
+    uint64_t offset;  /* and so many events of the next one */
+    uint32_t chain;   /* of the commit that it reaches into */
+    uint64_t seq;     /* the last event of the session that is in it; 0: unknown */
+    uint64_t cycle;   /* the observer's */
+    int64_t at_ms;    /* time of the commit at the position, UTC */
+    int64_t saved_ms;
+    uint32_t size; /* bytes of the state */
+} vd_store_snapshot_t;
+
+/* Which state is meant: the newest that is within every bound. */
+typedef struct vd_store_snapshot_ask {
+    const char *session, *observer;
+    uint64_t version;
+    uint64_t below; /* with a lower index; 0: any */
+    uint64_t seq;   /* with no event beyond this one; 0: any */
+    int64_t at_ms;  /* of a commit that is no later; 0: any */
+} vd_store_snapshot_ask_t;
 
 /* Where the store ends. */
 typedef struct vd_store_tail {
@@ -241,6 +270,31 @@ vd_status_t vd_store_position(vd_store_t *self, const char *name, vd_store_posit
  * the status then is VD_CORRUPT. */
 vd_status_t vd_store_positions(vd_store_t *self,
                                bool (*each)(void *arg, const vd_store_position_t *), void *arg);
+
+/* Is the place in this store: behind commit `index` and `offset` events of the next one, with the
+ * chain of the commit that it reaches into? VD_OK; VD_PRUNED: it was once, as far as can be told;
+ * VD_WENT_BACK: it is not; or trouble. */
+vd_status_t vd_store_holds(vd_store_t *self, uint64_t index, uint64_t offset, uint32_t chain);
+
+/* ---- states of observers ---- */
+
+/* Keeps a state of STATE_BYTES_MAX at most, in place of one at the same index, and then only the
+ * newest `keep` of this observer and session (0: STATES_MAX, which is the most). `size` need not be
+ * set. By the appending thread, between appends. VD_OK; with text VD_UNKNOWN_SESSION or VD_PRUNED (the
+ * session), VD_WENT_BACK or VD_PRUNED (the position), VD_TOO_LARGE (the state, or the session has
+ * states of so many observers), VD_USAGE (it is at the beginning, where nothing has happened yet),
+ * VD_DENIED as of an append; any other status as that of an append, law 2 included. */
+vd_status_t vd_store_save_snapshot(vd_store_t *self, const vd_store_snapshot_t *snapshot,
+                                   vd_bytes_t state, uint32_t keep, char *error, size_t error_size);
+/* From any thread. Appends the state to `state`. VD_OK, VD_NOT_FOUND, VD_PRUNED (the session), or
+ * trouble. With a text in `error` where damaged ones were passed over, also with VD_OK. */
+vd_status_t vd_store_load_snapshot(vd_store_t *self, const vd_store_snapshot_ask_t *ask,
+                                   vd_store_snapshot_t *out, vd_buffer_t *state, char *error,
+                                   size_t error_size);
+/* Calls `each` for every state, by session, observer and index, until it returns false: also for
+ * those that would not be handed out. A damaged record is left out; the status then is VD_CORRUPT. */
+vd_status_t vd_store_snapshots(vd_store_t *self,
+                               bool (*each)(void *arg, const vd_store_snapshot_t *), void *arg);
 
 /* Makes a copy of the store as it is now in the directory `dir`, which does not exist yet: a store
  * of the same id. From any thread; appends wait no longer than files are linked (copied, where

@@ -121,7 +121,7 @@ static void work(vd_committer_t *self, const vd_job_t *job)
     wake(self->outcome_fd);
 }
 
-/* Writes one position that a reader wants kept. False when there is none. */
+/* Writes what a reader wants kept. False when there is nothing. */
 static bool keep(vd_committer_t *self)
 {
     vd_kept_write_t write;
@@ -129,9 +129,7 @@ static bool keep(vd_committer_t *self)
     char text[VD_TEXT_BYTES_MAX] = "";
     if (!vd_handover_take(self->handover, &token, &write))
         return false;
-    vd_status_t status =
-        write.forget ? vd_store_forget_position(self->store, write.position.name, text, sizeof text)
-                     : vd_store_save_position(self->store, &write.position, text, sizeof text);
+    vd_status_t status = vd_kept_perform(self->store, &write, text, sizeof text);
     vd_handover_answer(self->handover, token, status, text);
     return true;
 }

@@ -3,7 +3,7 @@
  * 1. Jobs and outcomes go through two bounded one-way queues, each with an eventfd that wakes its
  *    reader. The sequencer has at most one append, or reopening, and one part of pruning out at a
  *    time, so that neither can overflow.
- * 2. Positions that readers want kept come through the hand-over, from another thread; they yield to
+ * 2. Positions and states that readers want kept come through the hand-over, from another thread; they yield to
  *    the jobs.
  */
 #ifndef VD_COMMITTER_H

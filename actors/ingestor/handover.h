@@ -1,4 +1,4 @@
-/* handover.h: positions on their way from the reading thread to the writing one, and the outcomes on
+/* handover.h: positions and states on their way from the reading thread to the writing one, and the outcomes on
  * their way back.
  *
  * 1. While nobody writes, what is given is answered at once with the status and text that

@@ -1,10 +1,11 @@
-/* kept.c: positions under names. */
+/* kept.c: positions under names, and the operations that write. */
 #include "kept.h"
 
 #include "wire/value.h"
 
 #include <assert.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 void vd_kept_init(vd_kept_t *self, vd_store_t *store)
@@ -13,36 +14,68 @@ void vd_kept_init(vd_kept_t *self, vd_store_t *store)
     *self = (vd_kept_t){.store = store};
 }
 
-static vd_kept_waiting_t *find_room(vd_kept_t *self)
+void vd_kept_free(vd_kept_t *self)
 {
     for (uint32_t i = 0; i < VD_KEPT_WRITES; i++)
-        if (!self->waiting[i].used)
-            return &self->waiting[i];
+        free((void *)self->waiting[i].write.state);
+    *self = (vd_kept_t){0};
+}
+
+vd_status_t vd_kept_perform(vd_store_t *store, const vd_kept_write_t *write, char *error,
+                            size_t error_size)
+{
+    const vd_kept_state_t *state = write->state;
+    if (state != NULL)
+        return vd_store_save_snapshot(store, &state->snapshot,
+                                      vd_bytes(state->bytes, state->snapshot.size), state->keep,
+                                      error, error_size);
+    if (write->forget)
+        return vd_store_forget_position(store, write->position.name, error, error_size);
+    return vd_store_save_position(store, &write->position, error, error_size);
+}
+
+vd_kept_waiting_t *vd_kept_wait(vd_kept_t *self, const vd_input_t *input, vd_effects_t *effects)
+{
+    for (uint32_t i = 0; i < VD_KEPT_WRITES; i++) {
+        if (self->waiting[i].used)
+            continue;
+        self->waiting[i] = (vd_kept_waiting_t){.used = true,
+                                               .port = input->port,
+                                               .peer = input->peer,
+                                               .correlation = input->message->correlation};
+        return &self->waiting[i];
+    }
+    vd_effects_reply_error(effects, input, VD_OVERLOADED,
+                           "%d positions and states are being written; send it again later",
+                           VD_KEPT_WRITES);
     return NULL;
 }
 
-/* Is it a position in this store? Refused otherwise. */
-static bool check_place(vd_kept_t *self, const vd_input_t *input, vd_effects_t *effects)
+void vd_kept_write(vd_kept_t *self, vd_kept_waiting_t *waiting, vd_effects_t *effects)
 {
-    const vd_save_position_body_t *ask = &input->message->save_position;
+    vd_effects_do(effects, VD_KEPT_WRITE, (uint64_t)(waiting - self->waiting), &waiting->write);
+}
+
+bool vd_kept_check_place(vd_kept_t *self, const vd_input_t *input, const vd_kept_place_t *place,
+                         bool pruned, vd_effects_t *effects)
+{
     vd_store_tail_t tail;
-    uint32_t chain = 0;
-    /* A place inside a commit has that commit's chain. */
-    uint64_t touched = ask->index + (ask->offset > 0 ? 1 : 0);
     vd_store_tail(self->store, &tail);
-    if (!vd_str_is(ask->store, tail.id)) {
+    if (!vd_str_is(place->store, tail.id)) {
         vd_effects_reply_error(effects, input, VD_WENT_BACK,
                                "the position is of store %.*s, and this is store %s",
-                               (int)ask->store.size, (const char *)ask->store.data, tail.id);
+                               (int)place->store.size, (const char *)place->store.data, tail.id);
         return false;
     }
-    bool reached = ask->index <= tail.index && touched <= tail.index;
-    vd_status_t status = reached ? VD_OK : VD_NOT_FOUND;
-    if (status == VD_OK)
-        status = vd_store_chain(self->store, touched, &chain);
-    if (status == VD_PRUNED || (status == VD_OK && chain == ask->chain))
+    /* A place inside a commit has that commit's chain. */
+    uint64_t touched = place->index + (place->offset > 0 ? 1 : 0);
+    vd_status_t status =
+        vd_store_holds(self->store, place->index, place->offset, (uint32_t)place->chain);
+    if (status == VD_OK && place->chain > UINT32_MAX)
+        status = VD_WENT_BACK;
+    if (status == VD_OK || (status == VD_PRUNED && pruned))
         return true;
-    if (status == VD_OK || status == VD_NOT_FOUND)
+    if (status == VD_WENT_BACK)
         vd_effects_reply_error(effects, input, VD_WENT_BACK,
                                "commit %" PRIu64 " with this chain is not in the store, which ends "
                                "at commit %" PRIu64,
@@ -53,7 +86,7 @@ static bool check_place(vd_kept_t *self, const vd_input_t *input, vd_effects_t *
     return false;
 }
 
-static bool check_name(const vd_input_t *input, vd_str_t name, vd_effects_t *effects)
+bool vd_kept_check_name(const vd_input_t *input, vd_str_t name, vd_effects_t *effects)
 {
     if (vd_name_valid(name))
         return true;
@@ -67,20 +100,14 @@ static void on_save(vd_kept_t *self, vd_now_t now, const vd_input_t *input, vd_e
 {
     const vd_save_position_body_t *ask = &input->message->save_position;
     bool forget = ask->store.size == 0;
-    if (!check_name(input, ask->name, effects) || (!forget && !check_place(self, input, effects)))
+    vd_kept_place_t place = {ask->store, ask->index, ask->offset, ask->chain};
+    if (!vd_kept_check_name(input, ask->name, effects) ||
+        (!forget && !vd_kept_check_place(self, input, &place, true, effects)))
         return;
-    vd_kept_waiting_t *waiting = find_room(self);
-    if (waiting == NULL) {
-        vd_effects_reply_error(effects, input, VD_OVERLOADED,
-                               "%d positions are being written; send it again later",
-                               VD_KEPT_WRITES);
+    vd_kept_waiting_t *waiting = vd_kept_wait(self, input, effects);
+    if (waiting == NULL)
         return;
-    }
-    *waiting = (vd_kept_waiting_t){.used = true,
-                                   .port = input->port,
-                                   .peer = input->peer,
-                                   .correlation = input->message->correlation,
-                                   .write = {.forget = forget}};
+    waiting->write.forget = forget;
     vd_store_position_t *position = &waiting->write.position;
     vd_str_copy(position->name, sizeof position->name, ask->name);
     vd_str_copy(position->session, sizeof position->session, ask->session);
@@ -88,7 +115,7 @@ static void on_save(vd_kept_t *self, vd_now_t now, const vd_input_t *input, vd_e
     position->offset = ask->offset;
     position->chain = (uint32_t)ask->chain;
     position->saved_ms = now.wall_ms;
-    vd_effects_do(effects, VD_KEPT_WRITE, (uint64_t)(waiting - self->waiting), &waiting->write);
+    vd_kept_write(self, waiting, effects);
 }
 
 static void on_written(vd_kept_t *self, const vd_input_t *input, vd_effects_t *effects)
@@ -97,6 +124,10 @@ static void on_written(vd_kept_t *self, const vd_input_t *input, vd_effects_t *e
     vd_kept_waiting_t *waiting = &self->waiting[input->token];
     assert(waiting->used);
     waiting->used = false;
+    if (waiting->write.state != NULL)
+        self->state_bytes -= waiting->write.state->snapshot.size;
+    free((void *)waiting->write.state);
+    waiting->write.state = NULL;
     vd_message_t answer = {.id = VD_MESSAGE_DONE, .correlation = waiting->correlation};
     if (input->status != VD_OK) {
         const char *text = input->result;
@@ -113,7 +144,7 @@ static void on_load(vd_kept_t *self, const vd_input_t *input, vd_effects_t *effe
     vd_store_position_t position;
     vd_store_tail_t tail;
     char text[VD_NAME_BYTES_MAX + 1] = "";
-    if (!check_name(input, name, effects))
+    if (!vd_kept_check_name(input, name, effects))
         return;
     vd_str_copy(text, sizeof text, name);
     vd_status_t status = vd_store_position(self->store, text, &position);
@@ -194,16 +225,31 @@ static void on_list(vd_kept_t *self, const vd_input_t *input, vd_effects_t *effe
 bool vd_kept_step(vd_kept_t *self, vd_now_t now, const vd_input_t *input, vd_effects_t *effects)
 {
     assert(self != NULL && input != NULL && effects != NULL);
-    if (input->kind == VD_INPUT_DONE && input->id == VD_KEPT_WRITE)
+    if (input->kind == VD_INPUT_DONE && input->id == VD_KEPT_WRITE) {
         on_written(self, input, effects);
-    else if (input->kind == VD_INPUT_MESSAGE && input->message->id == VD_MESSAGE_SAVE_POSITION)
-        on_save(self, now, input, effects);
-    else if (input->kind == VD_INPUT_MESSAGE && input->message->id == VD_MESSAGE_LOAD_POSITION)
-        on_load(self, input, effects);
-    else if (input->kind == VD_INPUT_MESSAGE && input->message->id == VD_MESSAGE_GET &&
-             vd_str_is(input->message->get.feed, VD_KEPT_FEED))
-        on_list(self, input, effects);
-    else
+        return true;
+    }
+    if (input->kind != VD_INPUT_MESSAGE)
         return false;
-    return true;
+    switch (input->message->id) {
+    case VD_MESSAGE_SAVE_POSITION:
+        on_save(self, now, input, effects);
+        return true;
+    case VD_MESSAGE_LOAD_POSITION:
+        on_load(self, input, effects);
+        return true;
+    case VD_MESSAGE_SAVE_SNAPSHOT:
+        vd_kept_save_state(self, now, input, effects);
+        return true;
+    case VD_MESSAGE_LOAD_SNAPSHOT:
+        vd_kept_load_state(self, input, effects);
+        return true;
+    case VD_MESSAGE_GET:
+        if (!vd_str_is(input->message->get.feed, VD_KEPT_FEED))
+            return false;
+        on_list(self, input, effects);
+        return true;
+    default:
+        return false;
+    }
 }

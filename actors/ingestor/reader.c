@@ -234,7 +234,7 @@ static void wake_for_outcomes(void *arg)
 static bool make_shared(vd_reader_t *self, const vd_reader_spec_t *spec)
 {
     char why[VD_TEXT_BYTES_MAX];
-    snprintf(why, sizeof why, "no position is kept: %.900s", spec->mode->text);
+    snprintf(why, sizeof why, "no position and no state is kept: %.900s", spec->mode->text);
     self->recent = vd_recent_new(spec->recent_bytes);
     self->handover = vd_handover_new(wake_for_outcomes, self, VD_DENIED, why);
     return self->recent != NULL && self->handover != NULL;

@@ -33,7 +33,7 @@ typedef struct vd_reader_spec {
 vd_reader_t *vd_reader_new(const vd_reader_spec_t *spec, vd_status_t *status);
 /* The store that was closed is open now. Once, from another thread. False without memory. */
 bool vd_reader_open(vd_reader_t *self, vd_store_t *store);
-/* Where positions go that have to be written; it lives as long as the reader, and is closed. */
+/* Where positions and states go that have to be written; it lives as long as the reader, and is closed. */
 vd_handover_t *vd_reader_handover(vd_reader_t *self);
 /* A commit is visible: wakes the thread, if it has anybody to tell. By the thread that shows
  * commits, as the next one. */

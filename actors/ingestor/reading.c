@@ -64,6 +64,7 @@ void vd_reading_destroy(vd_reading_t **self)
     assert(self != NULL);
     if (*self == NULL)
         return;
+    vd_kept_free(&(*self)->kept);
     vd_publisher_destroy(&(*self)->publisher);
     vd_store_source_destroy(&(*self)->source);
     vd_buffer_free(&(*self)->rows);
@@ -263,6 +264,6 @@ void vd_reading_step(void *state, vd_now_t now, const vd_input_t *input, vd_effe
         vd_effects_reply_error(
             effects, input, VD_UNSUPPORTED,
             "the port for reading takes START, CREDIT, STOP, FETCH, SESSIONS, STORE, VERIFY, "
-            "SAVE_POSITION and LOAD_POSITION, and GET of positions");
+            "SAVE_POSITION, LOAD_POSITION, SAVE_SNAPSHOT and LOAD_SNAPSHOT, and GET of positions");
     }
 }

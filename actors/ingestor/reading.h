@@ -1,5 +1,5 @@
 /* reading.h: the reading side of the ingestor as a core: live and commit streams, FETCH, the list of
- * sessions, positions under names, and on a port of its own who is served.
+ * sessions, positions under names, states of observers, and on a port of its own who is served.
  *
  * 1. It reads from the store's contract alone and writes nothing: what has to be written is an
  *    operation (kept.h). VD_INPUT_DONE with VD_STREAM_GROWN tells it that a commit is visible.

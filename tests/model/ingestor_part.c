@@ -111,16 +111,14 @@ static void reading_end(vd_world_t *world, vd_node_t *node, void *state, void *a
     vd_notices_destroy(&self->notices);
 }
 
-/* The one who writes keeps a position. */
+/* The one who writes keeps a position, or a state. */
 static void keep(vd_world_t *world, void *arg, uint64_t token)
 {
     vd_ingestor_part_t *self = arg;
     const vd_kept_write_t *write = self->keeping[token];
     char error[VD_TEXT_BYTES_MAX] = "";
     vd_store_t *store = self->whole->ingestor.store;
-    vd_status_t status =
-        write->forget ? vd_store_forget_position(store, write->position.name, error, sizeof error)
-                      : vd_store_save_position(store, &write->position, error, sizeof error);
+    vd_status_t status = vd_kept_perform(store, write, error, sizeof error);
     vd_input_t input = {.kind = VD_INPUT_DONE,
                         .id = VD_KEPT_WRITE,
                         .token = token,

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """test_store.py: the event store as producers, readers and people at a prompt meet it: the order of a session, records
-that are stored once, pruning by hand and by policy, outages that are told."""
+that are stored once, states of observers, pruning by hand and by policy, outages that are told."""
 import json
 import os
 import resource
@@ -10,6 +10,7 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from harness import Actors, run_tests, wait_for  # noqa: E402
+import msgpack  # noqa: E402
 import vedette  # noqa: E402
 
 BIN = sys.argv[1]
@@ -269,6 +270,63 @@ def missing(store):
     finally:
         follower.close()
     return None
+
+
+class Keeper:
+    """Keeps states of an observer in session s."""
+
+    def __init__(self, store):
+        self.store = store
+
+    def request(self, name, fields, payload=b""):
+        fields = {"observer": "o", "session": "s", **fields}
+        return self.store.client.request("ingestor", "read", name, fields, payload)
+
+    def tail(self):
+        found = self.store.client.store()
+        return {"store": found["store"], "index": found["head"], "chain": found["chain"], "offset": 0}
+
+    def save(self, at, state, **more):
+        self.request("SAVE_SNAPSHOT", {**at, "seq": 1, "cycle": 1, "at_ms": 1, **more}, msgpack.packb(state))
+
+    def load(self, **more):
+        """(index of its position, state)"""
+        found = self.request("LOAD_SNAPSHOT", more)
+        return found["index"], msgpack.unpackb(found.payload)
+
+
+def refused(call):
+    """Why."""
+    try:
+        call()
+    except vedette.Error as error:
+        return error.status
+    return None
+
+
+def test_states_outlive_a_kill_and_go_with_their_session():
+    with Store() as store:
+        keeper = Keeper(store)
+        store.session("s")
+        first = keeper.tail()
+        keeper.save(first, {"n": 1})
+        store.writer.emit("more", {}, session="s")
+        second = keeper.tail()
+        keeper.save(second, {"n": 2, "bulk": "x" * 500000}, keep=2)
+        store.again()
+        assert keeper.load()[0] == second["index"]
+        assert keeper.load(below=second["index"]) == (first["index"], {"n": 1})
+        stats = store.client.store()
+        assert stats["states"] == 2 and 500000 < stats["state_bytes"] < 501000, stats
+        assert refused(lambda: keeper.save({**second, "index": second["index"] + 1}, {})) == "went_back"
+        assert refused(lambda: keeper.save(second, {}, session="t")) == "unknown_session"
+        assert refused(lambda: keeper.save(second, "x" * 1048576)) == "too_large"
+        store.finish("s")
+        store.client.prune("s")
+        # Until its commits are gone, too, it is known that there was such a session.
+        assert refused(keeper.load) in ("pruned", "not_found")
+        assert refused(lambda: keeper.save(second, {})) in ("pruned", "unknown_session")
+        wait_for("they are gone", lambda: store.client.store().get("states", 0) == 0)
 
 
 def test_pruning_by_age():

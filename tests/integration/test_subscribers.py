@@ -451,6 +451,9 @@ def test_positions_in_quarantine_and_after_repair():
         early = store.tail()
         with Peer(store.dir) as peer:
             assert peer.ask("SAVE_POSITION", {"name": "early", **early}).name == "DONE"
+        state = {"observer": "o", "session": "s"}
+        store.client.request("ingestor", "read", "SAVE_SNAPSHOT",
+                             {**state, **early, "offset": 0, "seq": 1, "cycle": 1, "at_ms": 1}, b"\x01")
         store.kill("ingestor")
         store.begin()  # what was in the log is in a table now
         store.emit(60, 2, size=2000)
@@ -464,6 +467,7 @@ def test_positions_in_quarantine_and_after_repair():
             assert kept.name == "POSITION" and kept["index"] == early["index"], kept
             answer = peer.ask("SAVE_POSITION", {"name": "early", **early})
             assert answer.name == "ERROR" and answer["status"] == "denied" and "quarantine" in answer["text"], answer
+        assert store.client.request("ingestor", "read", "LOAD_SNAPSHOT", state)["index"] == early["index"]
         assert store.stop()["ingestor"] == 0
         with Home(BIN) as home:
             directory = os.path.join(store.dir, "store")
@@ -476,6 +480,8 @@ def test_positions_in_quarantine_and_after_repair():
             assert kept["index"] == early["index"] and kept["store"] == store.tail()["store"] != early["store"], kept
             peer.send("START", {key: kept[key] for key in ("store", "index", "chain")} | ALL, 1)
             assert peer.await_("STARTED", 1)["index"] == early["index"]
+        found = store.client.request("ingestor", "read", "LOAD_SNAPSHOT", state)
+        assert (found["store"], found["index"], found.payload) == (kept["store"], early["index"], b"\x01"), found
 
 
 # ---- what is told ----

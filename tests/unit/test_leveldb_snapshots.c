@@ -1,7 +1,8 @@
 /* test_leveldb_snapshots.c: states of observers in the backend "leveldb" whose records are damaged, of
- * another store, or to be freed. */
+ * another store, to be freed or to be repaired. */
 #include "tests/laws/store_fixture.h"
 
+#include "repair/repair.h"
 #include "store/leveldb_keys.h"
 
 #include <leveldb/c.h>
@@ -210,6 +211,40 @@ static void test_pruning_leaves_none_of_their_records(void **state)
     fixture_open(f);
 }
 
+/* Saved at 2 and 3, behind which nothing is lost, and at 5: an event of commit 4 is. */
+static void test_a_repaired_store_keeps_what_is_still_true(void **state)
+{
+    fixture_t *f = *state, *other;
+    void *made = (void *)"leveldb";
+    char error[VD_TEXT_BYTES_MAX], *told = NULL;
+    size_t told_size = 0;
+    vd_key_t key;
+    fill(f);
+    save(f, "a", 2, 70);
+    save(f, "a", 3, 70);
+    save(f, "a", 5, 70);
+    vd_store_close(&f->store);
+    vd_key_event(&key, vd_str("a"), f->commits[3]->runs[0].first_seq);
+    put_raw(f->dir, &key, "no run", 6);
+    assert_int_equal(fixture_setup(&made), 0);
+    other = made;
+    FILE *out = open_memstream(&told, &told_size);
+    assert_non_null(out);
+    vd_status_t status = vd_repair(f->dir, other->dir, out, error, sizeof error);
+    fclose(out);
+    assert_string_equal(error, "");
+    assert_int_equal(status, VD_OK);
+    assert_non_null(strstr(told, "lost   state of observer o in session a at commit 5"));
+    assert_null(strstr(told, "at commit 3"));
+    fixture_open(other);
+    assert_int_equal(newest(other, error), 3);
+    vd_store_close(&other->store);
+    assert_int_equal(count_raw(other->dir, VD_KEY_SNAPSHOTS), 2);
+    assert_int_equal(count_raw(other->dir, VD_KEY_STATES), 2);
+    free(told);
+    fixture_teardown(&made);
+}
+
 int main(void)
 {
 #define ON_DISK(test) ON(test, "leveldb")
@@ -217,6 +252,7 @@ int main(void)
         ON_DISK(test_a_damaged_state_is_as_if_it_were_not_there),
         ON_DISK(test_a_state_of_another_history_is_not_handed_out),
         ON_DISK(test_pruning_leaves_none_of_their_records),
+        ON_DISK(test_a_repaired_store_keeps_what_is_still_true),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

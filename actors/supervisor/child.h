@@ -111,10 +111,13 @@ typedef struct vd_child_death {
     int number;
 } vd_child_death_t;
 
+/* A name beside the supervisor, or with a slash a path. */
+#define VD_PROGRAM_SIZE (VD_TEXT_BYTES_MAX + 1)
+
 typedef struct vd_child {
     char name[VD_NAME_BYTES_MAX + 1]; /* empty: the slot is free */
     char kind[VD_NAME_BYTES_MAX + 1];
-    char program[VD_NAME_BYTES_MAX + 16];
+    char program[VD_PROGRAM_SIZE];
     uint8_t rank; /* ranks start in order and stop in reverse */
     vd_child_state_t state;
     vd_child_want_t wanted;

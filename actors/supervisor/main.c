@@ -77,7 +77,8 @@ static vd_status_t make_setup(vd_actor_t *actor, int argc, char **argv,
 {
     char error[VD_TEXT_BYTES_MAX];
     const vd_paths_t *paths = vd_actor_paths(actor);
-    vd_status_t status = vd_settings_read(vd_actor_config(actor), setup, error, sizeof error);
+    vd_status_t status = vd_settings_read(vd_actor_config(actor), vd_actor_config_file(actor),
+                                          setup, error, sizeof error);
     if (status != VD_OK) {
         vd_log(VD_ERROR, "%s: %s", vd_actor_config_file(actor), error);
         return status;

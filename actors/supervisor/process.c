@@ -268,7 +268,9 @@ static void spawn(vd_processes_t *self, uint64_t life, const vd_child_t *child)
     *process = (process_t){.owner = self, .pidfd = -1, .notify_fd = -1};
     (void)snprintf(process->name, sizeof process->name, "%s", child->name);
     (void)snprintf(process->session, sizeof process->session, "%s", child->session);
-    (void)snprintf(process->path, sizeof process->path, "%s/%s", self->spec.bin, child->program);
+    bool beside = strchr(child->program, '/') == NULL;
+    (void)snprintf(process->path, sizeof process->path, "%s%s%s", beside ? self->spec.bin : "",
+                   beside ? "/" : "", child->program);
     int pipe_fds[2];
     if (pipe2(pipe_fds, O_CLOEXEC | O_NONBLOCK) != 0) {
         report_not_started(self, life, errno, "no pipe");

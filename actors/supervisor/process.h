@@ -18,7 +18,7 @@ typedef struct vd_processes vd_processes_t;
 
 typedef struct vd_processes_spec {
     vd_actor_t *actor;
-    const char *bin;    /* directory of the executables */
+    const char *bin;    /* directory of the executables that are named without a slash */
     const char *dir;    /* --dir for the children; empty: none */
     const char *config; /* --config for the children; empty: none */
     const char *logs;   /* directory */

@@ -121,11 +121,33 @@ static bool add(vd_supervisor_setup_t *setup, const char *name, const char *kind
     return true;
 }
 
-static bool add_observer(const vd_config_t *config, vd_supervisor_setup_t *setup, const char *name,
-                         char *error, size_t error_size)
+/* The observer's program, which the table names or its kind says. */
+static bool find_program(const vd_config_t *config, const char *file, const char *table,
+                         const char *kind, char out[VD_PROGRAM_SIZE], char *error,
+                         size_t error_size)
+{
+    const char *path = vd_config_foreign_str(config, table, "program", NULL);
+    const char *slash = strrchr(file, '/');
+    int size;
+    if (path == NULL || path[0] == 0)
+        size = snprintf(out, VD_PROGRAM_SIZE, "vedette-observer-%.32s", kind);
+    else if (path[0] == '/')
+        size = snprintf(out, VD_PROGRAM_SIZE, "%s", path);
+    else
+        size = snprintf(out, VD_PROGRAM_SIZE, "%.*s/%s", slash != NULL ? (int)(slash - file) : 1,
+                        slash != NULL ? file : ".", path);
+    if (size > 0 && size < VD_PROGRAM_SIZE)
+        return true;
+    (void)snprintf(error, error_size, "[%s] program is a path of more than %d bytes", table,
+                   VD_PROGRAM_SIZE - 1);
+    return false;
+}
+
+static bool add_observer(const vd_config_t *config, const char *file, vd_supervisor_setup_t *setup,
+                         const char *name, char *error, size_t error_size)
 {
     char table[128];
-    char program[64 + sizeof "vedette-observer-"];
+    char program[VD_PROGRAM_SIZE];
     (void)snprintf(table, sizeof table, "observers.%.100s", name);
     const char *kind = vd_config_foreign_str(config, table, "kind", NULL);
     if (kind == NULL || kind[0] == 0)
@@ -135,17 +157,18 @@ static bool add_observer(const vd_config_t *config, vd_supervisor_setup_t *setup
                        table, kind);
         return false;
     }
-    (void)snprintf(program, sizeof program, "vedette-observer-%.32s", kind);
     if (!vd_config_foreign_bool(config, table, "enabled", true))
         return true;
+    if (!find_program(config, file, table, kind, program, error, error_size))
+        return false;
     return add(setup, name, "observer", program, VD_RANK_OBSERVER, error, error_size);
 }
 
-static bool add_observers(const vd_config_t *config, vd_supervisor_setup_t *setup, char *error,
-                          size_t error_size)
+static bool add_observers(const vd_config_t *config, const char *file, vd_supervisor_setup_t *setup,
+                          char *error, size_t error_size)
 {
     for (size_t i = 0; i < OWN_OBSERVERS; i++)
-        if (!add_observer(config, setup, own_observers[i], error, error_size))
+        if (!add_observer(config, file, setup, own_observers[i], error, error_size))
             return false;
     const char *names[VD_SUPERVISOR_FIXED_MAX];
     size_t count = vd_config_children(config, "observers", names, VD_SUPERVISOR_FIXED_MAX);
@@ -153,7 +176,7 @@ static bool add_observers(const vd_config_t *config, vd_supervisor_setup_t *setu
         bool own = false;
         for (size_t j = 0; j < OWN_OBSERVERS; j++)
             own = own || strcmp(names[i], own_observers[j]) == 0;
-        if (!own && !add_observer(config, setup, names[i], error, error_size))
+        if (!own && !add_observer(config, file, setup, names[i], error, error_size))
             return false;
     }
     return true;
@@ -205,10 +228,10 @@ static bool add_relays(const vd_config_t *config, vd_supervisor_setup_t *setup, 
     return true;
 }
 
-vd_status_t vd_settings_read(const vd_config_t *config, vd_supervisor_setup_t *setup, char *error,
-                             size_t error_size)
+vd_status_t vd_settings_read(const vd_config_t *config, const char *file,
+                             vd_supervisor_setup_t *setup, char *error, size_t error_size)
 {
-    assert(config && setup && error);
+    assert(config && file && setup && error);
     read_policy(config, &setup->policy);
     setup->session_roll_us = duration_us(config, "session_roll_after");
     setup->session_roll_events =
@@ -227,7 +250,7 @@ vd_status_t vd_settings_read(const vd_config_t *config, vd_supervisor_setup_t *s
             error_size) &&
         add_relays(config, setup, error, error_size) &&
         add_providers(config, setup, error, error_size) &&
-        add_observers(config, setup, error, error_size);
+        add_observers(config, file, setup, error, error_size);
     return good ? VD_OK : VD_CONFIG;
 }
 

@@ -74,7 +74,7 @@ enum vd_supervisor_rank {
 typedef struct vd_fixed_child {
     char name[VD_NAME_BYTES_MAX + 1];
     char kind[VD_NAME_BYTES_MAX + 1];
-    char program[VD_NAME_BYTES_MAX + 16];
+    char program[VD_PROGRAM_SIZE];
     uint8_t rank;
 } vd_fixed_child_t;
 

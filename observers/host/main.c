@@ -75,7 +75,7 @@ int vd_observer_main(int argc, char **argv, const vd_observer_t *observer)
     vd_status_t status = vd_options_parse(argc, argv, &options);
     if (status != VD_OK)
         return vd_status_exit_code(status);
-    if (options.check_config)
+    if (options.check_config && !options.name)
         vd_observer_settings_of_file(&settings, observer, options.config);
     else
         vd_observer_settings_of(&settings, observer, options.config, options.name);

@@ -8,6 +8,10 @@ static const vd_config_row_t host_rows[] = {
     {"kind", VD_CONFIG_STR, "\"\"", 0, 0,
      "the observer that this table makes a further one of; empty: the one of the table's name",
      NULL},
+    {"program", VD_CONFIG_STR, "\"\"", 0, 0,
+     "path of an observer of your own, beginning beside this file; empty: the one that comes with "
+     "Vedette",
+     NULL},
     {"enabled", VD_CONFIG_BOOL, "true", 0, 0, "whether the supervisor runs this observer", NULL},
     {"interval", VD_CONFIG_DURATION, "\"1s\"", 10, 86400000, "between reads, and between turns",
      NULL},
@@ -55,6 +59,18 @@ static void add(vd_observer_settings_t *self, const vd_observer_t *observer, con
         .path = self->path, .help = observer->summary, .rows = self->rows, .section = section};
 }
 
+/* Does the table make a further one of this observer? It says so by its kind, or, to the one that is
+ * run under its name, by the program alone. */
+static bool is_further(const vd_config_t *config, const char *path, const vd_observer_t *observer,
+                       bool run)
+{
+    const char *kind = vd_config_foreign_str(config, path, "kind", NULL);
+    const char *program = vd_config_foreign_str(config, path, "program", NULL);
+    if (kind && kind[0])
+        return strcmp(kind, observer->name) == 0;
+    return run && program && program[0];
+}
+
 /* The tables of further ones that `file` has: the one called `only`, or all (NULL). */
 static void add_further(vd_observer_settings_t *self, const vd_observer_t *observer,
                         const char *file, const char *only)
@@ -69,9 +85,9 @@ static void add_further(vd_observer_settings_t *self, const vd_observer_t *obser
     for (size_t at = 0; at < count; at++) {
         char path[VD_OBSERVER_PATH_SIZE];
         snprintf(path, sizeof path, "observers.%.*s", VD_NAME_BYTES_MAX, names[at]);
-        const char *kind = vd_config_foreign_str(config, path, "kind", NULL);
-        if (kind && strcmp(kind, observer->name) == 0 && strcmp(names[at], observer->name) != 0 &&
-            (!only || strcmp(names[at], only) == 0))
+        if (only ? strcmp(names[at], only) != 0 : strcmp(names[at], observer->name) == 0)
+            continue;
+        if (is_further(config, path, observer, only != NULL))
             add(self, observer, names[at]);
     }
     vd_config_destroy(&config);

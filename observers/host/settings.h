@@ -1,7 +1,8 @@
 /* settings.h: the tables of the configuration that an observer's program knows.
  *
  * 1. A table whose `kind` is the observer's name makes a further one of it, under the table's name,
- *    and configures it. Under any other name it is configured by observers.<observer's name>.
+ *    and configures it; one without a kind that names its `program` likewise, for the process that is
+ *    run under its name. Under any other name it is configured by observers.<observer's name>.
  * 2. The program asks for its keys as observers.<observer's name>, whatever it runs as.
  */
 #ifndef VD_OBSERVER_SETTINGS_H

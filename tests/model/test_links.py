@@ -11,7 +11,7 @@ import sys
 LIBRARIES = ["actors/ingestor/libvd_sequencer.a", "actors/ingestor/libvd_reading.a", "actors/ingestor/libvd_store_memory.a",
              "actors/supervisor/libvd_supervisor.a", "actors/poller/libvd_poller_core.a",
              "actors/provider/libvd_provider_core.a", "actors/libvd_kit.a", "broker/libvd_membership.a",
-             "observers/libvedette-observer.a", "actors/relay/libvd_relay_core.a", "protocol/libvd_emit.a", "protocol/libvd_feed.a",
+             "observers/libvd_observer_host.a", "actors/relay/libvd_relay_core.a", "protocol/libvd_emit.a", "protocol/libvd_feed.a",
              "protocol/libvd_stream.a", "protocol/libvd_core.a", "protocol/libvd_wire.a"]
 STEPS = ["vd_sequencer_step", "vd_reading_step", "vd_publication_step", "vd_supervisor_step", "vd_child_step",
          "vd_membership_step", "vd_assign", "vd_provider_step", "vd_poller_step", "vd_host_step", "vd_emit_step",

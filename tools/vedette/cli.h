@@ -253,6 +253,9 @@ int cli_source_add(cli_t *cli);
 int cli_source_rm(cli_t *cli);
 int cmd_snapshot(cli_t *cli);
 int cmd_query(cli_t *cli);
+int cmd_observer(cli_t *cli);
+/* `observer new` (observer_new.c). */
+int cli_observer_new(cli_t *cli);
 int cmd_follow(cli_t *cli);
 int cmd_emit(cli_t *cli);
 int cmd_events(cli_t *cli);

@@ -16,7 +16,10 @@ enum {
     TEXT_BYTES_MAX = 1048576,
     TABLES_MAX = 128,
     PATH_BYTES = 128,
+    TEXT_BYTES = 1024,
 };
+
+static const char observers_stem[] = "observers.";
 
 typedef struct tables {
     size_t count;
@@ -154,23 +157,80 @@ static bool is_covered(const char *path, const char *known)
            strncmp(known, path, stem) == 0;
 }
 
+/* The text that `key` has in the table whose keys begin at `rest`. */
+static bool text_of(vd_str_t rest, const char *key, char out[TEXT_BYTES])
+{
+    char text[TEXT_BYTES + PATH_BYTES], form[2][48];
+    vd_str_t line;
+    snprintf(form[0], sizeof form[0], " %s = \"%%1023[^\"]\"", key);
+    snprintf(form[1], sizeof form[1], " %s = '%%1023[^']'", key);
+    while (next_line(&rest, &line) && !(line.size > 0 && line.data[0] == '[')) {
+        vd_str_copy(text, sizeof text, line);
+        if (sscanf(text, form[0], out) == 1 || sscanf(text, form[1], out) == 1)
+            return true;
+    }
+    return false;
+}
+
 /* Does the table, whose keys begin at `rest`, say that it is a further one of a known observer? */
 static bool is_further_one(const char *path, vd_str_t rest, const tables_t *tables)
 {
-    static const char stem[] = "observers.";
-    char kind[PATH_BYTES], other[PATH_BYTES + sizeof stem];
-    vd_str_t line;
-    if (strncmp(path, stem, sizeof stem - 1) != 0)
+    char kind[TEXT_BYTES], other[TEXT_BYTES + sizeof observers_stem];
+    if (strncmp(path, observers_stem, sizeof observers_stem - 1) != 0 ||
+        !text_of(rest, "kind", kind))
         return false;
-    while (next_line(&rest, &line) && !(line.size > 0 && line.data[0] == '[')) {
-        char text[PATH_BYTES];
-        vd_str_copy(text, sizeof text, line);
-        if (sscanf(text, " kind = \"%127[^\"]\"", kind) != 1)
-            continue;
-        snprintf(other, sizeof other, "%s%s", stem, kind);
-        return has_path(tables, other);
+    snprintf(other, sizeof other, "%s%s", observers_stem, kind);
+    return has_path(tables, other);
+}
+
+/* An observer out of tree: its own program checks its table. A relative path begins beside `file`. */
+static int check_program(cli_t *cli, const char *file, const char *table, const char *program,
+                         vd_buffer_t *all)
+{
+    char path[TEXT_BYTES + PATH_BYTES], message[2 * sizeof path];
+    const char *slash = strrchr(file, '/');
+    const char *const arguments[] = {
+        "--check-config", "--config", file, "--name", table + sizeof observers_stem - 1, NULL};
+    int size = program[0] == '/' ? 0 : slash != NULL ? (int)(slash - file + 1) : 0;
+    snprintf(path, sizeof path, "%s%.*s%s", program[0] == '/' || size > 0 ? "" : "./", size, file,
+             program);
+    if (access(path, X_OK) != 0) {
+        size = snprintf(message, sizeof message, "%s: [%s] program \"%s\" cannot be run: %s\n",
+                        file, table, path, strerror(errno));
+        vd_buffer_add(all, message, (size_t)size);
+        return vd_status_exit_code(VD_CONFIG);
     }
-    return false;
+    vd_buffer_t out, errors;
+    vd_buffer_init(&out, TEXT_BYTES_MAX);
+    vd_buffer_init(&errors, TEXT_BYTES_MAX);
+    int code = cli_run(path, arguments, &out, &errors);
+    if (code < 0)
+        code = cli_fail(cli, VD_FAILED, "%s --check-config could not be run", path);
+    else if (code != 0)
+        add_lines(all, vd_buffer_view(&errors));
+    if (code > 0 && errors.size == 0) {
+        size = snprintf(message, sizeof message,
+                        "%s: [%s] %s --check-config ended with %d and said nothing\n", file, table,
+                        path, code);
+        vd_buffer_add(all, message, (size_t)size);
+    }
+    vd_buffer_free(&out);
+    vd_buffer_free(&errors);
+    return code;
+}
+
+/* Has every program of the file's observers check its table. Returns whether all found it good. */
+static bool check_programs(cli_t *cli, const char *file, vd_str_t text, vd_buffer_t *all)
+{
+    vd_str_t line;
+    bool good = true;
+    char path[PATH_BYTES], program[TEXT_BYTES];
+    while (next_line(&text, &line))
+        if (line.size > 0 && line.data[0] == '[' && header_of(line, path, sizeof path) &&
+            strncmp(path, observers_stem, sizeof observers_stem - 1) == 0 &&
+            text_of(text, "program", program))
+            good &= check_program(cli, file, path, program, all) == 0;
+    return good;
 }
 
 /* A table that belongs to nobody: told with the nearest that does. */
@@ -191,7 +251,10 @@ static void check_tables(const char *file, vd_str_t text, const tables_t *tables
         bool known = false;
         for (size_t i = 0; i < tables->count && !known; i++)
             known = is_covered(path, names[i]);
-        if (known || is_further_one(path, text, tables))
+        char program[TEXT_BYTES];
+        if (known || is_further_one(path, text, tables) ||
+            (strncmp(path, observers_stem, sizeof observers_stem - 1) == 0 &&
+             text_of(text, "program", program)))
             continue;
         const char *nearest = cli_nearest(path, names, tables->count);
         int size = snprintf(message, sizeof message, "%s:%zu: unknown table [%s]%s%s%s\n", file,
@@ -271,6 +334,8 @@ int cli_check_config(cli_t *cli, const char *file)
                         "there is no vedette-* beside this command; install Vedette as a whole");
     for (size_t i = 0; code == 0 && i < executables.count; i++)
         bad |= check_one(cli, executables.paths[i], file, &tables, &errors) != 0;
+    if (code == 0)
+        bad |= !check_programs(cli, file, vd_buffer_view(&text), &errors);
     if (code == 0 && tables.count > 0)
         check_tables(file, vd_buffer_view(&text), &tables, &errors);
     if (errors.size > 0)

@@ -1,4 +1,4 @@
-/* cmd_observer.c: `snapshot` and `query`: what an observer knows. */
+/* cmd_observer.c: `snapshot` and `query`: what an observer knows; `observer`: one of your own. */
 #include "cli.h"
 
 #include <stdio.h>
@@ -67,4 +67,12 @@ int cmd_query(cli_t *cli)
         !cli_actor_runs(cli, cli->arguments[0], &code))
         return code;
     return cli->argument_count == 1 ? list_queries(cli) : ask(cli);
+}
+
+int cmd_observer(cli_t *cli)
+{
+    static const cli_verb_t verbs[] = {
+        {"new", "NAME [--language c|python] [--dir DIR]", 1, 1, false, cli_observer_new},
+    };
+    return cli_run_verb(cli, verbs, sizeof verbs / sizeof *verbs);
 }

@@ -94,6 +94,11 @@ static const cli_option_t subscriber_options[] = {
     {0},
 };
 
+static const cli_option_t observer_options[] = {
+    {"language", 0, "NAME", "c or python (c)"},
+    {0},
+};
+
 #define CONTROL(verb, text, help)                                                                  \
     {                                                                                              \
         verb, "ACTOR [--wait]", text, help, control_options, 1, 1, cmd_control                     \
@@ -151,6 +156,11 @@ const cli_command_t cli_commands[] = {
      "An argument that is JSON is passed as such, any other as text. Without NAME the\n"
      "queries that the observer offers are listed.",
      NULL, 1, CLI_POSITIONALS_MAX, cmd_query},
+    {"observer", "new NAME [--language c|python] [--dir DIR]", "Begin an observer of your own.",
+     "Writes a small one that works into a directory NAME, or DIR: the program, its\n"
+     "test, and the configuration that has the runtime run it. It needs no source of\n"
+     "Vedette, only what is installed. Nothing that is there is overwritten.",
+     observer_options, 2, 2, cmd_observer},
     {"follow",
      "[SESSION] [--from WHERE] [--count N] [--end]\n"
      "       [--type GLOB] [--durable NAME] [--via NAME]",

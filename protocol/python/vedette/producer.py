@@ -15,7 +15,7 @@ class Producer:
     def __init__(self, client, name, timeout_s, strict=False):
         self.client, self.name, self.strict = client, name, strict
         self.link = Link(client.context, client.endpoint("ingestor", "emit"))
-        self.store = None
+        self.store = self.position = None  # the position of the last answer: behind what was emitted
         life = int.from_bytes(os.urandom(7), "big") + 1
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
@@ -121,6 +121,7 @@ class Producer:
                 raise Error(answer["status"], answer.get("text", ""))
             if answer.name == "COMMITTED" and answer["mark"] >= last:
                 self.mark = last
+                self.position = {key: answer[key] for key in ("store", "index", "chain")}
                 for reject in answer.get("rejects", []):
                     if reject["first"] <= last and reject["first"] + reject["count"] > first:
                         return self._rejected(reject, session, count)

@@ -451,6 +451,8 @@ def test_positions_in_quarantine_and_after_repair():
         early = store.tail()
         with Peer(store.dir) as peer:
             assert peer.ask("SAVE_POSITION", {"name": "early", **early}).name == "DONE"
+            within = {**early, "index": early["index"] - 1, "offset": 1}
+            assert peer.ask("SAVE_POSITION", {"name": "within", **within}).name == "DONE"
         state = {"observer": "o", "session": "s"}
         store.client.request("ingestor", "read", "SAVE_SNAPSHOT",
                              {**state, **early, "offset": 0, "seq": 1, "cycle": 1, "at_ms": 1}, b"\x01")
@@ -478,6 +480,8 @@ def test_positions_in_quarantine_and_after_repair():
         with Peer(store.dir) as peer:
             kept = peer.ask("LOAD_POSITION", {"name": "early"})
             assert kept["index"] == early["index"] and kept["store"] == store.tail()["store"] != early["store"], kept
+            inside = peer.ask("LOAD_POSITION", {"name": "within"})
+            assert (inside["index"], inside["offset"], inside["chain"]) == (within["index"], 1, kept["chain"]), inside
             peer.send("START", {key: kept[key] for key in ("store", "index", "chain")} | ALL, 1)
             assert peer.await_("STARTED", 1)["index"] == early["index"]
         found = store.client.request("ingestor", "read", "LOAD_SNAPSHOT", state)

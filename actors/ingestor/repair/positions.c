@@ -15,14 +15,20 @@ static vd_status_t take(void *arg, vd_str_t name, vd_bytes_t value)
     return VD_OK;
 }
 
+/* The newest commit of which it knows something: its chain is that of the position. */
+static uint64_t touched(const vd_position_kept_t *entry)
+{
+    return entry->position.index + (entry->position.offset > 0 ? 1 : 0);
+}
+
 static int compare(const void *a, const void *b)
 {
-    uint64_t left = ((const vd_position_kept_t *)a)->position.index;
-    uint64_t right = ((const vd_position_kept_t *)b)->position.index;
+    uint64_t left = touched(a), right = touched(b);
     return (left > right) - (left < right);
 }
 
-vd_status_t vd_positions_load(vd_positions_t *self, vd_source_t *source, uint64_t anchor)
+vd_status_t vd_positions_load(vd_positions_t *self, vd_source_t *source, uint64_t anchor,
+                              uint32_t anchor_chain)
 {
     *self = (vd_positions_t){.list = calloc(VD_POSITIONS_MAX, sizeof *self->list)};
     if (self->list == NULL)
@@ -32,29 +38,33 @@ vd_status_t vd_positions_load(vd_positions_t *self, vd_source_t *source, uint64_
         return status;
     qsort(self->list, self->count, sizeof *self->list, compare);
     /* What stands before the first commit stands there still. */
-    for (; self->next < self->count && self->list[self->next].position.index <= anchor;
-         self->next++)
+    for (; self->next < self->count && touched(&self->list[self->next]) <= anchor; self->next++)
         self->list[self->next].kept = true;
+    self->met = anchor;
+    self->met_chain = anchor_chain;
     return VD_OK;
 }
 
 void vd_positions_meet(vd_positions_t *self, uint64_t index, uint32_t chain, uint32_t new_chain)
 {
-    for (; self->next < self->count && self->list[self->next].position.index <= index;
-         self->next++) {
+    for (; self->next < self->count && touched(&self->list[self->next]) <= index; self->next++) {
         vd_position_kept_t *entry = &self->list[self->next];
-        entry->kept = entry->position.index == index && entry->position.chain == chain;
+        entry->kept = touched(entry) == index && entry->position.chain == chain;
         entry->position.chain = new_chain;
     }
+    self->met = index;
+    self->met_chain = new_chain;
 }
 
 void vd_positions_meet_lost(vd_positions_t *self, uint64_t index)
 {
     assert(index > 0);
-    for (uint32_t i = self->next; i > 0 && self->list[i - 1].position.index == index - 1; i--)
-        self->list[i - 1].position.offset = 0;
-    while (self->next < self->count && self->list[self->next].position.index <= index)
-        self->next++;
+    for (; self->next < self->count && touched(&self->list[self->next]) <= index; self->next++) {
+        vd_position_kept_t *entry = &self->list[self->next];
+        entry->kept = entry->position.offset > 0 && entry->position.index == self->met;
+        entry->position.offset = 0;
+        entry->position.chain = self->met_chain;
+    }
 }
 
 void vd_positions_put(const vd_positions_t *self, vd_writing_t *writing, FILE *out)

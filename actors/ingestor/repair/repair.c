@@ -464,7 +464,7 @@ static vd_status_t write_all(repair_t *self)
     self->chain = self->survey.head.anchor > 0 ? self->survey.head.anchor_chain : 0;
     self->same = self->survey.head.anchor;
     vd_status_t status =
-        vd_positions_load(&self->positions, &self->source, self->survey.head.anchor);
+        vd_positions_load(&self->positions, &self->source, self->same, self->chain);
     if (status == VD_OK)
         status = write_commits(self);
     if (status == VD_OK)

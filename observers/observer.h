@@ -13,7 +13,10 @@
  * 5. A turn that cannot go on returns a status with text; the host keeps the last good snapshot and
  *    shows it. A failing sample is a sample with a status: the observer decides what it means;
  *    others are not touched.
- * 6. An observer outside this tree includes this header and links libvedette-observer; its main is
+ * 6. A collector reads another observer: the committed events of that one come before its turns one
+ *    by one (vd_samples_input), each until its turn has succeeded. What an event leads to is written
+ *    in its turn, at the latest; what yields nothing may come again after a restart.
+ * 7. An observer outside this tree includes this header and links libvedette-observer; its main is
  *    one line: return vd_observer_main(argc, argv, &my_observer);
  */
 #ifndef VD_OBSERVER_H
@@ -59,6 +62,14 @@ const vd_sample_record_t *vd_samples_before(const vd_samples_t *samples,
 bool vd_samples_is_new(const vd_samples_t *samples, const vd_sample_record_t *sample);
 /* Is every source known? Until then one that is missing may be there all the same. */
 bool vd_samples_is_complete(const vd_samples_t *samples);
+/* Of a collector: the input before this turn; NULL: none. Its source is the observer that is read.
+ * Op VD_INPUT_OP_EVENT: an event of that observer; target is the event's type, content its data
+ * (one MessagePack value), n its sequence, at_ms its time. Op VD_INPUT_OP_SNAPSHOT: events before
+ * the next one are missing; content is what that observer's `view` wrote at the time at_ms, and the
+ * turn writes the events that lead from the state to what it says. */
+const vd_sample_record_t *vd_samples_input(const vd_samples_t *samples);
+#define VD_INPUT_OP_EVENT    "event"
+#define VD_INPUT_OP_SNAPSHOT "snapshot"
 /* The sources of the membership that this observer reads. */
 size_t vd_samples_source_count(const vd_samples_t *samples);
 const vd_source_record_t *vd_samples_source_at(const vd_samples_t *samples, size_t at);
@@ -97,6 +108,9 @@ typedef struct vd_observer {
     const char *summary; /* one sentence */
     const char *kinds;   /* the event types it may write, separated by spaces */
     bool on_demand;      /* it runs only when the configuration has a table for it */
+    /* It reads the events of another observer, which its key `reads` (text, a row of its own)
+     * names. */
+    bool collects;
     /* Its own keys, beside the host's (interval, history), of which it may have its own; NULL:
      * none. Asked for as table observers.<name>, whatever the actor's name. */
     const vd_config_row_t *config;

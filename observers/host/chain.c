@@ -167,6 +167,10 @@ static void take_pruned(vd_host_t *self, vd_now_t now, vd_effects_t *effects)
 static void take_watched(vd_host_t *self, vd_now_t now, const vd_session_record_t *row,
                          vd_effects_t *effects)
 {
+    if (self->watched == self->offered && !self->outstanding) {
+        self->seq = row->last_seq; /* and nothing of ours has come since it was asked for */
+        self->seq_unknown = false;
+    }
     if (self->outstanding) {
         vd_chain_rest(self, effects); /* its outcome tells as well */
     } else if (is_closed(row)) {

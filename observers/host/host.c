@@ -51,6 +51,8 @@ vd_host_t *vd_host_new(const vd_host_options_t *options, char *error, size_t err
     for (int at = 0; at < 4; at++)
         vd_str_copy(self->endpoints[at], sizeof self->endpoints[at], vd_str(endpoints[at]));
     vd_turn_init(&self->turn, self->name);
+    if (options->reads)
+        vd_collecting_init(self, options->reads, options->origin_requests);
     vd_buffer_init(&self->view, VD_VIEW_BYTES_MAX);
     vd_buffer_init(&self->drawing, VD_VIEW_BYTES_MAX);
     vd_buffer_init(&self->scratch, VD_SNAPSHOT_BYTES_MAX);
@@ -74,6 +76,7 @@ void vd_host_destroy(vd_host_t **self_p)
         return;
     if (self->state)
         self->observer->destroy(&self->state);
+    vd_collecting_free(self);
     vd_subscriber_destroy(&self->subscriber);
     vd_emit_destroy(&self->emit);
     vd_feed_publisher_free(&self->publisher);
@@ -162,6 +165,7 @@ static void watch(vd_host_t *self, vd_now_t now, vd_effects_t *effects)
         now.mono_us - self->watched_us < (VD_WATCH_MS - CHECK_US / 2000) * 1000LL)
         return;
     self->watched_us = now.mono_us;
+    self->watched = self->offered;
     vd_chain_ask(self, now, VD_ASK_WATCH, self->session, effects);
 }
 
@@ -183,6 +187,7 @@ static void take(vd_host_t *self, vd_now_t now, const vd_input_t *input, vd_effe
         vd_host_restore_begin(self, now, effects);
     else if (!vd_feed_reader_step(&self->roster.reader, now, input, effects) &&
              !vd_emit_step(self->emit, now, input, effects) &&
+             !vd_collecting_step(self, now, input, effects) &&
              !(self->subscriber && vd_subscriber_step(self->subscriber, now, input, effects)))
         vd_readings_step(&self->readings, now, input, effects);
 }
@@ -234,6 +239,7 @@ static void settle(vd_host_t *self, vd_now_t now, vd_effects_t *effects)
     self->seen_answers = self->readings.answered;
     if (self->roster.changes != self->seen_membership)
         declare(self); /* before a turn, so that a source that has moved is not missing from it */
+    vd_collecting_settle(self, now, effects);
     if (vd_host_is_turn_due(self, now))
         vd_host_run_turn(self, now, effects);
     if (self->cycle != cycle || restored)

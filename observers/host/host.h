@@ -22,6 +22,8 @@
  *    this observer's state; from there on its events are applied.
  * 8. When the store has gone back or is another one (the emit conversation has a new epoch), the
  *    state is made anew by a replay. It ends when a newer life has fenced it.
+ * 9. A collector reads what another observer has written (collecting.h): one event is before a turn
+ *    at a time, and turns follow each other as long as there are events.
  */
 #ifndef VD_HOST_H
 #define VD_HOST_H
@@ -45,6 +47,8 @@ enum {
     VD_HOST_PORT_SAMPLES,    /* SUB */
     VD_HOST_PORT_REQUESTS,   /* ROUTER */
     VD_HOST_PORT_CHANGES,    /* PUB */
+    VD_HOST_PORT_INPUT,      /* DEALER; of a collector: the events of another observer */
+    VD_HOST_PORT_ORIGIN,     /* DEALER; of a collector: that observer */
 };
 
 /* The operation of its DO: the state is restored, the observer is ready. No answer is expected. */
@@ -62,6 +66,8 @@ typedef struct vd_host_options {
     const char *broker_membership;
     const char *ingestor_emit;
     const char *ingestor_read;
+    const char *reads;           /* of a collector: the observer that it reads; else NULL */
+    const char *origin_requests; /* its endpoint */
 } vd_host_options_t;
 
 typedef struct vd_host vd_host_t;

@@ -2,6 +2,7 @@
 #ifndef VD_HOST_STATE_H
 #define VD_HOST_STATE_H
 
+#include "collecting.h"
 #include "host.h"
 
 #define VD_VIEW_BYTES_MAX (VD_SNAPSHOT_BYTES_MAX / 4 * 3)
@@ -15,7 +16,11 @@ enum {
     VD_HOST_TIMER_CHECK,
     VD_HOST_TIMER_RETRY,
     VD_HOST_TIMER_CHAIN,
+    VD_HOST_TIMER_INPUT,
+    VD_HOST_TIMER_COLLECT,
 };
+
+enum { VD_INPUTS_PER_TURN = 64 /* that are gone through at once while they yield no event */ };
 
 #define VD_LINKS_MAX 64 /* sessions that a restart goes back */
 
@@ -46,6 +51,7 @@ typedef struct vd_links {
     char before[VD_NAME_BYTES_MAX + 1]; /* what the oldest of them continues; empty: nothing */
     bool based;                         /* the state is one that events can be applied to */
     bool stated;                        /* the newest session holds it */
+    bool cut;                           /* what was before the oldest of them is lost */
     vd_buffer_t parts;                  /* of an observer_state so far */
     uint64_t part;                      /* the next one */
 } vd_links_t;
@@ -77,6 +83,7 @@ struct vd_host {
     vd_status_t replay_status; /* why */
     vd_chain_t chain;
     vd_links_t links; /* while restoring */
+    vd_collecting_t collecting;
     vd_feed_publisher_t publisher;
     vd_turn_t turn;
     vd_buffer_t view;    /* last good */
@@ -88,6 +95,10 @@ struct vd_host {
     int64_t wall_ms; /* of the step at hand */
     int64_t turn_ms; /* of the last cycle, its commit included */
     vd_position_t position;
+    uint64_t seq;      /* of our session: the state says what its events up to here say */
+    bool seq_unknown;  /* the answer to a turn did not tell */
+    uint64_t offered;  /* turns sent to the ingestor in this life */
+    uint64_t watched;  /* of them, when it was asked whether our session has ended */
     uint64_t epoch;    /* of the emit conversation when the replay began */
     uint64_t replayed; /* events applied from the store */
 

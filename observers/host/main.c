@@ -15,7 +15,7 @@ static void perform(void *arg, vd_actor_t *actor, const vd_effect_t *effect)
     vd_actor_ready(actor);
 }
 
-static int run(vd_actor_t *actor, vd_host_t *host)
+static int run(vd_actor_t *actor, vd_host_t *host, bool collects)
 {
     static const vd_port_t ports[] = {
         {VD_HOST_PORT_BROKER, VD_PORT_DEALER, "broker"},
@@ -26,12 +26,16 @@ static int run(vd_actor_t *actor, vd_host_t *host)
         {VD_HOST_PORT_SAMPLES, VD_PORT_SUB, "samples"},
         {VD_HOST_PORT_REQUESTS, VD_PORT_ROUTER, "requests"},
         {VD_HOST_PORT_CHANGES, VD_PORT_PUB, "changes"},
+        {VD_HOST_PORT_INPUT, VD_PORT_DEALER, "input"},
+        {VD_HOST_PORT_ORIGIN, VD_PORT_DEALER, "origin"},
     };
+    enum { COLLECTORS_PORTS = 2 };
     vd_core_spec_t core = {.name = "observer",
                            .step = vd_host_step,
                            .state = host,
                            .ports = ports,
-                           .port_count = sizeof ports / sizeof ports[0],
+                           .port_count =
+                               sizeof ports / sizeof ports[0] - (collects ? 0 : COLLECTORS_PORTS),
                            .perform = perform};
     vd_actor_hold_ready(actor);
     if (vd_actor_add_core(actor, &core) < 0)
@@ -42,9 +46,17 @@ static int run(vd_actor_t *actor, vd_host_t *host)
 static vd_host_t *make_host(vd_actor_t *actor, const vd_observer_t *observer, const char *table,
                             char *error, size_t error_size)
 {
-    char endpoints[4][VD_ENDPOINT_BYTES_MAX + 1];
+    char endpoints[5][VD_ENDPOINT_BYTES_MAX + 1] = {""};
     const vd_paths_t *paths = vd_actor_paths(actor);
     const vd_config_t *config = vd_actor_config(actor);
+    const char *reads = observer->collects ? vd_config_str(config, table, "reads") : NULL;
+    if (reads && (!vd_name_valid(vd_str(reads)) || strcmp(reads, vd_actor_name(actor)) == 0)) {
+        snprintf(error, error_size, "[%s] reads \"%.80s\" cannot be the name of another observer",
+                 table, reads);
+        return NULL;
+    }
+    if (reads)
+        vd_paths_endpoint(paths, reads, "requests", endpoints[4]);
     vd_paths_endpoint(paths, "broker", "control", endpoints[0]);
     vd_paths_endpoint(paths, "broker", "membership", endpoints[1]);
     vd_paths_endpoint(paths, "ingestor", "emit", endpoints[2]);
@@ -61,6 +73,8 @@ static vd_host_t *make_host(vd_actor_t *actor, const vd_observer_t *observer, co
         .broker_membership = endpoints[1],
         .ingestor_emit = endpoints[2],
         .ingestor_read = endpoints[3],
+        .reads = reads,
+        .origin_requests = endpoints[4],
     };
     return vd_host_new(&options, error, error_size);
 }
@@ -95,7 +109,7 @@ int vd_observer_main(int argc, char **argv, const vd_observer_t *observer)
     }
     vd_host_t *host = make_host(actor, observer, settings.path, error, sizeof error);
     if (host) {
-        exit_code = run(actor, host);
+        exit_code = run(actor, host, observer->collects);
     } else {
         fprintf(stderr, "vedette-observer-%s: cannot begin: %s\n", observer->name, error);
         exit_code = vd_status_exit_code(VD_CONFIG);

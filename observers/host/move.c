@@ -41,7 +41,7 @@ static uint32_t write_state(vd_host_t *self, vd_now_t now, vd_buffer_t *run)
 {
     vd_buffer_t saved;
     vd_buffer_init(&saved, VD_EMIT_BYTES_MAX);
-    self->observer->save(self->state, &saved);
+    vd_collecting_save(self, &saved);
     vd_bytes_t rest = vd_buffer_view(&saved);
     uint32_t parts = (uint32_t)((rest.size + PART_BYTES - 1) / PART_BYTES);
     uint32_t part = 0;
@@ -59,9 +59,12 @@ static uint32_t write_state(vd_host_t *self, vd_now_t now, vd_buffer_t *run)
 /* The next session is ours. The events of a turn that the old one has rejected go there. */
 static void arrive(vd_host_t *self, vd_now_t now, vd_effects_t *effects)
 {
-    if (strcmp(self->session, self->chain.asked) != 0)
+    if (strcmp(self->session, self->chain.asked) != 0) {
+        self->seq = 0; /* none of its events says more than the state */
+        self->seq_unknown = false;
         vd_effects_log(effects, VD_INFO, "goes on from session %s in session %s", self->session,
                        self->chain.asked);
+    }
     memmove(self->session, self->chain.asked, sizeof self->session);
     vd_chain_rest(self, effects);
     vd_faults_clear(&self->faults, VD_STAGE_COMMIT, now.wall_ms);

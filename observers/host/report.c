@@ -125,13 +125,18 @@ void vd_host_write_snapshot(void *arg, vd_buffer_t *out)
 {
     vd_host_t *self = arg;
     assert(self && out);
-    vd_write_map(out, 11);
+    vd_write_map(out, 12);
     vd_write_pair_text(out, "observer", self->name);
     vd_write_pair_text(out, "session", self->session);
     vd_write_pair_text(out, "phase", phase_name(self->phase));
     vd_write_pair_u64(out, "cycle", self->cycle);
     write_time(out, "at", self->cycle_ms);
     write_position(out, &self->position);
+    vd_write_text(out, "seq");
+    if (self->seq_unknown)
+        vd_write_nil(out);
+    else
+        vd_write_u64(out, self->seq);
     vd_write_pair_i64(out, "turn_ms", self->turn_ms);
     write_sources(out, self->samples, self->wall_ms);
     write_faults(out, &self->faults);

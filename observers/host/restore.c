@@ -27,7 +27,7 @@ static void load(vd_host_t *self, vd_effects_t *effects)
     void *fresh = NULL;
     vd_status_t status = self->observer->init(&fresh, self->options.config, error, sizeof error);
     if (status == VD_OK)
-        status = self->observer->load(fresh, vd_buffer_view(&self->links.parts));
+        status = vd_collecting_load(self, fresh, vd_buffer_view(&self->links.parts));
     if (status != VD_OK) {
         vd_effects_log(effects, VD_WARN, "the state in session %s cannot be loaded: %s",
                        self->links.ids[self->links.at], vd_status_text(status));
@@ -62,6 +62,12 @@ static void take_part(vd_host_t *self, const vd_event_t *event, vd_effects_t *ef
         load(self, effects);
 }
 
+static void apply(vd_host_t *self, const vd_event_t *event)
+{
+    self->observer->apply(self->state, event);
+    vd_collecting_replay(self, event);
+}
+
 static void take_event(void *arg, vd_now_t now, const vd_event_t *event, const vd_commit_t *commit,
                        const vd_position_t *position, vd_effects_t *effects)
 {
@@ -74,7 +80,9 @@ static void take_event(void *arg, vd_now_t now, const vd_event_t *event, const v
         if (is_state)
             take_part(self, event, effects);
         else if (self->links.based)
-            self->observer->apply(self->state, event);
+            apply(self, event);
+        if (self->links.at == 0)
+            self->seq = event->seq;
         self->replayed += self->links.based && !is_state;
         if (turn > self->cycle)
             self->cycle = turn;
@@ -136,9 +144,10 @@ static const vd_subscriber_handler_t handler = {
     .event = take_event, .absent = take_absent, .progress = take_progress, .stopped = take_stop};
 
 /* Back to a fresh state: what was replayed so far may be of another store. */
-static bool fresh_state(vd_host_t *self, vd_effects_t *effects)
+static bool fresh_state(vd_host_t *self, vd_now_t now, vd_effects_t *effects)
 {
     char error[VD_TEXT_BYTES_MAX + 1] = "";
+    vd_collecting_forget(self, now, effects);
     self->observer->destroy(&self->state);
     self->replayed = 0;
     vd_status_t status =
@@ -181,6 +190,9 @@ void vd_host_restore_begin(vd_host_t *self, vd_now_t now, vd_effects_t *effects)
     self->restored = self->replay_failed = false;
     self->epoch = vd_emit_epoch(self->emit);
     self->links.count = 0;
+    self->links.cut = false;
+    self->seq = 0;
+    self->seq_unknown = false;
     vd_chain_ask(self, now, VD_ASK_FORWARD, self->session, effects);
 }
 
@@ -211,6 +223,7 @@ void vd_host_restore_cut(vd_host_t *self, vd_now_t now, vd_status_t status, vd_e
                       self->name))
         vd_effects_log(effects, VD_WARN, "%s", self->faults.stages[VD_STAGE_STATE].text);
     links->before[0] = 0;
+    links->cut = true;
     links->at = links->count - 1;
     links->based = true;
     vd_chain_rest(self, effects);
@@ -225,7 +238,7 @@ void vd_host_restore_again(vd_host_t *self, vd_now_t now, vd_effects_t *effects)
         vd_effects_log(effects, VD_WARN, "%s", self->faults.stages[VD_STAGE_COMMIT].text);
     self->phase = VD_HOST_OPENING;
     self->moving = self->turn_waits = false;
-    if (fresh_state(self, effects))
+    if (fresh_state(self, now, effects))
         vd_host_restore_begin(self, now, effects);
 }
 
@@ -235,7 +248,7 @@ static void settle_failure(vd_host_t *self, vd_now_t now, vd_effects_t *effects)
     vd_links_t *links = &self->links;
     bool gone = self->replay_status == VD_PRUNED || self->replay_status == VD_UNKNOWN_SESSION;
     self->replay_failed = self->restored = false;
-    if (!fresh_state(self, effects))
+    if (!fresh_state(self, now, effects))
         return;
     if (!gone || links->at == 0) {
         vd_effects_timer(effects, VD_HOST_TIMER_RETRY, now.mono_us + RETRY_US);
@@ -284,6 +297,8 @@ bool vd_host_restore_settle(vd_host_t *self, vd_now_t now, vd_effects_t *effects
     vd_effects_log(effects, VD_INFO, "restored from %llu events of session %s up to commit %llu",
                    (unsigned long long)self->replayed, self->session,
                    (unsigned long long)self->position.index);
+    vd_collecting_begin(self, now, self->links.ids[self->links.count - 1], self->links.cut,
+                        effects);
     if (!self->links.stated)
         vd_host_move_in(self, now, effects);
     return true;

@@ -460,7 +460,8 @@ const vd_sample_record_t *vd_samples_before(const vd_samples_t *self,
                                             const vd_sample_record_t *sample)
 {
     assert(self && sample);
-    (void)self;
+    if (sample == self->input)
+        return NULL;
     const vd_kept_t *kept = (const vd_kept_t *)sample;
     const vd_slot_t *slot = kept->slot;
     for (uint32_t at = 0; at + 1 < slot->count; at++)
@@ -472,7 +473,13 @@ const vd_sample_record_t *vd_samples_before(const vd_samples_t *self,
 bool vd_samples_is_new(const vd_samples_t *self, const vd_sample_record_t *sample)
 {
     assert(self && sample);
-    return ((const vd_kept_t *)sample)->serial > self->seen;
+    return sample == self->input || ((const vd_kept_t *)sample)->serial > self->seen;
+}
+
+const vd_sample_record_t *vd_samples_input(const vd_samples_t *self)
+{
+    assert(self);
+    return self->input;
 }
 
 bool vd_samples_is_complete(const vd_samples_t *self)

@@ -96,7 +96,8 @@ struct vd_samples {
     vd_samples_index_t *index;
     uint64_t serial;
     uint64_t seen;
-    bool complete; /* the membership was told as a whole */
+    bool complete;                   /* the membership was told as a whole */
+    const vd_sample_record_t *input; /* a collector's, before the turn at hand; NULL: none */
     /* Called before a slot goes. */
     void (*dropped)(void *arg, vd_slot_t *slot);
     void *dropped_arg;

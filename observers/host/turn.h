@@ -2,7 +2,8 @@
  * wants.
  *
  * 1. The time stamp of every event is the turn's time; its cause is {observer, source, sample,
- *    turn}.
+ *    turn}; a collector's is {observer, source, session, sample, turn, rest}: its place in the
+ *    input, whatever the sample.
  * 2. What passes TURN_EVENTS_MAX, TURN_BYTES_MAX or TURN_READS_MAX is refused and makes the turn
  *    `full`: the next one follows at once and finds the rest.
  */
@@ -11,8 +12,27 @@
 
 #include "observer.h"
 
+/* What is still to be done of a collector's input. */
+typedef enum vd_rest {
+    VD_REST_NOTHING,
+    VD_REST_EVENT,    /* the input is to be given again */
+    VD_REST_SNAPSHOT, /* the other observer's snapshot is to be asked for */
+} vd_rest_t;
+
+/* Where a collector is in its input. */
+typedef struct vd_input_place {
+    char session[VD_NAME_BYTES_MAX + 1]; /* empty: not known */
+    uint64_t seq;                        /* the last input dealt with; with rest, at hand */
+    vd_rest_t rest;
+} vd_input_place_t;
+
+const char *vd_rest_name(vd_rest_t rest);
+vd_rest_t vd_rest_of_name(vd_str_t name);
+
 struct vd_turn {
     const char *observer;
+    const char *origin;     /* of a collector: whom it reads; NULL: it is none */
+    vd_input_place_t place; /* behind this turn */
     uint64_t number;
     int64_t now_ms;
     uint32_t count; /* events */

@@ -16,12 +16,13 @@ static int64_t due_us(const vd_host_t *self)
     /* The first turn waits for a sample, unless it is known that none will come: then what the state
      * says of sources that have left is to be put right. */
     bool none = self->samples->complete && self->samples->source_count == 0;
+    none = none || vd_collecting_is_on(self);
     if (self->turn_us == 0 && self->new_us == 0 && !none)
         return -1;
     int64_t rest_us = self->turn_us ? self->turn_us + interval_us(self) : self->new_us;
     if (self->failed)
         return rest_us;
-    if (self->again)
+    if (self->again || vd_collecting_has_input(self))
         return self->turn_us;
     if (self->new_us == 0)
         return rest_us + interval_us(self) / 4;
@@ -73,6 +74,7 @@ static void complete(vd_host_t *self, vd_now_t now, uint64_t seq, vd_effects_t *
     self->failed = false;
     vd_faults_clear(&self->faults, VD_STAGE_TURN, now.wall_ms);
     vd_samples_turned(self->samples, self->turn_serial);
+    vd_collecting_turned(self, now, effects);
     for (uint32_t at = 0; at < self->samples->source_count; at++)
         if (self->samples->sources[at]->touched > seen)
             self->samples->sources[at]->declared = false;
@@ -104,6 +106,32 @@ static void ask_reads(vd_host_t *self, vd_now_t now)
     }
 }
 
+static vd_status_t run_once(vd_host_t *self, vd_now_t now)
+{
+    vd_turn_begin(&self->turn, self->cycle + 1, now.wall_ms);
+    return self->observer->turn(self->state, self->samples, &self->turn);
+}
+
+/* Runs it on the next input, too, as long as they yield nothing: of those only the last one is a
+ * cycle. */
+static vd_status_t run(vd_host_t *self, vd_now_t now, vd_effects_t *effects)
+{
+    vd_status_t status;
+    for (int inputs = 1;; inputs++) {
+        vd_collecting_give(self);
+        status = run_once(self, now);
+        if (status == VD_OK && self->turn.full && vd_collecting_cut(self))
+            status = run_once(self, now); /* it is pure: the same again, but for its causes */
+        bool quiet = status == VD_OK && !self->turn.bad && self->turn.count == 0 &&
+                     self->turn.read_count == 0;
+        if (!quiet || inputs == VD_INPUTS_PER_TURN || !vd_collecting_turned(self, now, effects))
+            return status;
+        vd_collecting_settle(self, now, effects);
+        if (!vd_collecting_has_input(self))
+            return status;
+    }
+}
+
 void vd_host_run_turn(vd_host_t *self, vd_now_t now, vd_effects_t *effects)
 {
     assert(self->phase == VD_HOST_RUNNING && !self->outstanding);
@@ -111,8 +139,7 @@ void vd_host_run_turn(vd_host_t *self, vd_now_t now, vd_effects_t *effects)
     self->new_us = 0;
     self->urgent = false;
     self->turn_serial = self->samples->serial;
-    vd_turn_begin(&self->turn, self->cycle + 1, now.wall_ms);
-    vd_status_t status = self->observer->turn(self->state, self->samples, &self->turn);
+    vd_status_t status = run(self, now, effects);
     if (status != VD_OK || self->turn.bad) {
         fail(self, now, VD_STAGE_TURN, vd_status_text(status != VD_OK ? status : VD_BAD_EVENT),
              self->turn.text, effects);
@@ -138,6 +165,7 @@ void vd_host_offer_turn(vd_host_t *self, vd_now_t now, vd_effects_t *effects)
     vd_status_t status =
         vd_emit_offer(self->emit, now, vd_str(self->session), vd_buffer_view(&self->turn.run),
                       self->turn.count, self->turn.number, effects);
+    self->offered++;
     if (status == VD_OK)
         self->outstanding = true;
     else
@@ -189,6 +217,8 @@ void vd_host_outcome(void *arg, vd_now_t now, const vd_outcome_t *outcome, vd_ef
     uint64_t seq = known ? outcome->seq : 0;
     vd_faults_clear(&self->faults, VD_STAGE_COMMIT, now.wall_ms);
     self->position = outcome->position;
+    self->seq = seq;
+    self->seq_unknown = !known;
     apply_events(self, seq);
     complete(self, now, seq, effects);
 }

@@ -32,6 +32,12 @@ static void store(world_t *world, session_t *session, vd_bytes_t run, uint32_t c
     assert_true(vd_buffer_add(&frame->run, run.data, run.size));
     session->seq += count;
     frame->index = ++world->index;
+    push_stream(world);
+}
+
+void write_run(world_t *world, uint32_t place, vd_bytes_t run, uint32_t count)
+{
+    store(world, &world->sessions[place], run, count, false);
 }
 
 static void store_event(world_t *world, session_t *session, const char *type, const char *key,
@@ -86,6 +92,7 @@ void forget_store(world_t *world)
         vd_buffer_free(&world->frames[at].run);
     world->frame_count = world->stored = world->states = 0;
     world->mark = world->index = 0;
+    world->stream.on = false;
 }
 
 /* ---- writing ---- */
@@ -165,7 +172,7 @@ static void take_emit(world_t *world, const vd_message_t *message)
             return;
         }
         bool state = is_state(message->payload);
-        assert_true(state || emit->count == 1);
+        assert_true(state || world->reads || emit->count == 1);
         store(world, session, message->payload, (uint32_t)emit->count, true);
         world->stored += !state;
         world->states += state;
@@ -223,6 +230,129 @@ static uint64_t write_commits(const world_t *world, uint32_t session, uint64_t a
     return count;
 }
 
+/* ---- the stream of a collector ---- */
+
+void push_stream(world_t *world)
+{
+    stream_t *stream = &world->stream;
+    if (!stream->on || world->dead || stream->sent == world->index)
+        return;
+    uint64_t first = 1, after = stream->sent;
+    vd_buffer_t payload;
+    vd_buffer_init(&payload, 4 << 20);
+    vd_message_t commits = {.id = VD_MESSAGE_COMMITS, .correlation = stream->correlation};
+    bool whole = true;
+    for (uint32_t at = 0; at < world->frame_count && whole; at++) {
+        const frame_t *frame = &world->frames[at];
+        if (frame->session != stream->session)
+            continue;
+        vd_commit_run_t piece = {.session = vd_str(world->sessions[stream->session].id),
+                                 .first_seq = first,
+                                 .count = frame->count,
+                                 .absent = frame->damaged ? VD_CORRUPT : VD_OK,
+                                 .run = vd_buffer_view(&frame->run)};
+        if (frame->damaged)
+            piece.run = vd_bytes(NULL, 0);
+        vd_commit_t commit = {.index = frame->index, .run_count = 1, .runs = &piece};
+        first += frame->count;
+        if (frame->index <= after)
+            continue;
+        whole = stream->events < stream->granted;
+        if (!whole)
+            break;
+        vd_commit_write(&payload, &commit);
+        stream->sent = frame->index;
+        stream->events += frame->damaged ? 0 : frame->count;
+        commits.commits.events += frame->damaged ? 0 : frame->count;
+    }
+    assert_false(payload.full);
+    if (whole)
+        stream->sent = world->index;
+    commits.commits.store = vd_str(world->store);
+    commits.commits.after = after;
+    commits.commits.index = stream->sent;
+    commits.commits.head = world->index;
+    commits.payload = vd_buffer_view(&payload);
+    if (stream->sent > after)
+        post(world, VD_HOST_PORT_INPUT, "ingestor", &commits);
+    vd_buffer_free(&payload);
+}
+
+/* The last commit before the event, which is the first one of its frame. */
+static uint64_t index_before(const world_t *world, uint32_t session, uint64_t seq)
+{
+    uint64_t first = 1;
+    for (uint32_t at = 0; at < world->frame_count; at++) {
+        const frame_t *frame = &world->frames[at];
+        if (frame->session != session)
+            continue;
+        if (first == seq)
+            return frame->index - 1;
+        first += frame->count;
+    }
+    assert_int_equal(first, seq);
+    return world->index;
+}
+
+static void start_stream(world_t *world, const vd_message_t *message)
+{
+    stream_t *stream = &world->stream;
+    session_t *session = session_named(world, message->start.session);
+    stream->on = false;
+    stream->begun++;
+    if (!session || message->start.seq > session->seq + 1) {
+        vd_message_t reset = {.id = VD_MESSAGE_STREAM_RESET, .correlation = message->correlation};
+        reset.stream_reset.store = vd_str(world->store);
+        reset.stream_reset.status = vd_str(session ? "went_back" : "pruned");
+        post(world, VD_HOST_PORT_INPUT, "ingestor", &reset);
+        return;
+    }
+    uint32_t place = place_of(world, session);
+    uint64_t sent = message->start.store.size > 0 ? message->start.index
+                                                  : index_before(world, place, message->start.seq);
+    *stream = (stream_t){.on = true,
+                         .correlation = message->correlation,
+                         .session = place,
+                         .sent = sent,
+                         .granted = message->start.items,
+                         .begun = stream->begun};
+    vd_message_t started = {.id = VD_MESSAGE_STARTED, .correlation = message->correlation};
+    started.started.store = vd_str(world->store);
+    started.started.index = stream->sent;
+    started.started.head = world->index;
+    post(world, VD_HOST_PORT_INPUT, "ingestor", &started);
+    push_stream(world);
+}
+
+static void grant(world_t *world, const vd_message_t *message)
+{
+    stream_t *stream = &world->stream;
+    if (!stream->on || message->correlation != stream->correlation)
+        return;
+    stream->granted = message->credit.items;
+    vd_message_t head = {.id = VD_MESSAGE_HEAD, .correlation = message->correlation};
+    head.head.store = vd_str(world->store);
+    head.head.head = world->index;
+    head.head.sent = stream->sent;
+    post(world, VD_HOST_PORT_INPUT, "ingestor", &head);
+    push_stream(world);
+}
+
+static void answer_snapshot(world_t *world, const vd_message_t *message)
+{
+    vd_buffer_t value;
+    world->snapshots++;
+    if (!world->origin)
+        return;
+    vd_buffer_init(&value, 1 << 16);
+    world->origin(world, &value);
+    vd_message_t answer = {.id = VD_MESSAGE_SNAPSHOT, .correlation = message->correlation};
+    answer.snapshot.feed = vd_str("state");
+    answer.payload = vd_buffer_view(&value);
+    post(world, VD_HOST_PORT_ORIGIN, world->reads, &answer);
+    vd_buffer_free(&value);
+}
+
 static void take_start(world_t *world, const vd_message_t *message)
 {
     vd_buffer_t payload;
@@ -274,7 +404,7 @@ static bool refuse_pruned(world_t *world, const vd_message_t *message)
         vd_message_t answer = {.id = VD_MESSAGE_ERROR, .correlation = message->correlation};
         answer.error.status = vd_str("pruned");
         answer.error.text = vd_str("the sessions cannot be listed");
-        post(world, VD_HOST_PORT_READ, "ingestor", &answer);
+        post(world, world->port, "ingestor", &answer);
         return true;
     }
     return false;
@@ -316,7 +446,7 @@ static void take_sessions(world_t *world, const vd_message_t *message)
                            .payload = vd_buffer_view(&all)};
     answer.session_rows.count = count;
     answer.session_rows.more = more;
-    post(world, VD_HOST_PORT_READ, "ingestor", &answer);
+    post(world, world->port, "ingestor", &answer);
     vd_buffer_free(&rows);
     vd_buffer_free(&all);
 }
@@ -331,13 +461,27 @@ void ingestor_take(world_t *world, const vd_message_t *message)
         take_emit(world, message);
         break;
     case VD_MESSAGE_START:
-        take_start(world, message);
+        if (world->port == VD_HOST_PORT_INPUT)
+            start_stream(world, message);
+        else
+            take_start(world, message);
+        break;
+    case VD_MESSAGE_CREDIT:
+        if (world->port == VD_HOST_PORT_INPUT)
+            grant(world, message);
+        break;
+    case VD_MESSAGE_STOP:
+        if (world->port == VD_HOST_PORT_INPUT)
+            world->stream.on = false;
+        break;
+    case VD_MESSAGE_GET:
+        answer_snapshot(world, message);
         break;
     case VD_MESSAGE_SESSIONS:
         take_sessions(world, message);
         break;
     default:
-        break; /* CREDIT and STOP */
+        break; /* CREDIT and STOP of a replay */
     }
 }
 

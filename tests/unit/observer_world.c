@@ -219,7 +219,9 @@ static void take_send(world_t *world, const vd_effect_t *effect)
                                        vd_effect_body(world->effects, effect),
                                        vd_effect_payload(world->effects, effect), &message),
                      VD_OK);
-    if (effect->port == VD_HOST_PORT_EMIT || effect->port == VD_HOST_PORT_READ) {
+    if (effect->port == VD_HOST_PORT_EMIT || effect->port == VD_HOST_PORT_READ ||
+        effect->port == VD_HOST_PORT_INPUT || effect->port == VD_HOST_PORT_ORIGIN) {
+        world->port = effect->port;
         tell_ingestor(world, &message);
         return;
     }
@@ -333,8 +335,11 @@ void pass(world_t *world, int64_t ms)
 static void start_host(world_t *world)
 {
     char error[256];
-    vd_host_options_t options = {.observer = &word_observer,
-                                 .name = "word",
+    world->stream.on = false;
+    vd_host_options_t options = {.observer = world->observer,
+                                 .name = world->observer->name,
+                                 .reads = world->reads,
+                                 .origin_requests = "ipc://o",
                                  .session = world->sessions[world->given].id,
                                  .inc = INC + world->life++,
                                  .interval_ms = 1000,
@@ -368,10 +373,12 @@ void kill_host(world_t *world)
     start_host(world);
 }
 
-static int set_up_with(void **state, bool unassigned)
+static world_t *make_world(bool unassigned, const vd_observer_t *observer, const char *reads)
 {
     world_t *world = calloc(1, sizeof *world);
     world->unassigned = unassigned;
+    world->observer = observer;
+    world->reads = reads;
     world->effects = vd_effects_new();
     world->now_us = 1000000;
     world->seed = 1;
@@ -386,10 +393,26 @@ static int set_up_with(void **state, bool unassigned)
     world->broker_knows = world->broker_complete = true;
     vd_buffer_init(&world->item, 1 << 20);
     vd_buffer_init(&world->answer, 1 << 20);
+    return world;
+}
+
+static int set_up_with(void **state, bool unassigned)
+{
+    world_t *world = make_world(unassigned, &word_observer, NULL);
     start_host(world);
     pass(world, 100);
     *state = world;
     return 0;
+}
+
+void set_up_collector(void **state, const vd_observer_t *observer, const char *reads,
+                      void (*origin)(world_t *world, vd_buffer_t *out))
+{
+    world_t *world = make_world(false, observer, reads);
+    world->origin = origin;
+    start_host(world);
+    pass(world, 100);
+    *state = world;
 }
 
 int set_up(void **state)

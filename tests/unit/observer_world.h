@@ -5,7 +5,7 @@
 
 #include "host/host.h"
 
-enum { QUEUE = 256, TIMERS = 16, STORED = 1024, SESSIONS = 64, INC = 77, POLLER = 500 };
+enum { QUEUE = 256, TIMERS = 16, STORED = 2048, SESSIONS = 64, INC = 77, POLLER = 500 };
 
 /* The state of the observer "word": its state is the last word that was read. */
 typedef struct word {
@@ -46,8 +46,20 @@ typedef struct frame {
     vd_buffer_t run;
 } frame_t;
 
+/* The commit stream that a collector reads. */
+typedef struct stream {
+    bool on;
+    uint64_t correlation;
+    uint32_t session;
+    uint64_t sent;            /* commits up to this one */
+    uint64_t events, granted; /* since its START */
+    uint32_t begun;           /* STARTs so far */
+} stream_t;
+
 typedef struct world {
     vd_host_t *host;
+    const vd_observer_t *observer;
+    const char *reads; /* of a collector */
     vd_effects_t *effects;
     int64_t now_us;
     int64_t timers[TIMERS];
@@ -85,6 +97,11 @@ typedef struct world {
     uint64_t seed;
     bool opened_before_replay;
     bool replay_silent;
+    uint16_t port; /* where what is answered now was asked */
+    stream_t stream;
+    /* Answers a GET for the snapshot of the observer that is read; NULL: it is silent. */
+    void (*origin)(struct world *world, vd_buffer_t *out);
+    uint32_t snapshots; /* asked for */
 
     /* the broker */
     uint64_t broker_inc;
@@ -109,7 +126,14 @@ int set_up(void **state);
 /* With a source that has no poller yet; assign gives it one, by an item of the membership. */
 int set_up_unassigned(void **state);
 void assign(world_t *world);
+/* With another observer in place of "word", a collector of `reads`. */
+void set_up_collector(void **state, const vd_observer_t *observer, const char *reads,
+                      void (*origin)(world_t *world, vd_buffer_t *out));
 int tear_down(void **state);
+/* A commit with this run of somebody else, in the session at this place. */
+void write_run(world_t *world, uint32_t place, vd_bytes_t run, uint32_t count);
+/* Sends what the stream has credit for. */
+void push_stream(world_t *world);
 /* Inside the world: the ingestor takes a message. */
 void ingestor_take(world_t *world, const vd_message_t *message);
 /* A message to the host: at its port, from `peer`; taken by deliver. */

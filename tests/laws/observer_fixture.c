@@ -25,6 +25,7 @@ void vd_bench_open(vd_bench_t *self, const vd_observer_t *observer, const char *
     self->samples = vd_samples_new();
     vd_turn_init(&self->turn, observer->name);
     vd_buffer_init(&self->log, 1 << 26);
+    vd_buffer_init(&self->input_bytes, 1 << 20);
     vd_source_record_t source = {
         .name = vd_str("local"), .adapter = vd_str("file"), .address = vd_str("/"), .inc = 1};
     self->samples->complete = true;
@@ -37,6 +38,7 @@ void vd_bench_close(vd_bench_t *self)
     vd_samples_destroy(&self->samples);
     vd_turn_free(&self->turn);
     vd_buffer_free(&self->log);
+    vd_buffer_free(&self->input_bytes);
     vd_config_destroy(&self->config);
 }
 
@@ -136,6 +138,26 @@ void vd_bench_answer(vd_bench_t *self, const vd_read_record_t *read, const char 
     vd_slot_t *slot = vd_samples_answer(self->samples, source_of(self), read);
     assert_non_null(slot);
     put(self, slot, status, vd_bytes(NULL, 0), content);
+}
+
+void vd_bench_input(vd_bench_t *self, const char *type, vd_bytes_t content)
+{
+    self->wall_ms += 7;
+    self->samples->input = NULL;
+    if (content.size == 0)
+        return;
+    vd_buffer_clear(&self->input_bytes);
+    assert_true(vd_buffer_add(&self->input_bytes, content.data, content.size));
+    snprintf(self->input_type, sizeof self->input_type, "%s", type ? type : "");
+    self->input =
+        (vd_sample_record_t){.source = vd_str("other"),
+                             .op = vd_str(type ? VD_INPUT_OP_EVENT : VD_INPUT_OP_SNAPSHOT),
+                             .target = vd_str(self->input_type),
+                             .n = ++self->n,
+                             .at_ms = self->wall_ms,
+                             .status = vd_str("ok"),
+                             .content = vd_buffer_view(&self->input_bytes)};
+    self->samples->input = &self->input;
 }
 
 vd_status_t vd_bench_turn(vd_bench_t *self)

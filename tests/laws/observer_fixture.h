@@ -16,6 +16,9 @@ typedef struct vd_bench {
     uint64_t number;
     uint64_t n;
     int64_t wall_ms;
+    char input_type[VD_NAME_BYTES_MAX + 1];
+    vd_buffer_t input_bytes;
+    vd_sample_record_t input; /* of a collector */
 } vd_bench_t;
 
 /* With the source "local" of adapter file, and `toml` as the configuration. */
@@ -39,6 +42,9 @@ void vd_bench_put_bytes(vd_bench_t *self, const char *op, const char *target, vd
 /* The answer to a one-off read. */
 void vd_bench_answer(vd_bench_t *self, const vd_read_record_t *read, const char *status,
                      vd_bytes_t content);
+/* The next input of a collector: an event of this type, or a snapshot (type NULL); no content: there
+ * is none. */
+void vd_bench_input(vd_bench_t *self, const char *type, vd_bytes_t content);
 /* Runs one turn. */
 vd_status_t vd_bench_turn(vd_bench_t *self);
 /* Applies the turn's events to the state and keeps them in the log. */

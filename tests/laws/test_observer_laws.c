@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "availability/availability.h"
 #include "core/core.h"
 #include "laws/observer_fixture.h"
 #include "machine/machine.h"
@@ -261,6 +262,70 @@ static void move_cluster(vd_bench_t *bench, world_t *world)
     }
 }
 
+/* ---- a world of what other observers say ---- */
+
+static void write_service(vd_buffer_t *out, uint32_t port)
+{
+    vd_write_map(out, 4);
+    vd_write_pair_text(out, "source", "local");
+    vd_write_pair_text(out, "protocol", port % 3 ? "tcp" : "tcp6");
+    vd_write_pair_text(out, "address", port % 3 ? "127.0.0.1" : "::1");
+    vd_write_pair_u64(out, "port", port);
+}
+
+static void write_member(vd_buffer_t *out, world_t *world, const char *key, uint32_t at)
+{
+    char name[8];
+    snprintf(name, sizeof name, "m%u", at);
+    vd_write_map(out, 2);
+    vd_write_pair_text(out, key, name);
+    vd_write_pair_bool(out, "reachable", below(world, 2));
+}
+
+static void write_snapshot(vd_buffer_t *out, world_t *world)
+{
+    bool services = below(world, 2), led = below(world, 2);
+    uint32_t first = below(world, 3), count = services ? PORTS - 3 : MEMBERS - 3;
+    vd_write_map(out, services ? 1 : 2);
+    vd_write_text(out, services ? "services" : "members");
+    vd_write_array(out, count);
+    for (uint32_t at = 0; at < count; at++)
+        if (services)
+            write_service(out, 8000 + first + at);
+        else
+            write_member(out, world, "name", first + at);
+    if (services)
+        return;
+    vd_write_text(out, "leader");
+    if (led)
+        vd_write_text(out, "m1");
+    else
+        vd_write_nil(out);
+}
+
+static void move_others(vd_bench_t *bench, world_t *world)
+{
+    static const char *const types[] = {
+        "service_appeared", "service_gone",  "member_joined",  "member_unreachable",
+        "member_recovered", "member_left",   "leader_elected", "leader_lost",
+        "services_listed",  "term_advanced", "service_gone",   "service_appeared"};
+    vd_buffer_t content;
+    const char *type = types[below(world, sizeof types / sizeof types[0])];
+    vd_buffer_init(&content, 1 << 16);
+    bench->wall_ms += below(world, 400);
+    uint32_t kind = below(world, 12);
+    if (kind == 0)
+        write_snapshot(&content, world), type = NULL;
+    else if (kind > 2 && strncmp(type, "service", 7) == 0)
+        write_service(&content, 8000 + below(world, PORTS));
+    else if (kind > 2)
+        write_member(&content, world, "member", below(world, MEMBERS));
+    else if (kind == 2)
+        vd_write_text(&content, "nonsense");
+    vd_bench_input(bench, type, vd_buffer_view(&content));
+    vd_buffer_free(&content);
+}
+
 static void answer_nothing(vd_bench_t *bench, world_t *world, const vd_read_record_t *read)
 {
     (void)bench, (void)world, (void)read;
@@ -500,13 +565,20 @@ int main(void)
     static subject_t machine = {&vd_machine_observer, "[observers.host]\nhold = 2\n", move_machine,
                                 answer_machine};
     static subject_t raft = {&vd_raft_observer, "", move_cluster, answer_nothing};
+    static subject_t availability = {&vd_availability_observer,
+                                     "[observers.availability]\nforget_after = \"2s\"\n"
+                                     "components_max = 15\n",
+                                     move_others, answer_nothing};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_prestate(test_laws, &services),
         cmocka_unit_test_prestate(test_laws, &machine),
         cmocka_unit_test_prestate(test_laws, &raft),
+        cmocka_unit_test_prestate(test_laws, &availability),
+        cmocka_unit_test_prestate(test_queries, &availability),
         cmocka_unit_test_prestate(test_queries, &raft),
         cmocka_unit_test_prestate(test_queries, &services),
         cmocka_unit_test_prestate(test_queries, &machine),
+        cmocka_unit_test_prestate(test_hostile_saves, &availability),
         cmocka_unit_test_prestate(test_hostile_saves, &raft),
         cmocka_unit_test_prestate(test_hostile_saves, &services),
         cmocka_unit_test_prestate(test_hostile_saves, &machine),

@@ -15,6 +15,7 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from harness import Supervised, alive, end, run_tests, vedette, wait_for  # noqa: E402
+from outages import Scan, told  # noqa: E402
 
 BIN = sys.argv[1]
 SEED = int(os.environ.get("VD_SEED", "20261"))
@@ -29,8 +30,10 @@ intensity_restarts = 64
 interval = "200ms"
 [observers.services]
 interval = "100ms"
+[observers.availability]
+reads = "services"
 """
-OBSERVERS = ("host", "services")
+OBSERVERS = ("host", "services", "availability")
 
 
 class Runtime(Supervised):
@@ -153,6 +156,28 @@ def check_states(rows, sessions):
             assert parts == list(range(1, events[0].data["parts"] + 1)), (name, parts)
 
 
+def events_of(events, observer):
+    return [event for event in events if event.cause and event.cause["observer"] == observer
+            and event.type != "observer_state"]
+
+
+def check_outages(runtime, first):
+    """The collector tells what a scan over all sessions finds, once each, and shows it."""
+    def shown():
+        events = [event for row in chain_of(runtime, first) for event in read_session(runtime.client, row)]
+        scan = Scan(events_of(events, "services"))
+        mine = told(events_of(events, "availability"))
+        assert mine == scan.told[:len(mine)], next(pair for pair in zip(mine, scan.told) if pair[0] != pair[1])
+        snapshot = runtime.settled("availability")
+        return snapshot and {row["name"]: row for row in snapshot["state"]["components"]} == scan.components
+
+    wait_for("the collector shows what the scan finds", shown)
+
+
+def outage_of(runtime, port):
+    return runtime.client.query("availability", "component", f"service/local/tcp/127.0.0.1:{port}")
+
+
 def state_hash(snapshot):
     """Of what the state says, without what changes by itself from poll to poll."""
     services = sorted((one["protocol"], one["address"], one["port"], one["inode"]) for one in snapshot["state"]["services"])
@@ -182,7 +207,8 @@ def test_sessions_roll_while_everything_dies(runtime):
     filler = Filler(runtime.dir)
     filler.start()
     servers = []
-    victims = ["ingestor", "services", "host", "broker", "services,ingestor", "poller-1", "services,host"]
+    victims = ["ingestor", "services", "availability", "broker", "services,ingestor", "poller-1",
+               "services,host,availability"]
     for victim in victims:
         servers.append(listen())
         if len(servers) > 3:
@@ -245,6 +271,7 @@ def check_chain(runtime, first, last, live, follow, written):
     assert {event.data["name"] for event in whole if event.type == "session_started"} == {rows[0]["name"]}
     there = check_story(whole)
     check_states(rows, sessions)
+    check_outages(runtime, first)
     # What the events say is what the observer says; and it says the same in its next life.
     snapshot = wait_for("the observer has arrived", lambda: runtime.settled("services"))
     told = {(one["protocol"], one["address"], one["port"]): one["inode"] for one in snapshot["state"]["services"]}
@@ -344,12 +371,17 @@ def test_who_slept_through_rolls_and_what_was_pruned(runtime):
     pruned = runtime.client.prune(older_than_s=0.001)["ids"]
     kept = [row["session"] for row in rows if row["session"] not in pruned]
     assert first in pruned and kept == [row["session"] for row in rows[-2:]], (pruned, rows)
-    old = runtime.child("services")["pid"]
-    runtime.kill("services")
-    wait_for("another life", lambda: runtime.child("services")["pid"] not in (0, old))
+    outage = wait_for("the collector has arrived", lambda: runtime.settled("availability") and outage_of(runtime, port))
+    assert outage["outages"] == 1 and not outage["up"], outage
+    pids = {name: runtime.child(name)["pid"] for name in ("services", "availability")}
+    for name in pids:
+        runtime.kill(name)
+    wait_for("another life", lambda: all(runtime.child(name)["pid"] not in (0, pid) for name, pid in pids.items()))
     after = wait_for("it is back", lambda: runtime.settled("services"))
     assert state_hash(after) == state_hash(before)
     assert after["error"] is None, after["error"]
+    wait_for("so is the collector", lambda: runtime.settled("availability"))
+    assert outage_of(runtime, port) == outage
 
 
 def test_a_session_that_somebody_else_has_ended_is_gone_on_from(runtime):

@@ -140,6 +140,7 @@ class Host:
         self.writer = Writer(options, observer, config, self.faults)
         self.state, self.phase, self.cycle, self.cycle_at = None, "opening", 0, None
         self.position = {"store": "", "index": 0, "offset": 0, "chain": 0}
+        self.seq = None  # of our session: the state holds its events up to here; not known before the first look
         self.turn, self.turn_serial, self.turn_at, self.turn_ms = None, 0, 0.0, 0
         self.new_at, self.heard_serial, self.heard_answers = 0.0, 0, 0
         self.outstanding = self.again = self.failed = self.urgent = False
@@ -234,10 +235,14 @@ class Host:
 
     def _moved(self, session):
         self.log("info", f"goes on from session {self.session} in session {session}")
-        self.session = session
+        self.session, self.seq = session, 0
+
+    def _watched(self, session, seq):
+        if session == self.session:
+            self.seq = seq
 
     def _committed(self, session, seq, position):
-        self.outstanding, self.position = False, position
+        self.outstanding, self.position, self.seq = False, position, seq or None
         first = seq - len(self.turn.events) + 1 if seq else 0
         told = []
         for offset, (kind, data, raw) in enumerate(self.turn.events):
@@ -257,7 +262,8 @@ class Host:
 
     def snapshot(self):
         return {"observer": self.name, "session": self.session, "phase": self.phase, "cycle": self.cycle,
-                "at": self.cycle_at, "position": self.position, "turn_ms": self.turn_ms, "sources": self.source_rows(),
+                "at": self.cycle_at, "position": self.position, "seq": self.seq, "turn_ms": self.turn_ms,
+                "sources": self.source_rows(),
                 "error": self.faults.newest(), "errors": self.faults.rows(), "state": self.view}
 
     def source_rows(self):

@@ -118,6 +118,8 @@ class Writer(threading.Thread):
             return
         if row and row["state"] in CLOSED:
             self._move()
+        elif row:
+            self._tell("watched", self.session, row["last_seq"])  # nothing of ours is on its way
 
     def _move(self):
         """Goes to the session that continues ours, as soon as there is one."""

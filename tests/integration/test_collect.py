@@ -103,8 +103,8 @@ class Crowd:
 def check_agreement(client, events, crowd):
     """The events and the snapshot of the collector are what the scan finds."""
     def arrived():
-        scan = Scan(events.of("services"))
         mine = told(events.of("availability"))
+        scan = Scan(events.of("services"))  # second: it may only be ahead
         assert mine == scan.told[:len(mine)], next(pair for pair in zip(mine, scan.told) if pair[0] != pair[1])
         return scan if len(mine) == len(scan.told) and crowd.shown(scan) == crowd.listening() else None
 

@@ -229,6 +229,7 @@ static vd_status_t apply(vd_membership_t *self, vd_now_t now, vd_provider_row_t 
     vd_bytes_t rows = body->sources;
     vd_source_record_t record;
     while (vd_rows_next(&rows, VD_RECORD_source, &record) == VD_OK) {
+        record.provider = vd_str(row->name); /* whatever the row says */
         status = apply_row(self, row, &record);
         if (status == VD_OK)
             continue;

@@ -17,7 +17,7 @@ static bool allocate(vd_membership_t *self)
     self->pollers = calloc(VD_ACTORS_MAX, sizeof *self->pollers);
     self->poller_members = calloc(VD_ACTORS_MAX, sizeof *self->poller_members);
     self->assignment = vd_assignment_new(VD_SOURCES_MAX);
-    vd_buffer_init(&self->scratch, VD_SNAPSHOT_BYTES_MAX);
+    vd_buffer_init(&self->scratch, VD_MEMBERSHIP_BYTES_MAX);
     vd_buffer_init(&self->rows, ROWS_BYTES_MAX);
     vd_buffer_init(&self->item, ITEM_BYTES_MAX);
     return self->members != NULL && self->providers != NULL && self->layout != NULL &&

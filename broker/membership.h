@@ -23,7 +23,7 @@
  * 6. The feed "membership" tells actors, sources and providers; items are whole records and may be
  *    applied twice. A step publishes a bounded number of items; the rest follows in the next.
  * 7. All tables are fixed; what does not fit is answered with ERROR overloaded. The snapshot always
- *    fits into SNAPSHOT_BYTES_MAX.
+ *    fits into MEMBERSHIP_BYTES_MAX.
  */
 #ifndef VD_MEMBERSHIP_H
 #define VD_MEMBERSHIP_H

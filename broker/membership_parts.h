@@ -12,9 +12,9 @@
 #include "membership.h"
 #include "source_table.h"
 
-/* How the bytes of a snapshot are shared out. */
-#define VD_SOURCES_BYTES_MAX (VD_SNAPSHOT_BYTES_MAX / 4 * 3)
-#define VD_MEMBERS_BYTES_MAX (VD_SNAPSHOT_BYTES_MAX / 16 * 3)
+/* How the bytes of a snapshot are shared out; the rest is for providers. */
+#define VD_SOURCES_BYTES_MAX (VD_MEMBERSHIP_BYTES_MAX / 8 * 7)
+#define VD_MEMBERS_BYTES_MAX (VD_MEMBERSHIP_BYTES_MAX / 32 * 3)
 
 #define VD_DEAD_MAX             128
 #define VD_PROVIDER_ERROR_BYTES 256

@@ -6,8 +6,12 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* Keys, heads of values and numbers of one record as a map, at most. */
-#define RECORD_OVERHEAD_BYTES 112
+/* Of one record as a map, at most: its head, its keys, the heads of its texts and the incarnation;
+ * and what a part that may be absent adds to its own size. */
+#define RECORD_OVERHEAD_BYTES 64
+#define AUTH_OVERHEAD_BYTES   8
+#define LABELS_OVERHEAD_BYTES 7
+#define SPEC_OVERHEAD_BYTES   5
 
 bool vd_source_table_init(vd_source_table_t *self, uint32_t count_max, uint32_t bytes_max)
 {
@@ -78,11 +82,18 @@ static void index_remove(vd_source_table_t *self, uint32_t hole)
     }
 }
 
+static size_t part_bytes(vd_bytes_t part, size_t overhead)
+{
+    return part.size > 0 ? part.size + overhead : 0;
+}
+
 static uint32_t record_bytes(const vd_source_record_t *record)
 {
     return (uint32_t)(RECORD_OVERHEAD_BYTES + record->name.size + record->adapter.size +
-                      record->address.size + record->auth.size + record->labels.size +
-                      record->spec.size + VD_NAME_BYTES_MAX);
+                      record->address.size + record->provider.size +
+                      part_bytes(record->auth, AUTH_OVERHEAD_BYTES) +
+                      part_bytes(record->labels, LABELS_OVERHEAD_BYTES) +
+                      part_bytes(record->spec, SPEC_OVERHEAD_BYTES));
 }
 
 static bool fits(const vd_source_table_t *self, uint64_t bytes, uint64_t count)

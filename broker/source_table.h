@@ -52,7 +52,7 @@ void vd_source_table_free(vd_source_table_t *self);
 
 /* The place of a live source, or VD_SOURCE_NONE. */
 uint32_t vd_source_table_find(const vd_source_table_t *self, vd_str_t name);
-/* Adds a source that is not there yet. VD_OK with its place, VD_OVERLOADED or VD_NO_MEMORY. */
+/* Adds a source that is not there yet; record->provider is who holds it. VD_OK with its place, VD_OVERLOADED or VD_NO_MEMORY. */
 vd_status_t vd_source_table_add(vd_source_table_t *self, const vd_source_record_t *record,
                                 uint16_t provider, uint64_t inc, uint32_t *at);
 /* Gives a live source the adapter, address, auth, labels and spec of `record`. VD_OK,

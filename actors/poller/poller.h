@@ -25,7 +25,7 @@
 enum { VD_POLLER_REQUESTS = 1, VD_POLLER_SAMPLES = 2 }; /* ports: ROUTER, PUB */
 enum { VD_POLLER_READ = 1, VD_POLLER_CANCEL = 2 };      /* operations; CANCEL is not completed */
 enum { VD_POLLER_ONCE_MAX = 64 };
-enum { VD_POLLER_SAMPLES_BYTES_MAX = 5242880 };
+enum { VD_POLLER_SAMPLES_BYTES_MAX = 67108864 };
 
 typedef struct vd_poller_job {
     int32_t adapter; /* place in the table of adapters */

@@ -299,7 +299,7 @@ bool fetch(world_t *world)
     vd_message_t message = {.id = VD_MESSAGE_GET, .get = {.feed = vd_str("membership")}};
     send(world, &message);
     assert_int_equal(world->answer.id, VD_MESSAGE_SNAPSHOT);
-    assert_true(world->answer.payload.size <= VD_SNAPSHOT_BYTES_MAX);
+    assert_true(world->answer.payload.size <= VD_MEMBERSHIP_BYTES_MAX);
     assert_int_equal(vd_scan_exact(world->answer.payload, VD_DEPTH_MAX), VD_OK);
     vd_value_t snapshot, row;
     assert_true(vd_value_of(world->answer.payload, &snapshot));

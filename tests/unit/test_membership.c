@@ -289,7 +289,7 @@ static void full_of_sources(void **state)
     uint32_t taken = 0;
     vd_status_t status = VD_OK;
     char name[16];
-    for (uint32_t i = 0; i < 400 && status == VD_OK; i++) {
+    for (uint32_t i = 0; i < 800 && status == VD_OK; i++) {
         snprintf(name, sizeof name, "s%u", i);
         vd_source_record_t source = source_of(name, "/");
         source.spec = vd_buffer_view(&spec);
@@ -297,7 +297,7 @@ static void full_of_sources(void **state)
         taken += status == VD_OK;
     }
     assert_int_equal(status, VD_OVERLOADED);
-    assert_in_range(taken, 150, 200);
+    assert_in_range(taken, 420, 450);
     settle(world);
     assert_int_equal(vd_membership_sources(world->membership), taken);
     assert_non_null(strstr(find_provider(&world->shadow, "static")->error, "no room"));

@@ -35,6 +35,8 @@ static const vd_command_t commands[] = {
     {"roundtrip", vd_bench_roundtrip,
      "DIR COUNT  ZeroMQ DEALER to ROUTER of another process and back, us"},
     {"respond", vd_bench_respond, "  answer HTTP on loopback until stdin ends"},
+    {"samples", vd_bench_samples,
+     "REQUESTS SAMPLES FRAMES...  ask pollers for reads and take the samples until stdin ends"},
     {"sync", vd_bench_sync, "DIR COUNT  append 256 bytes and fdatasync, us"},
 };
 

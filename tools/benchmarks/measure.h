@@ -29,8 +29,9 @@ int vd_bench_rejoin(int argc, char **argv);
 /* fanout.c */
 int vd_bench_fanout(int argc, char **argv);
 int vd_bench_raw_fanout(int argc, char **argv);
-/* Not a measurement: something to measure against, until stdin ends. */
+/* Not measurements: what is measured against, until stdin ends. */
 int vd_bench_respond(int argc, char **argv);
+int vd_bench_samples(int argc, char **argv);
 
 /* Microseconds of the monotonic clock. */
 double vd_bench_now_us(void);

@@ -1,12 +1,16 @@
-/* respond.c: a server of HTTP that answers every GET at once with the same few figures, for any number of clients.
+/* respond.c: sources behind HTTP, as many as loopback has addresses, that notice when they are not read in time.
  *
- * Listens on a port of all loopback addresses, so that 127.1.0.1, 127.1.0.2 and so on are servers of their own. Prints
- * its port, and for each line on stdin the requests so far for /m and for other paths. Ends with stdin. */
+ * Listens on a port of all loopback addresses, so that 127.1.0.1, 127.1.0.2 and so on are sources of their own, and
+ * answers every GET at once with the same few figures. Those for /m and those for other paths are two readers. Each
+ * source is to be asked once a second by each reader that has begun; a reader has missed as often as it did not come.
+ * Prints its port; for each line on stdin the requests so far, the missed ones, and the sources that were asked since
+ * the last line "new", all for /m first; "new" begins anew with all sources. Ends with stdin. */
 #include "benchmarks/measure.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,17 +19,25 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { EVENTS = 256, HEAD_BYTES = 2048, FIGURES = 20, FILES = 65536 };
+enum { EVENTS = 256, HEAD_BYTES = 2048, FIGURES = 20, FILES = 65536, SOURCES = 65536 };
+enum { INTERVAL_US = 1000000 };
 
 typedef struct vd_client {
+    uint16_t source;
     size_t size;
     char head[HEAD_BYTES];
 } vd_client_t;
 
+/* Who reads, told apart by the path. */
+typedef struct vd_reader {
+    unsigned long asked, missed;
+    double last_us[SOURCES]; /* when each source was asked last; 0: not since the beginning */
+} vd_reader_t;
+
 static vd_client_t *clients[FILES];
+static vd_reader_t readers[2];
 static char answer[4096];
 static size_t answer_size;
-static unsigned long asked, asked_other;
 
 static void make_answer(void)
 {
@@ -62,6 +74,16 @@ static void watch(int poll_fd, int fd)
         vd_bench_fail("respond: epoll_ctl: %s", strerror(errno));
 }
 
+/* The source that a client has reached: the lower half of the address. */
+static uint16_t source_of(int fd)
+{
+    struct sockaddr_in address = {0};
+    socklen_t size = sizeof address;
+    if (getsockname(fd, (struct sockaddr *)&address, &size) != 0)
+        vd_bench_fail("respond: getsockname: %s", strerror(errno));
+    return (uint16_t)ntohl(address.sin_addr.s_addr);
+}
+
 static void accept_all(int poll_fd, int listener)
 {
     int fd, yes = 1;
@@ -72,8 +94,25 @@ static void accept_all(int poll_fd, int listener)
         clients[fd] = calloc(1, sizeof *clients[fd]);
         if (clients[fd] == NULL)
             vd_bench_fail("respond: out of memory");
+        clients[fd]->source = source_of(fd);
         watch(poll_fd, fd);
     }
+}
+
+/* Requests that were due between two, without these: 0 when they are up to one and a half intervals
+ * apart. */
+static unsigned long missed_between(double before_us, double after_us)
+{
+    double intervals = (after_us - before_us) / INTERVAL_US;
+    return before_us > 0 && intervals > 1.5 ? (unsigned long)(intervals + 0.5) - 1 : 0;
+}
+
+static void note(vd_reader_t *reader, uint16_t source)
+{
+    double now_us = vd_bench_now_us();
+    reader->asked++;
+    reader->missed += missed_between(reader->last_us[source], now_us);
+    reader->last_us[source] = now_us;
 }
 
 static void serve(int fd)
@@ -89,13 +128,50 @@ static void serve(int fd)
     client->size += (size_t)size;
     if (client->size < 4 || memcmp(client->head + client->size - 4, "\r\n\r\n", 4) != 0)
         return;
-    if (memcmp(client->head, "GET /m ", 7) == 0)
-        asked++;
-    else
-        asked_other++;
+    note(&readers[memcmp(client->head, "GET /m ", 7) == 0 ? 0 : 1], client->source);
     client->size = 0;
     if (write(fd, answer, answer_size) != (ssize_t)answer_size)
         vd_bench_fail("respond: write: %s", strerror(errno));
+}
+
+/* Requests, missed ones with those that are overdue now, and sources. */
+static void print_reader(const char *name, const vd_reader_t *reader)
+{
+    double now_us = vd_bench_now_us();
+    unsigned long missed = reader->missed, sources = 0;
+    for (int i = 0; i < SOURCES; i++) {
+        missed += missed_between(reader->last_us[i], now_us);
+        sources += reader->last_us[i] > 0;
+    }
+    printf("\"%s\": {\"asked\": %lu, \"missed\": %lu, \"sources\": %lu}", name, reader->asked,
+           missed, sources);
+}
+
+/* False at the end of stdin. */
+static bool command(void)
+{
+    char line[64];
+    ssize_t size = read(STDIN_FILENO, line, sizeof line);
+    if (size <= 0)
+        return false;
+    if (size >= 3 && memcmp(line, "new", 3) == 0)
+        memset(readers, 0, sizeof readers);
+    printf("{");
+    print_reader("m", &readers[0]);
+    printf(", ");
+    print_reader("other", &readers[1]);
+    printf("}\n");
+    fflush(stdout);
+    return true;
+}
+
+static void allow_many_files(void)
+{
+    struct rlimit files = {FILES, FILES};
+    if (setrlimit(RLIMIT_NOFILE, &files) != 0 && getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
 }
 
 int vd_bench_respond(int argc, char **argv)
@@ -103,11 +179,7 @@ int vd_bench_respond(int argc, char **argv)
     (void)argv;
     if (argc != 0)
         vd_bench_fail("respond: takes no arguments");
-    struct rlimit files = {FILES, FILES};
-    if (setrlimit(RLIMIT_NOFILE, &files) != 0 && getrlimit(RLIMIT_NOFILE, &files) == 0) {
-        files.rlim_cur = files.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &files);
-    }
+    allow_many_files();
     unsigned port = 0;
     int listener = listen_anywhere(&port), poll_fd = epoll_create1(EPOLL_CLOEXEC);
     make_answer();
@@ -120,17 +192,12 @@ int vd_bench_respond(int argc, char **argv)
         int count = epoll_wait(poll_fd, events, EVENTS, -1);
         for (int i = 0; i < count; i++) {
             int fd = events[i].data.fd;
-            char line[64];
-            if (fd == listener) {
+            if (fd == listener)
                 accept_all(poll_fd, listener);
-            } else if (fd != STDIN_FILENO) {
+            else if (fd != STDIN_FILENO)
                 serve(fd);
-            } else {
-                if (read(fd, line, sizeof line) <= 0)
-                    return 0;
-                printf("{\"m\": %lu, \"other\": %lu}\n", asked, asked_other);
-                fflush(stdout);
-            }
+            else if (!command())
+                return 0;
         }
     }
 }

@@ -1,5 +1,6 @@
 /* http_adapter.c: the adapter "http": reads over HTTP and HTTPS, all on the loop's thread. */
 #include "http_engine.h"
+#include "http_plain.h"
 #include "http_work.h"
 #include "resolver.h"
 
@@ -12,7 +13,7 @@
 #include <time.h>
 
 #define OUT_MAX        8192
-#define IDLE_MAX       64 /* works kept for the next read */
+#define IDLE_MAX       512 /* works kept for the next read */
 #define BUCKETS        1024
 #define META_BYTES_MAX VD_SPEC_BYTES_MAX
 
@@ -23,7 +24,8 @@ typedef struct vd_http_adapter_state {
     /* Made with the first read: a poller without sources of this kind stays small. */
     vd_http_engine_t *engine;
     vd_resolver_t *resolver;
-    zmq_pollitem_t item;
+    vd_http_plain_t *plain;
+    zmq_pollitem_t item, plain_item;
     vd_http_work_t *buckets[BUCKETS]; /* under way, by token */
     vd_http_work_t *idle;
     uint32_t idle_count, waiting_count;
@@ -71,16 +73,12 @@ static vd_http_work_t *take_work(vd_http_adapter_state_t *self)
         self->idle_count--;
         return work;
     }
-    CURL *handle = vd_http_engine_handle(self->engine);
-    work = handle != NULL ? vd_http_work_new(handle) : NULL;
-    if (work == NULL)
-        curl_easy_cleanup(handle);
-    return work;
+    return vd_http_work_new();
 }
 
 static void put_work(vd_http_adapter_state_t *self, vd_http_work_t *work)
 {
-    assert(!work->added && !work->waiting);
+    assert(!work->added && !work->waiting && work->conn == NULL);
     vd_http_work_clear(work);
     if (self->idle_count == IDLE_MAX) {
         vd_http_work_destroy(&work);
@@ -96,6 +94,8 @@ static void stop_transfer(vd_http_adapter_state_t *self, vd_http_work_t *work)
     if (work->added)
         vd_http_engine_remove(self->engine, work->handle, work->place_hash);
     work->added = false;
+    if (work->conn != NULL)
+        vd_http_plain_cancel(self->plain, work);
     self->waiting_count -= work->waiting;
     work->waiting = false;
 }
@@ -106,6 +106,16 @@ static uint64_t hash_of(const vd_http_place_t *place)
 {
     uint64_t hash = vd_hash(place->port, vd_str(place->host));
     return place->secure ? 0 : hash != 0 ? hash : 1;
+}
+
+static bool equip(vd_http_adapter_state_t *self, vd_http_work_t *work)
+{
+    CURL *handle = work->handle != NULL ? NULL : vd_http_engine_handle(self->engine);
+    if (handle != NULL)
+        vd_http_work_equip(work, handle);
+    else if (work->handle == NULL)
+        vd_http_work_fail(work, VD_NO_MEMORY, "no memory for one more transfer");
+    return work->handle != NULL;
 }
 
 /* Goes on with a read that stands at a place: resolves, waits or transfers. False when it has
@@ -128,7 +138,7 @@ static bool go_on(vd_http_adapter_state_t *self, vd_http_work_t *work)
         if (how != VD_RESOLVED)
             return how == VD_RESOLVING;
     }
-    if (!vd_http_work_prepare(work, addresses))
+    if (!equip(self, work) || !vd_http_work_prepare(work, addresses))
         return false;
     work->place_hash = hash_of(&work->place);
     work->added = vd_http_engine_add(self->engine, work->handle, work->place_hash);
@@ -217,6 +227,43 @@ static int turn(zloop_t *loop, zmq_pollitem_t *item, void *arg)
     return 0;
 }
 
+/* ---- reads without libcurl ---- */
+
+static void plain_done(void *arg, vd_http_work_t *work, vd_bytes_t head, vd_bytes_t content)
+{
+    vd_http_adapter_state_t *self = arg;
+    bool left = leave(bucket_of(self, work->token), work);
+    assert(left);
+    vd_buffer_clear(&self->meta);
+    vd_http_write_meta(200, 0, head, &self->meta);
+    vd_read_result_t result = {.status = VD_OK,
+                               .took_us = (uint64_t)(clock_us() - work->started_us),
+                               .meta = vd_buffer_view(&self->meta),
+                               .content = content};
+    self->host.done(self->host.arg, work->token, &result);
+    put_work(self, work);
+}
+
+static void plain_odd(void *arg, vd_http_work_t *work)
+{
+    vd_http_adapter_state_t *self = arg;
+    if (go_on(self, work))
+        return;
+    bool left = leave(bucket_of(self, work->token), work);
+    assert(left);
+    work->next = self->ended;
+    self->ended = work;
+}
+
+static int turn_plain(zloop_t *loop, zmq_pollitem_t *item, void *arg)
+{
+    (void)loop, (void)item;
+    vd_http_adapter_state_t *self = arg;
+    vd_http_plain_turn(self->plain);
+    tell_ended(self);
+    return 0;
+}
+
 /* ---- the contract ---- */
 
 static void *open_adapter(const vd_adapter_host_t *host)
@@ -247,7 +294,22 @@ static bool make_ready(vd_http_adapter_state_t *self)
     int added = zloop_poller(self->host.loop, &self->item, turn, self);
     assert(added == 0);
     zloop_poller_set_tolerant(self->host.loop, &self->item);
+    vd_http_plain_owner_t owner = {plain_done, plain_odd, self};
+    self->plain = vd_http_plain_new(&owner, vd_http_engine_connections_max());
+    if (self->plain == NULL)
+        return true; /* libcurl does it all */
+    self->plain_item = (zmq_pollitem_t){.fd = vd_http_plain_fd(self->plain), .events = ZMQ_POLLIN};
+    added = zloop_poller(self->host.loop, &self->plain_item, turn_plain, self);
+    assert(added == 0);
+    zloop_poller_set_tolerant(self->host.loop, &self->plain_item);
     return true;
+}
+
+/* Begins a read that was taken in. */
+static bool begin(vd_http_adapter_state_t *self, vd_http_work_t *work)
+{
+    bool plain = self->plain != NULL && vd_http_plain_start(self->plain, work, work->started_us);
+    return plain || go_on(self, work);
 }
 
 static void start(void *arg, const vd_read_request_t *request)
@@ -256,7 +318,7 @@ static void start(void *arg, const vd_read_request_t *request)
     vd_http_work_t *work = make_ready(self) ? take_work(self) : NULL;
     if (work == NULL)
         return; /* the poller's deadline tells it */
-    if (vd_http_work_take(work, request, clock_us()) && go_on(self, work)) {
+    if (vd_http_work_take(work, request, clock_us()) && begin(self, work)) {
         enter(self, work);
     } else {
         work->next = self->ended;
@@ -302,10 +364,13 @@ static void close_adapter(void **self_pointer)
         return;
     if (self->engine != NULL)
         zloop_poller_end(self->host.loop, &self->item);
+    if (self->plain != NULL)
+        zloop_poller_end(self->host.loop, &self->plain_item);
     for (int i = 0; i < BUCKETS; i++)
         destroy_all(self, &self->buckets[i]);
     destroy_all(self, &self->ended);
     destroy_all(self, &self->idle);
+    vd_http_plain_destroy(&self->plain);
     vd_http_engine_destroy(&self->engine);
     vd_resolver_destroy(&self->resolver);
     vd_buffer_free(&self->meta);

@@ -178,14 +178,15 @@ void vd_http_engine_wake(vd_http_engine_t *self)
 
 /* ---- the whole ---- */
 
-static long connections_max(void)
+uint32_t vd_http_engine_connections_max(void)
 {
     struct rlimit files;
-    long connections = CONNECTIONS_MAX;
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < CONNECTIONS_MAX + FILES_RESERVED)
-        connections = files.rlim_cur > 2 * FILES_RESERVED ? (long)files.rlim_cur - FILES_RESERVED
-                                                          : FILES_RESERVED / 2;
-    return connections;
+    rlim_t connections = CONNECTIONS_MAX;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 &&
+        files.rlim_cur < 2 * CONNECTIONS_MAX + FILES_RESERVED)
+        connections = files.rlim_cur > 2 * FILES_RESERVED ? (files.rlim_cur - FILES_RESERVED) / 2
+                                                          : FILES_RESERVED / 4;
+    return (uint32_t)connections;
 }
 
 static bool open_share(vd_http_engine_t *self, vd_http_share_t *share, long connections)
@@ -226,7 +227,7 @@ vd_http_engine_t *vd_http_engine_new(int watched, const char *ca_file)
     *self = (vd_http_engine_t){
         .epoll = -1, .timer = -1, .watched = watched, .ca_file = ca_file, .armed_us = NEVER_US};
     bool good = curl_global_init(CURL_GLOBAL_DEFAULT) == 0;
-    long all = connections_max();
+    long all = (long)vd_http_engine_connections_max();
     /* What is encrypted has one share, which may take all. */
     for (int i = 0; i < SHARES; i++)
         good = good && open_share(self, &self->shares[i], i == 0 ? all : all / SHARE_PART);

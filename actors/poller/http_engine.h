@@ -26,6 +26,10 @@ vd_http_engine_t *vd_http_engine_new(int watched, const char *ca_file);
 void vd_http_engine_destroy(vd_http_engine_t **self);
 int vd_http_engine_fd(const vd_http_engine_t *self);
 
+/* How many connections the transfers have at most, and those without libcurl as many: half each of
+ * what the process may open. */
+uint32_t vd_http_engine_connections_max(void);
+
 /* A handle with what all transfers have in common; freed with curl_easy_cleanup, before the engine.
  * NULL without memory. */
 CURL *vd_http_engine_handle(vd_http_engine_t *self);

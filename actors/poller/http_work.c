@@ -42,23 +42,27 @@ static size_t take_head(char *data, size_t one, size_t size, void *arg)
     return size;
 }
 
-vd_http_work_t *vd_http_work_new(CURL *handle)
+vd_http_work_t *vd_http_work_new(void)
 {
-    assert(handle != NULL);
     vd_http_work_t *self = calloc(1, sizeof *self);
     if (self == NULL)
         return NULL;
-    self->handle = handle;
     vd_buffer_init(&self->bytes, 2 * VD_TEXT_BYTES_MAX + VD_SPEC_BYTES_MAX + 1);
     vd_buffer_init(&self->head, HEAD_BYTES_MAX);
     vd_buffer_init(&self->content, VD_SAMPLE_BYTES_MAX);
+    return self;
+}
+
+void vd_http_work_equip(vd_http_work_t *self, CURL *handle)
+{
+    assert(self->handle == NULL && handle != NULL);
+    self->handle = handle;
     curl_easy_setopt(handle, CURLOPT_PRIVATE, self);
     curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, self->detail);
     curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, take_content);
     curl_easy_setopt(handle, CURLOPT_WRITEDATA, self);
     curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, take_head);
     curl_easy_setopt(handle, CURLOPT_HEADERDATA, self);
-    return self;
 }
 
 static void free_lists(vd_http_work_t *self)
@@ -74,7 +78,7 @@ void vd_http_work_destroy(vd_http_work_t **self_pointer)
     vd_http_work_t *self = *self_pointer;
     if (self == NULL)
         return;
-    assert(!self->added);
+    assert(!self->added && self->conn == NULL);
     curl_easy_cleanup(self->handle);
     free_lists(self);
     vd_buffer_free(&self->bytes);
@@ -89,6 +93,8 @@ void vd_http_work_clear(vd_http_work_t *self)
     assert(self != NULL && !self->added);
     if (self->content.room > KEPT_BYTES)
         vd_buffer_free(&self->content);
+    if (self->handle == NULL)
+        return;
     /* The secret does not outlive its read. */
     curl_easy_setopt(self->handle, CURLOPT_PASSWORD, NULL);
     curl_easy_setopt(self->handle, CURLOPT_XOAUTH2_BEARER, NULL);

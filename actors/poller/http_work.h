@@ -21,9 +21,10 @@ typedef struct vd_http_work {
     struct vd_http_work *next; /* of the list that it is in */
     uint64_t token;
     CURL *handle;
-    bool added;          /* a transfer is under way */
-    uint64_t place_hash; /* that it was added with */
-    bool waiting;        /* for its name to be resolved */
+    bool added;           /* a transfer is under way */
+    uint64_t place_hash;  /* that it was added with */
+    struct vd_conn *conn; /* that it is under way on, without libcurl */
+    bool waiting;         /* for its name to be resolved */
     bool post, foreign, too_large;
     uint64_t bytes_max;
     int64_t started_us;
@@ -41,8 +42,10 @@ typedef struct vd_http_work {
     char error[256];
 } vd_http_work_t;
 
-/* Takes over `handle`. NULL without memory; the handle then stays the caller's. */
-vd_http_work_t *vd_http_work_new(CURL *handle);
+/* NULL without memory. */
+vd_http_work_t *vd_http_work_new(void);
+/* Takes over the handle that transfers need: before the first of them. */
+void vd_http_work_equip(vd_http_work_t *self, CURL *handle);
 void vd_http_work_destroy(vd_http_work_t **self);
 /* Gives back what an extraordinary read has left. */
 void vd_http_work_clear(vd_http_work_t *self);

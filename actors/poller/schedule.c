@@ -5,8 +5,9 @@
 #include <stdlib.h>
 
 #define SOON_US 100000
-/* Reads that are due together cost fewer wake-ups; each interval has so many such moments. */
-#define STEPS 16
+/* Reads that are due together cost fewer wake-ups, and their samples come together: more of them at
+ * once than a PUB holds would be lost. Each interval has so many such moments. */
+#define STEPS 64
 
 bool vd_schedule_init(vd_schedule_t *self, uint32_t count_max)
 {

@@ -1,7 +1,7 @@
 /* schedule.h: when the next standing read is due: a heap of moments, and the grid that they lie on.
  *
  * 1. Reads of one interval lie on a grid of that interval, shifted by a hash of their source: reads
- *    of one source come together, sources spread over the interval, in 16 steps: reads that come
+ *    of one source come together, sources spread over the interval, in 64 steps: reads that come
  *    together cost much less than reads one after the other.
  * 2. Ticks that pass while a read is out or the process stands still are missed: the next one is in
  *    the future, at least half an interval after the last start. Nothing is made up for.

@@ -10,7 +10,7 @@
 
 #include <stdio.h>
 
-enum { SLACK_BYTES_MAX = 16, RANDOM_SOURCES = 300 };
+enum { SLACK_BYTES_MAX = 24, RANDOM_SOURCES = 300 };
 
 static char letters[VD_SPEC_BYTES_MAX];
 

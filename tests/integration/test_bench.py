@@ -2,6 +2,7 @@
 """test_bench.py BIN: the measurements of vd-bench run against an ingestor, and what they wrote is there, in order."""
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -82,7 +83,23 @@ def the_benchmark_of_streams_has_all_its_rows():
         assert (done.returncode == 0) == all(row["met"] for row in rows), rows
 
 
+def the_benchmark_of_pollers_has_all_its_rows():
+    """A few sources for a moment: they are read, and what is read arrives, whatever it costs here."""
+    with Home(BIN) as home:
+        path = home.path("rows.json")
+        done = subprocess.run([os.path.join(TOP, "tools", "bench"), "poll", "--quick", "--rounds", "1", "--only", "one",
+                               "--build", os.path.dirname(BIN), "--json", path], check=False, capture_output=True,
+                              text=True, timeout=150)
+        assert done.returncode in (0, 1) and os.path.exists(path), done
+        with open(path, encoding="utf-8") as file:
+            rows = json.load(file)
+        assert len(rows) == (7 if shutil.which("prometheus") else 4), rows
+        assert done.stdout.count("\n") == len(rows) + 1, done
+        assert rows[2]["figure"] > 0 and rows[3]["figure"] > 50, rows
+
+
 frames_of_many_events_are_stored_in_order()
 latencies_are_measured()
 a_crowd_reads_everything_in_order()
 the_benchmark_of_streams_has_all_its_rows()
+the_benchmark_of_pollers_has_all_its_rows()

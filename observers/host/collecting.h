@@ -7,7 +7,7 @@
  *    one frame. An input that yields no event moves the place in memory alone; it is read again
  *    after a restart, with the same state, and so with the same result.
  * 3. The place is (session, sequence) of the last input that was dealt with. It follows from our own
- *    committed events, or from a saved state (vd_collecting_save). An input at or before it is
+ *    committed events, or from a saved state (place.h). An input at or before it is
  *    passed over.
  * 4. The events of a turn that was full say that the input is not done (`rest`); it is before the
  *    next turn again, also after a restart.
@@ -42,6 +42,7 @@ typedef struct vd_collecting {
     vd_subscriber_t *subscriber;
     uint64_t life;                       /* of the stream: grows with each START */
     bool broken;                         /* it has stopped, and is to be begun again */
+    bool told;                           /* as an error */
     char session[VD_NAME_BYTES_MAX + 1]; /* that is read */
     uint64_t read;                       /* its last event that came into the queue */
     uint64_t correlation;
@@ -59,15 +60,6 @@ bool vd_collecting_is_on(const vd_host_t *host);
 
 /* The state is about to be made anew: nothing is read, the place is not known. */
 void vd_collecting_forget(vd_host_t *host, vd_now_t now, vd_effects_t *effects);
-/* Takes the place from the cause of an own event that is replayed. */
-void vd_collecting_replay(vd_host_t *host, const vd_event_t *event);
-/* The state of the observer, with the place if it is a collector, as one value; and back into a
- * fresh state. The place is taken over by vd_collecting_load alone. */
-void vd_collecting_save(const vd_host_t *host, vd_buffer_t *out);
-vd_status_t vd_collecting_load(vd_host_t *host, void *state, vd_bytes_t value);
-/* The same without taking over the place: for a state beside the live one. */
-vd_status_t vd_collecting_load_aside(const vd_host_t *host, void *state, vd_bytes_t value);
-
 /* ---- reading ---- */
 
 /* The state is restored: reads on from the place; without one, from the first event of session

@@ -111,12 +111,22 @@ static void take_stop(void *arg, vd_now_t now, vd_status_t status, const char *t
                       "the events of observer %s cannot be read: %s%s%s", self->origin,
                       vd_status_text(status), text && text[0] ? ": " : "", text ? text : ""))
         vd_effects_log(effects, VD_WARN, "%s", host->faults.stages[VD_STAGE_COMMIT].text);
-    self->broken = true;
+    self->broken = self->told = true;
     vd_effects_timer(effects, VD_HOST_TIMER_COLLECT, now.mono_us + AGAIN_US);
 }
 
+static void take_progress(void *arg, vd_now_t now, const vd_position_t *position, uint64_t head,
+                          vd_effects_t *effects)
+{
+    vd_host_t *host = arg;
+    (void)position, (void)head, (void)effects;
+    if (host->collecting.told)
+        vd_faults_clear(&host->faults, VD_STAGE_COMMIT, now.wall_ms);
+    host->collecting.told = false;
+}
+
 static const vd_subscriber_handler_t handler = {
-    .event = take_event, .absent = take_absent, .stopped = take_stop};
+    .event = take_event, .absent = take_absent, .progress = take_progress, .stopped = take_stop};
 
 static bool make_subscriber(vd_host_t *host, vd_now_t now, vd_effects_t *effects)
 {

@@ -97,6 +97,7 @@ struct vd_host {
     vd_position_t position;
     uint64_t seq;      /* of our session: the state says what its events up to here say */
     bool seq_unknown;  /* the answer to a turn did not tell */
+    bool view_old;     /* the last good view is not of the state as it is */
     uint64_t offered;  /* turns sent to the ingestor in this life */
     uint64_t watched;  /* of them, when it was asked whether our session has ended */
     uint64_t epoch;    /* of the emit conversation when the replay began */

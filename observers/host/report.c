@@ -133,7 +133,7 @@ void vd_host_write_snapshot(void *arg, vd_buffer_t *out)
     write_time(out, "at", self->cycle_ms);
     write_position(out, &self->position);
     vd_write_text(out, "seq");
-    if (self->seq_unknown)
+    if (self->seq_unknown || self->view_old)
         vd_write_nil(out);
     else
         vd_write_u64(out, self->seq);

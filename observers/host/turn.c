@@ -4,18 +4,6 @@
 #include <assert.h>
 #include <stdarg.h>
 
-const char *vd_rest_name(vd_rest_t rest)
-{
-    return rest == VD_REST_EVENT ? "event" : rest == VD_REST_SNAPSHOT ? "snapshot" : "";
-}
-
-vd_rest_t vd_rest_of_name(vd_str_t name)
-{
-    return vd_str_is(name, "event")      ? VD_REST_EVENT
-           : vd_str_is(name, "snapshot") ? VD_REST_SNAPSHOT
-                                         : VD_REST_NOTHING;
-}
-
 void vd_turn_init(vd_turn_t *self, const char *observer)
 {
     assert(self && observer);
@@ -49,27 +37,12 @@ void vd_turn_begin(vd_turn_t *self, uint64_t number, int64_t now_ms)
     vd_buffer_clear(&self->reads);
 }
 
-static void write_input_cause(vd_turn_t *self)
-{
-    const vd_input_place_t *place = &self->place;
-    bool known = place->session[0] != 0, rest = place->rest != VD_REST_NOTHING;
-    vd_write_map(&self->cause, 3 + (known ? 2 : 0) + rest);
-    vd_write_pair_text(&self->cause, "observer", self->observer);
-    vd_write_pair_text(&self->cause, "source", self->origin);
-    if (known) {
-        vd_write_pair_text(&self->cause, "session", place->session);
-        vd_write_pair_u64(&self->cause, "sample", place->seq);
-    }
-    vd_write_pair_u64(&self->cause, "turn", self->number);
-    if (rest)
-        vd_write_pair_text(&self->cause, "rest", vd_rest_name(place->rest));
-}
-
 static void write_cause(vd_turn_t *self, const vd_sample_record_t *sample)
 {
     vd_buffer_clear(&self->cause);
     if (self->origin) {
-        write_input_cause(self);
+        vd_place_write_cause(&self->place, self->origin, self->observer, self->number,
+                             &self->cause);
         return;
     }
     vd_write_map(&self->cause, sample ? 4 : 2);

@@ -10,24 +10,7 @@
 #ifndef VD_TURN_H
 #define VD_TURN_H
 
-#include "observer.h"
-
-/* What is still to be done of a collector's input. */
-typedef enum vd_rest {
-    VD_REST_NOTHING,
-    VD_REST_EVENT,    /* the input is to be given again */
-    VD_REST_SNAPSHOT, /* the other observer's snapshot is to be asked for */
-} vd_rest_t;
-
-/* Where a collector is in its input. */
-typedef struct vd_input_place {
-    char session[VD_NAME_BYTES_MAX + 1]; /* empty: not known */
-    uint64_t seq;                        /* the last input dealt with; with rest, at hand */
-    vd_rest_t rest;
-} vd_input_place_t;
-
-const char *vd_rest_name(vd_rest_t rest);
-vd_rest_t vd_rest_of_name(vd_str_t name);
+#include "place.h"
 
 struct vd_turn {
     const char *observer;

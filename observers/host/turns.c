@@ -57,11 +57,13 @@ static void draw(vd_host_t *self, vd_now_t now)
             "the snapshot of observer %s is over %d bytes or not one value; the last good "
             "one is kept",
             self->name, VD_VIEW_BYTES_MAX);
+        self->view_old = true;
         return;
     }
     vd_buffer_t good = self->drawing;
     self->drawing = self->view;
     self->view = good;
+    self->view_old = false;
 }
 
 static void complete(vd_host_t *self, vd_now_t now, uint64_t seq, vd_effects_t *effects)

@@ -94,6 +94,10 @@ static void open_flow(vd_publisher_t *self, vd_now_t now, vd_reader_row_t *row, 
     row->left_us = 0;
     if (start->name.size > 0)
         vd_str_copy(row->name, sizeof row->name, start->name);
+    /* The reader measures how far its commits are from where live begins. */
+    vd_outflow_t *commits = &row->flows[VD_COMMIT];
+    if (kind == VD_LIVE && commits->open)
+        vd_tell_passed(self, now, row, commits, effects);
     vd_message_t answer = {.id = VD_MESSAGE_STARTED};
     answer.started.store = vd_str(self->tail.store);
     answer.started.index = place->index;
@@ -183,7 +187,8 @@ static void on_credit(vd_publisher_t *self, vd_now_t now, const vd_input_t *inpu
     flow->burst_bytes = 0;
     if (!grants) {
         vd_look_at_tails(self);
-        vd_send_head(self, now, row, flow, effects);
+        if (!vd_tell_passed(self, now, row, flow, effects))
+            vd_send_head(self, now, row, flow, effects);
     }
     if (!grants && !goes_on)
         return;

@@ -132,6 +132,10 @@ bool vd_ends_stream(vd_status_t status);
 void vd_look_at_tails(vd_publisher_t *self);
 /* Sends what can be sent: live streams first. */
 void vd_pump(vd_publisher_t *self, vd_now_t now, vd_effects_t *effects);
+/* Tells of the commits that a filter has left out since the last frame, so that the position goes on:
+ * now and then, and when it counts. False: there are none. */
+bool vd_tell_passed(vd_publisher_t *self, vd_now_t now, vd_reader_row_t *row, vd_outflow_t *flow,
+                    vd_effects_t *effects);
 /* Signs of life, both ways; begins the ticking, which goes on while anybody is there. */
 void vd_tick(vd_publisher_t *self, vd_now_t now, vd_effects_t *effects);
 

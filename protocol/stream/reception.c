@@ -298,6 +298,8 @@ static vd_status_t take_frame(vd_reception_t *self, vd_now_t now, vd_lane_t *lan
         return hold_back(self, lane, commits, after_chain, payload);
     vd_position_t before = *position;
     vd_status_t status = vd_intake_check(&self->intake, commits, after_chain, payload);
+    if (status == VD_NOT_FOUND && lane->live && self->commit.state == VD_LANE_RUNNING)
+        return hold_back(self, lane, commits, after_chain, payload);
     if (status == VD_OK)
         status = vd_reception_take(self, now, commits, payload, &lane->received, effects);
     if (status == VD_OK)

@@ -208,6 +208,8 @@ vd_status_t vd_reception_take_early(vd_reception_t *self, vd_now_t now, vd_effec
         vd_tally_t taken = {0};
         uint64_t life = self->intake.life;
         vd_status_t status = vd_intake_check(&self->intake, &head.commits, head.after_chain, bytes);
+        if (status == VD_NOT_FOUND && self->commit.state == VD_LANE_RUNNING)
+            return VD_OK; /* it leads up to the frame's end, which tells */
         if (status == VD_WENT_BACK || status == VD_NOT_FOUND) {
             vd_reception_part(self, now, &self->live, effects);
             return VD_OK;

@@ -328,15 +328,14 @@ static bool is_starved(const vd_publisher_t *self, vd_now_t now, const vd_reader
            now.mono_us - flow->starved_us > self->knobs.credit_deadline_ms * INT64_C(1000);
 }
 
-static void tell_head(vd_publisher_t *self, vd_now_t now, vd_reader_row_t *row, vd_outflow_t *flow,
-                      vd_effects_t *effects)
+bool vd_tell_passed(vd_publisher_t *self, vd_now_t now, vd_reader_row_t *row, vd_outflow_t *flow,
+                    vd_effects_t *effects)
 {
-    /* What a filter left out is told now and then, so that the position goes on. */
-    vd_memo_t empty = {.payload = self->nothing};
-    if (flow->sent.index < flow->place.index)
-        send_frame(self, now, row, flow, &empty, effects);
-    else
-        vd_send_head(self, now, row, flow, effects);
+    const vd_memo_t empty = {.payload = self->nothing};
+    if (flow->sent.index >= flow->place.index)
+        return false;
+    send_frame(self, now, row, flow, &empty, effects);
+    return true;
 }
 
 /* False when the row is gone. */
@@ -354,8 +353,9 @@ static bool tick_flow(vd_publisher_t *self, vd_now_t now, vd_reader_row_t *row, 
                  self->knobs.credit_deadline_ms / 1000);
         return vd_row_drop(self, now, row, flow, VD_TOO_SLOW, text, effects);
     }
-    if (now.mono_us - flow->told_us >= VD_HEAD_INTERVAL_MS * INT64_C(1000))
-        tell_head(self, now, row, flow, effects);
+    if (now.mono_us - flow->told_us >= VD_HEAD_INTERVAL_MS * INT64_C(1000) &&
+        !vd_tell_passed(self, now, row, flow, effects))
+        vd_send_head(self, now, row, flow, effects);
     return true;
 }
 

@@ -484,13 +484,24 @@ def what_is_held_back_of_another_history_is_not_taken():
         assert reception.position.place == (2, 0) and asked_to_go_on(reception, 2, ours)
 
 
-def a_frame_that_reaches_beyond_us_has_to_hold_our_commit():
-    for held, taken in (([(3, 30), (4, 40)], True), ([(3, 31), (4, 41)], False), ([(4, 40)], False)):
+def a_frame_that_reaches_beyond_us_is_compared_inside():
+    for held, taken in (([(3, 30), (4, 40)], True), ([(3, 31), (4, 41)], False)):
         reception, live = in_overlap(2, 20)
-        brings(reception, live, 2, 4, 40, held)
+        brings(reception, live, 2, 4, held[1][1], held)
         brings(reception, 1, 0, 3, 30, [(3, 30)])
         assert (reception.position.index == 4) == taken, (held, str(reception.position))
         assert taken or asked_to_go_on(reception, 3, 30)
+
+
+def a_frame_that_does_not_tell_waits_for_its_end():
+    for chain in (40, 41):
+        reception, live = in_overlap(2, 20)
+        brings(reception, live, 2, 4, chain, [(4, chain)])
+        brings(reception, 1, 0, 3, 30, [(3, 30)])
+        assert reception.position.index == 3 and reception.held_back and reception.streams["live"].correlation == live
+        brings(reception, 1, 3, 4, 40, [(4, 40)])
+        assert reception.position.index == 4 and len(reception.queue) == 2 and not reception.held_back
+        assert chain == 40 or asked_to_go_on(reception, 4, 40)
 
 
 def who_is_dropped_is_held_no_more():
@@ -511,7 +522,8 @@ for case in (the_table, every_interleaving_gives_each_event_once, from_any_posit
              fruitless_rounds_end_in_windows, windows_wait_for_room,
              a_start_that_comes_twice_grants_no_more, what_was_left_in_the_queue_waits,
              a_wide_window_is_granted_in_time, tries_come_later_and_later,
-             what_is_held_back_of_another_history_is_not_taken, a_frame_that_reaches_beyond_us_has_to_hold_our_commit,
+             what_is_held_back_of_another_history_is_not_taken, a_frame_that_reaches_beyond_us_is_compared_inside,
+             a_frame_that_does_not_tell_waits_for_its_end,
              who_is_dropped_is_held_no_more):
     case()
     print(f"ok {case.__name__}", flush=True)

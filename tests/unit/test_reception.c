@@ -108,6 +108,25 @@ static void a_backlog_ends_in_live(void **state)
     world_free(w);
 }
 
+/* Of a type that never comes: where the streams join counts, not how long ago it was told. */
+static void a_filter_that_leaves_all_out_is_no_lag(void **state)
+{
+    (void)state;
+    world_t *w = world_new(15);
+    world_live(w, MIB1);
+    vd_subscription_t none = {.name = "test", .type = "none"};
+    none.knobs = vd_mode_knobs_default;
+    none.knobs.start_commit_sync_lag = 20;
+    commit_one(w);
+    world_subscribe(w, &none);
+    for (unsigned i = 0; i < 600; i++) {
+        commit_one(w);
+        world_run(w, S / 50);
+    }
+    assert_string_equal(w->modes, "commits_only overlap live_only ");
+    world_free(w);
+}
+
 /* Takes `per_round` events of what waits, so many bytes each on average. */
 static void take_some(world_t *w, uint64_t events)
 {
@@ -471,6 +490,7 @@ int main(void)
         cmocka_unit_test(live_alone_is_enough_at_the_head),
         cmocka_unit_test(it_resumes_from_every_position),
         cmocka_unit_test(a_backlog_ends_in_live),
+        cmocka_unit_test(a_filter_that_leaves_all_out_is_no_lag),
         cmocka_unit_test(a_live_stream_that_never_ends_is_left_when_it_lags),
         cmocka_unit_test(a_long_queue_pauses_live),
         cmocka_unit_test(an_operator_holds_it),

@@ -303,22 +303,25 @@ class Reception:
         stream.items += items
         stream.bytes += size
         stream.uncredited += len(message.payload) if items == 0 else 0
-        if after > self.position.place:
+        fits = None if after > self.position.place else self._fits(message, commits, before)
+        if fits is None and stream.kind == LIVE and (after > self.position.place or self.streams[COMMIT].running):
             self.held_back.append(((message, commits, before), items, size))
             self.waiting_items += items
             self.waiting_bytes += size
-            return
-        if not self._goes_on(message, commits, before):
+        elif fits:
+            self._hand_on(message, commits)
+            self._join(now)
+        else:
             self._part(stream, now)
-            return
-        self._hand_on(message, commits)
-        self._join(now)
 
     def _join(self, now):
         """What was held back follows on by now?"""
         while self.held_back and self._ends(self.held_back[0][0][0])[0] <= self.position.place and not self.heir:
             frame, items, size = self.held_back[0]
-            if not self._goes_on(*frame):
+            fits = self._fits(*frame)
+            if fits is None and self.streams[COMMIT].running:
+                return
+            if not fits:
                 self._part(self.streams[LIVE], now)
                 return
             self.held_back.pop(0)
@@ -326,8 +329,9 @@ class Reception:
             self.waiting_bytes -= size
             self._hand_on(*frame[:2])
 
-    def _goes_on(self, message, commits, before):
-        """Is this frame of the history that we are in? `before` is the chain of the place behind which it begins."""
+    def _fits(self, message, commits, before):
+        """Is this frame of the history that we are in? None: it does not tell, for a filter has left out the commit behind
+        which we are. `before` is the chain of the place behind which it begins."""
         (after, end), here = self._ends(message), self.position
         if end < here.place:
             return True
@@ -338,10 +342,10 @@ class Reception:
         else:
             touched = here.index + (1 if here.offset else 0)
             chain = next((commit.chain for commit, _ in commits if commit.index == touched), None)
-        return chain is not None and (not chain or not here.chain or chain == here.chain)
+        return None if chain is None else not chain or not here.chain or chain == here.chain
 
     def _part(self, stream, now):
-        """It is of another history, or does not tell: the publisher is asked whether it goes on from where we are."""
+        """It is of another history, or may be: the publisher is asked whether it goes on from where we are."""
         if stream.kind == LIVE:
             self._begin(stream, now, here=True)
         else:

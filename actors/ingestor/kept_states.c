@@ -42,7 +42,25 @@ static bool check_state(vd_kept_t *self, const vd_input_t *input, vd_effects_t *
     return false;
 }
 
-static vd_kept_state_t *state_new(const vd_message_t *message, vd_now_t now)
+/* The time of the commit that the state reaches into. The observer knows its own clock alone, which
+ * may be behind the time of commits after it was set back: what it says counts only where the commit
+ * cannot be read. */
+static int64_t time_of(vd_kept_t *self, const vd_save_snapshot_body_t *ask)
+{
+    vd_store_cursor_t *cursor = NULL;
+    char error[VD_TEXT_BYTES_MAX];
+    vd_commit_t commit;
+    int64_t at_ms = ask->at_ms;
+    if (vd_store_cursor_new(self->store, &cursor) != VD_OK)
+        return at_ms;
+    if (vd_store_cursor_seek(cursor, ask->index + (ask->offset > 0 ? 1 : 0), NULL) == VD_OK &&
+        vd_store_cursor_next(cursor, &commit, error, sizeof error) == VD_OK)
+        at_ms = commit.time_ms;
+    vd_store_cursor_destroy(&cursor);
+    return at_ms;
+}
+
+static vd_kept_state_t *state_new(vd_kept_t *self, const vd_message_t *message, vd_now_t now)
 {
     const vd_save_snapshot_body_t *ask = &message->save_snapshot;
     size_t size = message->payload.size;
@@ -59,7 +77,7 @@ static vd_kept_state_t *state_new(const vd_message_t *message, vd_now_t now)
     snapshot->chain = (uint32_t)ask->chain;
     snapshot->seq = ask->seq;
     snapshot->cycle = ask->cycle;
-    snapshot->at_ms = ask->at_ms;
+    snapshot->at_ms = time_of(self, ask);
     snapshot->saved_ms = now.wall_ms;
     snapshot->size = (uint32_t)size;
     state->keep = ask->keep < VD_STATES_MAX ? (uint32_t)ask->keep : VD_STATES_MAX;
@@ -75,7 +93,7 @@ void vd_kept_save_state(vd_kept_t *self, vd_now_t now, const vd_input_t *input,
     vd_kept_waiting_t *waiting = vd_kept_wait(self, input, effects);
     if (waiting == NULL)
         return;
-    waiting->write.state = state_new(input->message, now);
+    waiting->write.state = state_new(self, input->message, now);
     if (waiting->write.state == NULL) {
         waiting->used = false;
         vd_effects_reply_error(effects, input, VD_NO_MEMORY, "there is no memory for the state");

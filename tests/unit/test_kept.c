@@ -154,15 +154,16 @@ static vd_bytes_t value_of(vd_buffer_t *out, size_t size)
 static vd_message_t save_of(const vd_store_tail_t *tail, vd_bytes_t payload)
 {
     vd_message_t message = {.id = VD_MESSAGE_SAVE_SNAPSHOT, .correlation = 7, .payload = payload};
-    message.save_snapshot = (vd_save_snapshot_body_t){.observer = vd_str("o"),
-                                                      .version = 3,
-                                                      .session = vd_str("s"),
-                                                      .store = vd_str(tail->id),
-                                                      .index = tail->index,
-                                                      .chain = tail->chain,
-                                                      .seq = 3,
-                                                      .cycle = 9,
-                                                      .at_ms = tail->time_ms};
+    message.save_snapshot =
+        (vd_save_snapshot_body_t){.observer = vd_str("o"),
+                                  .version = 3,
+                                  .session = vd_str("s"),
+                                  .store = vd_str(tail->id),
+                                  .index = tail->index,
+                                  .chain = tail->chain,
+                                  .seq = 3,
+                                  .cycle = 9,
+                                  .at_ms = tail->time_ms - 5000}; /* a clock that was set back */
     return message;
 }
 

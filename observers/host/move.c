@@ -41,8 +41,7 @@ static uint32_t write_state(vd_host_t *self, vd_now_t now, vd_buffer_t *run)
 {
     vd_buffer_t saved;
     vd_buffer_init(&saved, VD_EMIT_BYTES_MAX);
-    vd_place_save(&self->collecting.place, self->collecting.origin, self->observer, self->state,
-                  &saved);
+    vd_collecting_save(self, &saved);
     vd_bytes_t rest = vd_buffer_view(&saved);
     uint32_t parts = (uint32_t)((rest.size + PART_BYTES - 1) / PART_BYTES);
     uint32_t part = 0;

@@ -27,8 +27,7 @@ static void load(vd_host_t *self, vd_effects_t *effects)
     void *fresh = NULL;
     vd_status_t status = self->observer->init(&fresh, self->options.config, error, sizeof error);
     if (status == VD_OK)
-        status = vd_place_load(&self->collecting.place, self->collecting.origin, self->observer,
-                               fresh, vd_buffer_view(&self->links.parts));
+        status = vd_collecting_load(self, fresh, vd_buffer_view(&self->links.parts));
     if (status != VD_OK) {
         vd_effects_log(effects, VD_WARN, "the state in session %s cannot be loaded: %s",
                        self->links.ids[self->links.at], vd_status_text(status));
@@ -66,7 +65,7 @@ static void take_part(vd_host_t *self, const vd_event_t *event, vd_effects_t *ef
 static void apply(vd_host_t *self, const vd_event_t *event)
 {
     self->observer->apply(self->state, event);
-    vd_place_replay(&self->collecting.place, self->collecting.origin, event);
+    vd_collecting_replay(self, event);
 }
 
 static void take_event(void *arg, vd_now_t now, const vd_event_t *event, const vd_commit_t *commit,

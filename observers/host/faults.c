@@ -44,6 +44,12 @@ bool vd_faults_clear(vd_faults_t *self, vd_stage_t stage, int64_t wall_ms)
     return true;
 }
 
+bool vd_faults_holds(const vd_faults_t *self, vd_stage_t stage)
+{
+    assert(self && (int)stage >= 0 && stage < VD_STAGE_COUNT);
+    return self->stages[stage].text[0] != 0 && self->stages[stage].recovered_ms == 0;
+}
+
 int vd_faults_newest(const vd_faults_t *self)
 {
     assert(self);

@@ -38,6 +38,8 @@ bool vd_faults_set(vd_faults_t *self, vd_stage_t stage, int64_t wall_ms, const c
     __attribute__((format(printf, 4, 5)));
 /* The stage works again. Returns whether that is news. */
 bool vd_faults_clear(vd_faults_t *self, vd_stage_t stage, int64_t wall_ms);
+/* Does the stage have an error now? */
+bool vd_faults_holds(const vd_faults_t *self, vd_stage_t stage);
 /* The stage with the newest error, one that holds before one that is over; -1: there is none. */
 int vd_faults_newest(const vd_faults_t *self);
 

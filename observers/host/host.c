@@ -8,7 +8,6 @@
 enum {
     CHECK_US = 1000000,
     QUIET_LIMIT_US = 5000000, /* without an answer before it is told as an error */
-    PUBLISHER_BYTES = 1048576,
     EMIT_BYTES = 2 * VD_EMIT_BYTES_MAX,
 };
 
@@ -26,14 +25,18 @@ static bool make_parts(vd_host_t *self)
                      VD_HOST_TIMER_READINGS);
     self->emit = vd_emit_new(self->name, options->inc, VD_HOST_PORT_EMIT, &ingestor,
                              VD_HOST_TIMER_EMIT, EMIT_BYTES, vd_host_outcome, self);
-    return self->emit &&
-           vd_feed_publisher_init(&self->publisher, "state", options->inc, VD_HOST_PORT_CHANGES,
-                                  options->history, PUBLISHER_BYTES);
+    if (!self->emit ||
+        !vd_feed_publisher_init(&self->publisher, "state", options->inc, VD_HOST_PORT_CHANGES,
+                                options->history, options->history_bytes))
+        return false;
+    self->publisher.age_us_max = options->history_age_ms * 1000;
+    return true;
 }
 
 vd_host_t *vd_host_new(const vd_host_options_t *options, char *error, size_t error_size)
 {
     assert(options && options->observer && options->interval_ms > 0 && options->history > 0);
+    assert(options->history_bytes >= VD_HISTORY_BYTES_MIN && options->history_age_ms >= 0);
     assert(strlen(options->name) <= VD_NAME_BYTES_MAX);
     assert(strlen(options->session) <= VD_NAME_BYTES_MAX);
     vd_host_t *self = calloc(1, sizeof *self);
@@ -246,7 +249,7 @@ static void settle(vd_host_t *self, vd_now_t now, vd_effects_t *effects)
         declare(self);
     self->seen_membership = self->roster.changes;
     if (self->faults.changes != self->published_faults)
-        vd_host_publish(self, now, 0, vd_bytes(NULL, 0), 0, effects);
+        vd_host_publish_error(self, now, effects);
     vd_readings_settle(&self->readings, now, effects);
     vd_host_schedule(self, now, effects);
 }
@@ -263,6 +266,7 @@ void vd_host_step(void *state, vd_now_t now, const vd_input_t *input, vd_effects
         vd_effects_exit(effects, VD_OK, "stopped");
         return;
     }
+    vd_feed_publisher_tick(&self->publisher, now);
     vd_readings_begin(&self->readings, effects);
     take(self, now, input, effects);
     if (!self->ended)

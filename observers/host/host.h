@@ -33,6 +33,9 @@
 #include "stream/stream.h"
 #include "turn.h"
 
+/* A turn's item is below half of it, as a publisher needs. */
+#define VD_HISTORY_BYTES_MIN 1048576
+
 #define VD_COALESCE_MS 5
 #define VD_WATCH_MS    2000
 /* The type of the events with a saved state: data {observer, part, parts, state}. */
@@ -61,7 +64,10 @@ typedef struct vd_host_options {
     const char *session;
     uint64_t inc;
     int64_t interval_ms;
-    uint32_t history; /* cycles */
+    /* What is held for readers of the feed "state": so many items, of so many bytes, not older. */
+    uint32_t history;
+    uint32_t history_bytes; /* at least VD_HISTORY_BYTES_MIN */
+    int64_t history_age_ms; /* 0: of any age */
     const char *broker_control;
     const char *broker_membership;
     const char *ingestor_emit;

@@ -124,10 +124,11 @@ struct vd_host {
 
 /* report.c: the snapshot of the feed "state", and one item of it. */
 vd_feed_snapshot_fn vd_host_write_snapshot;
-/* Publishes the cycle at hand: `seq` is that of the last event (0: unknown or none), `run` its
- * events. */
-void vd_host_publish(vd_host_t *self, vd_now_t now, uint64_t seq, vd_bytes_t run, uint32_t count,
-                     vd_effects_t *effects);
+/* Publishes the cycle at hand, with the events of its turn: `seq` is that of the last one (0:
+ * unknown or none). */
+void vd_host_publish_cycle(vd_host_t *self, vd_now_t now, uint64_t seq, vd_effects_t *effects);
+/* Publishes that an error came or is over, between two cycles. */
+void vd_host_publish_error(vd_host_t *self, vd_now_t now, vd_effects_t *effects);
 
 /* query.c: answers a QUERY. */
 void vd_host_answer_query(vd_host_t *self, const vd_input_t *input, vd_effects_t *effects);

@@ -69,6 +69,8 @@ static vd_host_t *make_host(vd_actor_t *actor, const vd_observer_t *observer, co
         .inc = vd_actor_inc(actor),
         .interval_ms = vd_config_duration_ms(config, table, "interval"),
         .history = (uint32_t)vd_config_int(config, table, "history"),
+        .history_bytes = (uint32_t)vd_config_int(config, table, "history_bytes"),
+        .history_age_ms = vd_config_duration_ms(config, table, "history_age"),
         .broker_control = endpoints[0],
         .broker_membership = endpoints[1],
         .ingestor_emit = endpoints[2],

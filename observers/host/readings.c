@@ -209,6 +209,25 @@ static uint32_t slots_of(const vd_readings_t *self, const vd_outlet_t *outlet, u
     return count;
 }
 
+/* Is a read refused, by whichever poller? */
+static bool is_any_refused(const vd_readings_t *self)
+{
+    for (uint32_t at = 0; at < self->samples->source_count; at++) {
+        const vd_observed_t *source = self->samples->sources[at];
+        for (uint32_t place = 0; place < source->slot_count; place++)
+            if (source->slots[place]->standing && source->slots[place]->status != VD_OK)
+                return true;
+    }
+    return false;
+}
+
+/* One poller that reads all it is asked to says nothing of another one. */
+static void recover(vd_readings_t *self, vd_now_t now)
+{
+    if (vd_faults_holds(self->faults, VD_STAGE_READ) && !is_any_refused(self))
+        vd_faults_clear(self->faults, VD_STAGE_READ, now.wall_ms);
+}
+
 static void take_standing(vd_readings_t *self, vd_now_t now, vd_outlet_t *outlet,
                           const vd_message_t *message, vd_effects_t *effects)
 {
@@ -238,7 +257,7 @@ static void take_standing(vd_readings_t *self, vd_now_t now, vd_outlet_t *outlet
         refused = refused || slots[at]->status != VD_OK;
     }
     if (!refused)
-        vd_faults_clear(self->faults, VD_STAGE_READ, now.wall_ms);
+        recover(self, now);
 }
 
 /* ---- samples ---- */
@@ -531,6 +550,8 @@ void vd_readings_settle(vd_readings_t *self, vd_now_t now, vd_effects_t *effects
     bool more = false;
     if (renew)
         self->renew_us = now.mono_us + self->renew_ms * 1000;
+    if (renew && self->samples->source_count == 0)
+        recover(self, now); /* what could not be read has left, and no poller is asked any more */
     for (uint32_t at = self->roster->outlet_count; at-- > 0;)
         if (self->roster->outlets[at]->gone)
             forget_outlet(self, self->roster->outlets[at], effects);

@@ -59,13 +59,20 @@ static void write_faults(vd_buffer_t *out, const vd_faults_t *faults)
             write_fault(out, faults, (vd_stage_t)stage);
 }
 
+/* How a source is. */
+typedef struct health {
+    vd_str_t status; /* "ok", "waiting", or how it fails */
+    vd_str_t error;
+    int64_t good_ms; /* when its newest good sample came; -1: never */
+} health_t;
+
 /* A source is as well as the worst of its reads that are not optional, and as old as its newest
  * good sample. */
-static void write_source(vd_buffer_t *out, const vd_observed_t *source, int64_t now_ms)
+static health_t health_of(const vd_observed_t *source)
 {
     const vd_sample_record_t *bad = NULL;
     vd_status_t refused = VD_OK;
-    int64_t good_ms = -1;
+    health_t health = {.good_ms = -1};
     bool waits = true;
     for (uint32_t at = 0; at < source->slot_count; at++) {
         const vd_slot_t *slot = source->slots[at];
@@ -78,40 +85,54 @@ static void write_source(vd_buffer_t *out, const vd_observed_t *source, int64_t 
         waits = false;
         const vd_sample_record_t *sample = &slot->kept[0]->record;
         if (vd_str_is(sample->status, "ok"))
-            good_ms = sample->at_ms > good_ms ? sample->at_ms : good_ms;
+            health.good_ms = sample->at_ms > health.good_ms ? sample->at_ms : health.good_ms;
         else if (!slot->wish.optional && !bad)
             bad = sample;
     }
+    if (refused != VD_OK)
+        health.status = vd_str(vd_status_name(refused));
+    else
+        health.status = bad ? bad->status : vd_str(waits ? "waiting" : "ok");
+    health.error = bad ? bad->error : vd_str("");
+    if (health.error.size > ERROR_TOLD_MAX)
+        health.error.size = ERROR_TOLD_MAX;
+    return health;
+}
+
+static void write_source(vd_buffer_t *out, const vd_observed_t *source, int64_t now_ms)
+{
+    health_t health = health_of(source);
     vd_write_map(out, 4);
     vd_write_pair_str(out, "name", source->record.name);
     vd_write_text(out, "age_ms");
-    if (good_ms < 0)
+    if (health.good_ms < 0)
         vd_write_nil(out);
     else
-        vd_write_u64(out, now_ms > good_ms ? (uint64_t)(now_ms - good_ms) : 0);
-    vd_write_text(out, "status");
-    if (refused != VD_OK)
-        vd_write_text(out, vd_status_name(refused));
-    else if (bad)
-        vd_write_str(out, bad->status);
-    else
-        vd_write_text(out, waits ? "waiting" : "ok");
-    vd_str_t error = bad ? bad->error : vd_str("");
-    if (error.size > ERROR_TOLD_MAX)
-        error.size = ERROR_TOLD_MAX;
-    vd_write_pair_str(out, "error", error);
+        vd_write_u64(out, now_ms > health.good_ms ? (uint64_t)(now_ms - health.good_ms) : 0);
+    vd_write_pair_str(out, "status", health.status);
+    vd_write_pair_str(out, "error", health.error);
 }
 
+static const vd_observed_t *source_at(const vd_samples_t *samples, size_t at)
+{
+    return vd_samples_source(samples, vd_samples_source_at(samples, at)->name);
+}
+
+/* How many there are, also where not all of them are told. */
 static void write_sources(vd_buffer_t *out, const vd_samples_t *samples, int64_t now_ms)
 {
-    size_t count = vd_samples_source_count(samples);
-    if (count > SOURCES_TOLD_MAX)
-        count = SOURCES_TOLD_MAX;
+    size_t count = vd_samples_source_count(samples), failed = 0;
+    size_t told = count < SOURCES_TOLD_MAX ? count : SOURCES_TOLD_MAX;
+    for (size_t at = 0; at < count; at++) {
+        health_t health = health_of(source_at(samples, at));
+        failed += !vd_str_is(health.status, "ok") && !vd_str_is(health.status, "waiting");
+    }
+    vd_write_pair_u64(out, "source_count", count);
+    vd_write_pair_u64(out, "sources_failed", failed);
     vd_write_text(out, "sources");
-    vd_write_array(out, (uint32_t)count);
-    for (size_t at = 0; at < count; at++)
-        write_source(out, vd_samples_source(samples, vd_samples_source_at(samples, at)->name),
-                     now_ms);
+    vd_write_array(out, (uint32_t)told);
+    for (size_t at = 0; at < told; at++)
+        write_source(out, source_at(samples, at), now_ms);
 }
 
 static const char *phase_name(vd_host_phase_t phase)
@@ -125,7 +146,7 @@ void vd_host_write_snapshot(void *arg, vd_buffer_t *out)
 {
     vd_host_t *self = arg;
     assert(self && out);
-    vd_write_map(out, 12);
+    vd_write_map(out, 14);
     vd_write_pair_text(out, "observer", self->name);
     vd_write_pair_text(out, "session", self->session);
     vd_write_pair_text(out, "phase", phase_name(self->phase));
@@ -167,13 +188,14 @@ static void write_events(vd_buffer_t *out, vd_bytes_t run, uint32_t count, uint6
     assert(at == count);
 }
 
-void vd_host_publish(vd_host_t *self, vd_now_t now, uint64_t seq, vd_bytes_t run, uint32_t count,
-                     vd_effects_t *effects)
+static void publish(vd_host_t *self, vd_now_t now, const char *kind, uint64_t seq, vd_bytes_t run,
+                    uint32_t count, vd_effects_t *effects)
 {
     int newest = vd_faults_newest(&self->faults);
     vd_buffer_t *out = &self->scratch;
     vd_buffer_clear(out);
-    vd_write_map(out, newest < 0 ? 4 : 5);
+    vd_write_map(out, newest < 0 ? 5 : 6);
+    vd_write_pair_text(out, "kind", kind);
     vd_write_pair_u64(out, "cycle", self->cycle);
     write_time(out, "at", now.wall_ms);
     write_position(out, &self->position);
@@ -185,4 +207,14 @@ void vd_host_publish(vd_host_t *self, vd_now_t now, uint64_t seq, vd_bytes_t run
     assert(!out->full && out->size <= self->publisher.bytes_max / 2);
     self->published_faults = self->faults.changes;
     vd_feed_publish(&self->publisher, effects, vd_buffer_view(out));
+}
+
+void vd_host_publish_cycle(vd_host_t *self, vd_now_t now, uint64_t seq, vd_effects_t *effects)
+{
+    publish(self, now, "cycle", seq, vd_buffer_view(&self->turn.run), self->turn.count, effects);
+}
+
+void vd_host_publish_error(vd_host_t *self, vd_now_t now, vd_effects_t *effects)
+{
+    publish(self, now, "error", 0, vd_bytes(NULL, 0), 0, effects);
 }

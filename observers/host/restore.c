@@ -239,6 +239,7 @@ void vd_host_restore_again(vd_host_t *self, vd_now_t now, vd_effects_t *effects)
         vd_effects_log(effects, VD_WARN, "%s", self->faults.stages[VD_STAGE_COMMIT].text);
     self->phase = VD_HOST_OPENING;
     self->moving = self->turn_waits = false;
+    vd_feed_publisher_renew(&self->publisher); /* events may be told otherwise now */
     if (fresh_state(self, now, effects))
         vd_host_restore_begin(self, now, effects);
 }

@@ -1,6 +1,8 @@
 /* settings.c: from names to the tables that say what may stand there. */
 #include "settings.h"
 
+#include "host.h"
+
 #include <assert.h>
 #include <stdio.h>
 
@@ -15,8 +17,11 @@ static const vd_config_row_t host_rows[] = {
     {"enabled", VD_CONFIG_BOOL, "true", 0, 0, "whether the supervisor runs this observer", NULL},
     {"interval", VD_CONFIG_DURATION, "\"1s\"", 10, 86400000, "between reads, and between turns",
      NULL},
-    {"history", VD_CONFIG_INT, "64", 1, VD_FEED_HISTORY_ITEMS_MAX,
+    {"history", VD_CONFIG_INT, "600", 1, VD_FEED_HISTORY_ITEMS_MAX,
      "cycles that are held for readers of its changes", NULL},
+    {"history_age", VD_CONFIG_DURATION, "\"10m\"", 1000, 86400000, "and for so long", NULL},
+    {"history_bytes", VD_CONFIG_INT, "1048576", VD_HISTORY_BYTES_MIN, 64 * VD_HISTORY_BYTES_MIN,
+     "and with so many bytes", NULL},
     {0}};
 
 static bool has_row(const vd_config_row_t *rows, const char *key)

@@ -81,7 +81,7 @@ static void complete(vd_host_t *self, vd_now_t now, uint64_t seq, vd_effects_t *
         if (self->samples->sources[at]->touched > seen)
             self->samples->sources[at]->declared = false;
     draw(self, now);
-    vd_host_publish(self, now, seq, vd_buffer_view(&self->turn.run), self->turn.count, effects);
+    vd_host_publish_cycle(self, now, seq, effects);
     if (vd_samples_have_new(self->samples) && self->new_us == 0)
         self->new_us = now.mono_us;
 }

@@ -9,7 +9,11 @@
  * 3. PUB is a hint: the reader also asks with READ when nothing came for `quiet_ms`, so that a lost
  *    last item is found, and asks again when an answer stays out.
  * 4. An item too large for PUB travels by request only (ITEM with an empty payload).
- * 5. Neither end allocates after its init.
+ * 5. The history is bounded by items, by bytes and, where the publisher is told the time, by age: what
+ *    passes any of the three is held no more, the oldest first.
+ * 6. A reader that knows where it stood begins there with READ instead of a snapshot. A place that
+ *    is not held is a snapshot all the same, and `reset` says why.
+ * 7. Neither end allocates after its init.
  */
 #ifndef VD_FEED_H
 #define VD_FEED_H
@@ -20,6 +24,7 @@
 
 typedef struct vd_feed_slot {
     uint32_t at, size;
+    int64_t told_us; /* when it was published */
 } vd_feed_slot_t;
 
 typedef struct vd_feed_publisher {
@@ -34,6 +39,8 @@ typedef struct vd_feed_publisher {
     vd_feed_slot_t *slots; /* ring of items_max */
     uint8_t *bytes;        /* ring of bytes_max; an item never wraps */
     uint32_t write_at;
+    int64_t age_us_max; /* 0: any age; the owner sets it after init */
+    int64_t now_us;     /* as it was told last */
 } vd_feed_publisher_t;
 
 /* Fills `out` with the snapshot as one MessagePack value. */
@@ -44,11 +51,17 @@ typedef void vd_feed_snapshot_fn(void *arg, vd_buffer_t *out);
 bool vd_feed_publisher_init(vd_feed_publisher_t *self, const char *feed, uint64_t inc,
                             uint16_t pub_port, uint32_t items_max, uint32_t bytes_max);
 void vd_feed_publisher_free(vd_feed_publisher_t *self);
+/* Tells the time: what is older than `age_us_max` is held no more. Items published from now on are as
+ * old as this moment. */
+void vd_feed_publisher_tick(vd_feed_publisher_t *self, vd_now_t now);
+/* What was told so far is true no more: a new incarnation begins, without a history. Readers are
+ * RESET. */
+void vd_feed_publisher_renew(vd_feed_publisher_t *self);
 /* Numbers, keeps and publishes one item (one MessagePack value, at most bytes_max / 2). Returns its
  * number. */
 uint64_t vd_feed_publish(vd_feed_publisher_t *self, vd_effects_t *effects, vd_bytes_t item);
 /* Answers `input` if it is a GET or READ for this feed. Returns whether it was. `scratch` is for
- * the snapshot. */
+ * the snapshot. READ of incarnation 0 is answered with what is held from the first item on. */
 bool vd_feed_answer(vd_feed_publisher_t *self, const vd_input_t *input, vd_effects_t *effects,
                     vd_feed_snapshot_fn *snapshot, void *arg, vd_buffer_t *scratch);
 
@@ -86,6 +99,8 @@ typedef struct vd_feed_reader {
     uint64_t seen_inc;
     uint64_t correlation; /* of the question that is out */
     uint32_t unanswered;  /* questions in a row */
+    uint64_t answered;    /* questions, in all */
+    vd_status_t reset;    /* why the last snapshot came without being asked for; VD_OK: it was */
     int64_t asked_us;
     int64_t heard_us;
     int64_t fetched_us; /* when the last snapshot came */
@@ -97,6 +112,9 @@ typedef struct vd_feed_reader {
 void vd_feed_reader_init(vd_feed_reader_t *self, const char *feed, uint16_t request_port,
                          uint16_t sub_port, uint32_t timer, const vd_feed_handler_t *handler,
                          void *arg);
+/* Before it connects: it begins behind item `n` of incarnation `inc`; `inc` 0: with the first item
+ * that is held. */
+void vd_feed_reader_begin_at(vd_feed_reader_t *self, uint64_t inc, uint64_t n);
 /* Connects (or, with other endpoints, moves) to a publisher: subscribes first, then asks. Readers
  * may share a connection: those to the same peer on the same ports. */
 void vd_feed_reader_connect(vd_feed_reader_t *self, vd_now_t now, const vd_peer_t *peer,

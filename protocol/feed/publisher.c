@@ -33,6 +33,15 @@ void vd_feed_publisher_free(vd_feed_publisher_t *self)
     self->bytes = NULL;
 }
 
+void vd_feed_publisher_renew(vd_feed_publisher_t *self)
+{
+    assert(self->inc != 0);
+    self->inc = self->inc + 1 != 0 ? self->inc + 1 : 1; /* compared for equality only */
+    self->head = 0;
+    self->first = 1;
+    self->write_at = 0;
+}
+
 static const vd_feed_slot_t *slot_of(const vd_feed_publisher_t *self, uint64_t n)
 {
     assert(n >= self->first && n <= self->head);
@@ -43,6 +52,17 @@ static vd_bytes_t item_of(const vd_feed_publisher_t *self, uint64_t n)
 {
     const vd_feed_slot_t *slot = slot_of(self, n);
     return vd_bytes(self->bytes + slot->at, slot->size);
+}
+
+void vd_feed_publisher_tick(vd_feed_publisher_t *self, vd_now_t now)
+{
+    assert(self->slots != NULL && self->age_us_max >= 0);
+    self->now_us = now.mono_us;
+    if (self->age_us_max == 0)
+        return;
+    while (self->first <= self->head &&
+           now.mono_us - slot_of(self, self->first)->told_us > self->age_us_max)
+        self->first++;
 }
 
 /* Makes room for `size` bytes at write_at, forgetting the oldest items. */
@@ -73,7 +93,7 @@ uint64_t vd_feed_publish(vd_feed_publisher_t *self, vd_effects_t *effects, vd_by
     memcpy(self->bytes + self->write_at, item.data, item.size);
     self->head++;
     self->slots[self->head % self->items_max] =
-        (vd_feed_slot_t){.at = self->write_at, .size = (uint32_t)item.size};
+        (vd_feed_slot_t){self->write_at, (uint32_t)item.size, self->now_us};
     self->write_at += (uint32_t)item.size;
     assert(self->write_at <= self->bytes_max && self->first <= self->head);
 
@@ -173,7 +193,9 @@ bool vd_feed_answer(vd_feed_publisher_t *self, const vd_input_t *input, vd_effec
     if (message->id != VD_MESSAGE_READ || !vd_str_is(message->read_items.feed, self->feed))
         return false;
     uint64_t after = message->read_items.after;
-    if (message->read_items.inc != self->inc)
+    if (message->read_items.inc == 0)
+        answer_items(self, input, effects, self->first - 1, message->read_items.items_max, scratch);
+    else if (message->read_items.inc != self->inc)
         answer_reset(self, input, effects, VD_RESTARTED, snapshot, arg, scratch);
     else if (after > self->head)
         answer_reset(self, input, effects, VD_WENT_BACK, snapshot, arg, scratch);

@@ -36,6 +36,14 @@ void vd_feed_reader_init(vd_feed_reader_t *self, const char *feed, uint16_t requ
     self->correlation = hash << 20;
 }
 
+void vd_feed_reader_begin_at(vd_feed_reader_t *self, uint64_t inc, uint64_t n)
+{
+    assert(!self->connected && self->handler != NULL);
+    self->synced = self->complete = true;
+    self->inc = inc;
+    self->n = inc != 0 ? n : 0;
+}
+
 /* ---- asking ---- */
 
 static int64_t patience_us(const vd_feed_reader_t *self)
@@ -162,18 +170,30 @@ static void apply_snapshot(vd_feed_reader_t *self, vd_now_t now, uint64_t inc, u
 static void take_snapshot(vd_feed_reader_t *self, vd_now_t now, const vd_input_t *input,
                           uint64_t inc, uint64_t n, bool complete, vd_effects_t *effects)
 {
-    vd_bytes_t value = input->message->payload;
+    const vd_message_t *message = input->message;
+    vd_bytes_t value = message->payload;
     bool older = self->synced && inc == self->inc && n < self->n &&
-                 input->message->id == VD_MESSAGE_RESET && !self->asking_get;
+                 message->id == VD_MESSAGE_RESET && !self->asking_get;
     /* Items that came meanwhile have closed the gap: the answer is older than what is known. */
-    if (older && vd_str_is(input->message->reset.status, vd_status_name(VD_PRUNED)))
+    if (older && vd_str_is(message->reset.status, vd_status_name(VD_PRUNED)))
         return;
     if (vd_scan_exact(value, VD_DEPTH_MAX + 1) != VD_OK) {
         vd_effects_log(effects, VD_WARN, "feed %s: a snapshot that is no value was left out",
                        self->feed);
         return;
     }
+    self->reset =
+        message->id == VD_MESSAGE_RESET ? vd_status_of_name(message->reset.status) : VD_OK;
     apply_snapshot(self, now, inc, n, complete, value, effects);
+}
+
+/* With the first answer a reader that begins with whatever is held learns where that is. */
+static void settle_place(vd_feed_reader_t *self, const vd_items_body_t *body)
+{
+    if (self->inc != 0 || body->inc == 0 || body->first == 0)
+        return;
+    self->inc = body->inc;
+    self->n = self->asked_n = body->first - 1;
 }
 
 /* Returns whether it has brought the reader further. */
@@ -181,6 +201,7 @@ static bool take_items(vd_feed_reader_t *self, vd_now_t now, const vd_message_t 
                        vd_effects_t *effects)
 {
     const vd_items_body_t *body = &message->items;
+    settle_place(self, body);
     if (!self->synced || body->inc != self->inc || body->first != self->asked_n + 1)
         return false;
     vd_value_t array, value;
@@ -207,6 +228,7 @@ static void take_answer(vd_feed_reader_t *self, vd_now_t now, const vd_input_t *
     self->asking = false;
     self->heard_us = now.mono_us;
     self->unanswered = 0;
+    self->answered++;
     if (message->id == VD_MESSAGE_SNAPSHOT)
         take_snapshot(self, now, input, message->snapshot.inc, message->snapshot.n,
                       message->snapshot.complete, effects);

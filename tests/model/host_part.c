@@ -33,6 +33,7 @@ static void *boot(vd_world_t *world, vd_node_t *node, void *arg)
                                  .inc = vd_process_inc(self->process),
                                  .interval_ms = self->whole->interval_ms,
                                  .history = 16,
+                                 .history_bytes = VD_HISTORY_BYTES_MIN,
                                  .broker_control = VD_MODEL_BROKER_CONTROL,
                                  .broker_membership = VD_MODEL_BROKER_MEMBERSHIP,
                                  .ingestor_emit = VD_MODEL_EMIT,

@@ -120,10 +120,17 @@ static void answer_stand(world_t *world, const vd_message_t *message)
     world->stands++;
     assert_true(message->stand.lease_ms >= 3000);
     vd_buffer_init(&rows, 1 << 16);
-    vd_reading_record_t reading = {.feed = vd_str(feed), .n = world->n, .status = vd_str("ok")};
-    assert_int_equal(count, 1);
-    vd_write_array(&rows, 1);
-    vd_record_encode(VD_RECORD_reading, &reading, &rows);
+    vd_bytes_t asked = message->stand.reads;
+    vd_read_record_t read;
+    assert_true(count >= 1 && count <= 2);
+    vd_write_array(&rows, count);
+    while (vd_rows_next(&asked, VD_RECORD_read, &read) == VD_OK) {
+        vd_reading_record_t reading = {.feed = vd_str(feed), .n = world->n, .status = vd_str("ok")};
+        if (vd_str_is(read.source, "two"))
+            reading =
+                (vd_reading_record_t){.feed = vd_str("sample/two/0"), .status = vd_str("denied")};
+        vd_record_encode(VD_RECORD_reading, &reading, &rows);
+    }
     vd_message_t answer = {.id = VD_MESSAGE_STANDING, .correlation = message->correlation};
     answer.standing.inc = world->poller_inc;
     answer.standing.readings = vd_buffer_view(&rows);
@@ -166,23 +173,65 @@ static void answer_once(world_t *world, const vd_message_t *message)
     vd_buffer_free(&payload);
 }
 
-void assign(world_t *world)
+static void post_membership(world_t *world, vd_buffer_t *value)
+{
+    vd_message_t item = {.id = VD_MESSAGE_ITEM, .payload = vd_buffer_view(value)};
+    item.item.feed = vd_str("membership");
+    item.item.inc = world->broker_inc;
+    item.item.n = ++world->broker_n;
+    post(world, VD_HOST_PORT_MEMBERSHIP, "broker", &item);
+    vd_buffer_free(value);
+}
+
+static void set_source(world_t *world, const char *name)
 {
     vd_buffer_t value;
     vd_buffer_init(&value, 4096);
     vd_source_record_t source = {
-        .name = vd_str("one"), .adapter = vd_str("file"), .inc = 9, .poller = vd_str("p")};
-    world->unassigned = false;
+        .name = vd_str(name), .adapter = vd_str("file"), .inc = 9, .poller = vd_str("p")};
     vd_write_map(&value, 2);
     vd_write_pair_text(&value, "op", "source");
     vd_write_text(&value, "source");
     assert_int_equal(vd_record_encode(VD_RECORD_source, &source, &value), VD_OK);
-    vd_message_t item = {.id = VD_MESSAGE_ITEM, .payload = vd_buffer_view(&value)};
-    item.item.feed = vd_str("membership");
-    item.item.inc = world->broker_inc;
-    item.item.n = 1;
-    post(world, VD_HOST_PORT_MEMBERSHIP, "broker", &item);
-    vd_buffer_free(&value);
+    post_membership(world, &value);
+}
+
+void assign(world_t *world)
+{
+    world->unassigned = false;
+    set_source(world, "one");
+}
+
+void add_second(world_t *world)
+{
+    world->second = true;
+    set_source(world, "two");
+}
+
+void remove_source(world_t *world, const char *name)
+{
+    vd_buffer_t value;
+    vd_buffer_init(&value, 4096);
+    vd_write_map(&value, 3);
+    vd_write_pair_text(&value, "op", "source_gone");
+    vd_write_pair_text(&value, "name", name);
+    vd_write_pair_u64(&value, "inc", 9);
+    post_membership(world, &value);
+}
+
+vd_value_t deltas(world_t *world, uint64_t inc, uint64_t after)
+{
+    vd_value_t items;
+    vd_message_t read = {.id = VD_MESSAGE_READ, .correlation = 5};
+    read.read_items.feed = vd_str("state");
+    read.read_items.inc = inc;
+    read.read_items.after = after;
+    post(world, VD_HOST_PORT_REQUESTS, "someone", &read);
+    deliver(world);
+    assert_int_equal(world->answer_id, VD_MESSAGE_ITEMS);
+    assert_int_equal(vd_scan_exact(vd_buffer_view(&world->answer), VD_DEPTH_MAX), VD_OK);
+    assert_true(vd_value_of(vd_buffer_view(&world->answer), &items));
+    return items;
 }
 
 /* ---- running ---- */
@@ -344,6 +393,7 @@ static void start_host(world_t *world)
                                  .inc = INC + world->life++,
                                  .interval_ms = 1000,
                                  .history = 64,
+                                 .history_bytes = VD_HISTORY_BYTES_MIN,
                                  .broker_control = "ipc://b",
                                  .broker_membership = "ipc://m",
                                  .ingestor_emit = "ipc://e",

@@ -106,6 +106,8 @@ typedef struct world {
     /* the broker */
     uint64_t broker_inc;
     bool broker_knows, broker_complete, unassigned;
+    uint64_t broker_n; /* of its last item */
+    bool second;       /* there is a source "two", which the poller refuses to read */
 
     /* the poller */
     uint64_t poller_inc;
@@ -134,6 +136,11 @@ int tear_down(void **state);
 void write_run(world_t *world, uint32_t place, vd_bytes_t run, uint32_t count);
 /* Sends what the stream has credit for. */
 void push_stream(world_t *world);
+/* "two" comes; a source leaves. */
+void add_second(world_t *world);
+void remove_source(world_t *world, const char *name);
+/* What is held of the feed "state" behind item `after`: an array of items. */
+vd_value_t deltas(world_t *world, uint64_t inc, uint64_t after);
 /* Inside the world: the ingestor takes a message. */
 void ingestor_take(world_t *world, const vd_message_t *message);
 /* A message to the host: at its port, from `peer`; taken by deliver. */

@@ -15,6 +15,7 @@
 #include "wire/session_id.h"
 
 #include "client/vedette.h"
+#include "client/watch_impl.h"
 
 #include <zmq.h>
 

@@ -260,7 +260,9 @@ static bool wait_for_any(vd_client_t *client, int64_t until_us)
     zmq_pollitem_t items[64];
     int count = 0;
     for (vd_engine_t *engine = client->engines; engine != NULL; engine = engine->next) {
-        for (size_t i = 0; i < VD_ENGINE_LINKS_MAX; i++)
+        /* What is not taken is no reason to wake up. */
+        bool full = engine->full != NULL && engine->full(engine->arg);
+        for (size_t i = 0; i < VD_ENGINE_LINKS_MAX && !full; i++)
             if (engine->links[i].socket != NULL && count < 64)
                 items[count++] =
                     (zmq_pollitem_t){.socket = engine->links[i].socket, .events = ZMQ_POLLIN};

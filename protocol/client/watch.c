@@ -1,8 +1,9 @@
 /* watch.c: a watcher of a soft feed: the feed's reader core behind a blocking call.
  *
  * Values wait in one buffer until the caller takes them; the sockets are read only while it is
- * empty. A snapshot throws away what waits before it. If the buffer should ever be full, the reader
- * begins anew. */
+ * empty, so that what was given out stays where it is while other objects of the client are run. A
+ * snapshot throws away what waits before it, unless the watch goes by items. If the buffer should ever
+ * be full, the reader begins anew: behind what has come, where it goes by items. */
 #include "client/client_impl.h"
 #include "feed/feed.h"
 
@@ -21,6 +22,8 @@ enum {
 typedef struct waiting {
     uint32_t size;
     int snapshot; /* as vd_watch_next tells it */
+    vd_status_t why;
+    uint64_t inc, n;
 } waiting_t;
 
 struct vd_watch {
@@ -31,6 +34,9 @@ struct vd_watch {
     char feed[VD_FEED_BYTES_MAX + 1];
     char request[VD_ENDPOINT_BYTES_MAX + 1];
     char pub[VD_ENDPOINT_BYTES_MAX + 1];
+    vd_watch_place_t place; /* where the reader begins the next time */
+    bool begun;             /* the first answer is there */
+    uint64_t end_inc, end;  /* what is newest then */
     vd_buffer_t queue;
     size_t queue_at;
     bool dry;
@@ -40,11 +46,18 @@ static void add(vd_watch_t *self, vd_bytes_t value, int snapshot)
 {
     if (self->dry)
         return;
-    waiting_t head = {.size = (uint32_t)value.size, .snapshot = snapshot};
+    waiting_t head = {.size = (uint32_t)value.size,
+                      .snapshot = snapshot,
+                      .why = snapshot != 0 ? self->reader.reset : VD_OK,
+                      .inc = self->reader.inc,
+                      .n = self->reader.n};
     size_t before = self->queue.size;
     if (vd_buffer_add(&self->queue, &head, sizeof head) &&
-        vd_buffer_add(&self->queue, value.data, value.size))
+        vd_buffer_add(&self->queue, value.data, value.size)) {
+        self->place.inc = head.inc;
+        self->place.n = head.n;
         return;
+    }
     vd_buffer_cut(&self->queue, before);
     self->dry = true;
 }
@@ -54,7 +67,7 @@ static void on_snapshot(void *arg, vd_now_t now, vd_bytes_t value, bool complete
 {
     vd_watch_t *self = arg;
     (void)now, (void)effects;
-    if (complete && self->queue_at == 0)
+    if (complete && self->queue_at == 0 && !self->place.by_item)
         vd_buffer_clear(&self->queue);
     add(self, value, complete ? 1 : 2);
 }
@@ -70,7 +83,31 @@ static const vd_feed_handler_t handler = {on_snapshot, on_item};
 static bool step(void *arg, vd_now_t now, const vd_input_t *input, vd_effects_t *effects)
 {
     vd_watch_t *self = arg;
-    return vd_feed_reader_step(&self->reader, now, input, effects);
+    bool mine = vd_feed_reader_step(&self->reader, now, input, effects);
+    const vd_feed_reader_t *reader = &self->reader;
+    if (!self->begun && reader->answered > 0) {
+        bool more = reader->seen_inc == reader->inc && reader->seen > reader->n;
+        self->begun = true;
+        self->end_inc = reader->inc;
+        self->end = more ? reader->seen : reader->n;
+    }
+    return mine;
+}
+
+/* While something waits no more is taken. */
+static bool is_full(void *arg)
+{
+    const vd_watch_t *self = arg;
+    return self->queue.size > 0;
+}
+
+/* Was everything taken that it was to give? */
+static bool is_over(const vd_watch_t *self)
+{
+    const vd_feed_reader_t *reader = &self->reader;
+    return self->place.until_head && self->begun && !self->dry &&
+           self->queue_at == self->queue.size &&
+           (reader->inc != self->end_inc || reader->n >= self->end);
 }
 
 static void begin(vd_watch_t *self)
@@ -78,16 +115,26 @@ static void begin(vd_watch_t *self)
     vd_peer_t peer = vd_peer_named(self->actor);
     vd_feed_reader_init(&self->reader, self->feed, PORT_REQUEST, PORT_SUB, TIMER_FEED, &handler,
                         self);
+    if (self->place.by_item)
+        vd_feed_reader_begin_at(&self->reader, self->place.inc, self->place.n);
     vd_feed_reader_connect(&self->reader, vd_client_now(), &peer, self->request, self->pub,
                            vd_engine_effects(&self->engine));
     vd_engine_carry_out(&self->engine);
     self->dry = false;
 }
 
-vd_status_t vd_watch_new(vd_watch_t **self_p, vd_client_t *client, const char *actor,
+vd_status_t vd_watch_new(vd_watch_t **self, vd_client_t *client, const char *actor,
                          const char *request_port, const char *pub_port, const char *feed)
 {
-    assert(self_p != NULL && client != NULL);
+    static const vd_watch_place_t place = {0};
+    return vd_watch_open(self, client, actor, request_port, pub_port, feed, &place);
+}
+
+vd_status_t vd_watch_open(vd_watch_t **self_p, vd_client_t *client, const char *actor,
+                          const char *request_port, const char *pub_port, const char *feed,
+                          const vd_watch_place_t *place)
+{
+    assert(self_p != NULL && client != NULL && place != NULL);
     *self_p = NULL;
     char request[VD_ENDPOINT_BYTES_MAX + 1], pub[VD_ENDPOINT_BYTES_MAX + 1];
     vd_status_t status = vd_client_endpoint(client, actor, request_port, request);
@@ -106,7 +153,9 @@ vd_status_t vd_watch_new(vd_watch_t **self_p, vd_client_t *client, const char *a
         free(self);
         return vd_client_fail(client, VD_NO_MEMORY, "no memory for a watch");
     }
+    self->engine.full = is_full;
     self->client = client;
+    self->place = *place;
     vd_buffer_init(&self->queue, QUEUE_BYTES_MAX);
     vd_str_copy(self->actor, sizeof self->actor, vd_str(actor));
     vd_str_copy(self->feed, sizeof self->feed, vd_str(feed));
@@ -129,10 +178,24 @@ void vd_watch_destroy(vd_watch_t **self_p)
     *self_p = NULL;
 }
 
+bool vd_watch_ready(const vd_watch_t *self)
+{
+    return self->queue_at < self->queue.size || self->dry || is_over(self);
+}
+
 static bool has_news(void *arg)
 {
-    const vd_watch_t *self = arg;
-    return self->queue.size > 0 || self->dry;
+    return vd_watch_ready(arg);
+}
+
+vd_status_t vd_watch_probe(vd_watch_t *self)
+{
+    vd_status_t status = vd_client_probe(self->client, self->request);
+    if (status == VD_UNREACHABLE)
+        return vd_client_unreachable(self->client);
+    if (status == VD_NOT_READY)
+        vd_client_fail(self->client, status, "%s is not there now; see: vedette ps", self->actor);
+    return status;
 }
 
 static vd_status_t tell_silence(vd_watch_t *self)
@@ -143,9 +206,9 @@ static vd_status_t tell_silence(vd_watch_t *self)
     return VD_TIMED_OUT;
 }
 
-vd_status_t vd_watch_next(vd_watch_t *self, int timeout_ms, vd_blob_t *value, int *snapshot)
+vd_status_t vd_watch_take(vd_watch_t *self, int timeout_ms, vd_watched_t *news)
 {
-    assert(value != NULL && snapshot != NULL);
+    assert(news != NULL);
     if (self->queue_at == self->queue.size) {
         self->queue_at = 0;
         if (self->queue.room > QUEUE_BYTES_KEEP)
@@ -160,14 +223,31 @@ vd_status_t vd_watch_next(vd_watch_t *self, int timeout_ms, vd_blob_t *value, in
             return tell_silence(self);
         if (status != VD_OK)
             return status;
+        if (is_over(self))
+            return VD_NOT_FOUND;
         if (self->queue.size == 0)
             return vd_client_fail(self->client, VD_NO_MEMORY, "no memory for a value; call again");
     }
     waiting_t head;
     assert(self->queue.size - self->queue_at >= sizeof head);
     memcpy(&head, self->queue.data + self->queue_at, sizeof head);
-    *value = (vd_blob_t){self->queue.data + self->queue_at + sizeof head, head.size};
-    *snapshot = head.snapshot;
+    *news = (vd_watched_t){.value = {self->queue.data + self->queue_at + sizeof head, head.size},
+                           .snapshot = head.snapshot,
+                           .inc = head.inc,
+                           .n = head.n,
+                           .why = head.why};
     self->queue_at += sizeof head + head.size;
+    return VD_OK;
+}
+
+vd_status_t vd_watch_next(vd_watch_t *self, int timeout_ms, vd_blob_t *value, int *snapshot)
+{
+    assert(value != NULL && snapshot != NULL);
+    vd_watched_t news;
+    vd_status_t status = vd_watch_take(self, timeout_ms, &news);
+    if (status != VD_OK)
+        return status;
+    *value = news.value;
+    *snapshot = news.snapshot;
     return VD_OK;
 }

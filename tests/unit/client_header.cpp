@@ -1,5 +1,5 @@
-// client_header.cpp: vedette.h is C++ too, and needs nothing beside it.
-#include <vedette.h>
+// client_header.cpp: vedette.h and vedette_handle.h are C++ too, and need nothing beside them.
+#include <vedette_handle.h>
 
 extern "C" int client_header_in_cpp(void);
 

@@ -1,14 +1,16 @@
 #!/usr/bin/python3
-"""test_client_symbols.py LIBRARY HEADER: the library exports what its header declares, and nothing else."""
+"""test_client_symbols.py LIBRARY HEADER...: the library exports what its headers declare, and nothing else."""
 import re
 import subprocess
 import sys
 
-library, header = sys.argv[1:]
+library, headers = sys.argv[1], sys.argv[2:]
 listing = subprocess.run(["nm", "-D", "--defined-only", library], capture_output=True, text=True, check=True)
 exported = {line.split()[2].split("@")[0] for line in listing.stdout.splitlines() if " A " not in line}
-with open(header, encoding="utf-8") as file:
-    declared = set(re.findall(r"\bVD_API\b[^;(]*?\b(vd_\w+)\(", file.read()))
+declared = set()
+for header in headers:
+    with open(header, encoding="utf-8") as file:
+        declared |= set(re.findall(r"\bVD_API\b[^;(]*?\b(vd_\w+)\(", file.read()))
 assert len(declared) > 25, declared
 if exported != declared:
     print("exported and not declared:", sorted(exported - declared))

@@ -256,6 +256,7 @@ int cmd_query(cli_t *cli);
 int cmd_observer(cli_t *cli);
 /* `observer new` (observer_new.c). */
 int cli_observer_new(cli_t *cli);
+int cmd_history(cli_t *cli);
 int cmd_follow(cli_t *cli);
 int cmd_emit(cli_t *cli);
 int cmd_events(cli_t *cli);

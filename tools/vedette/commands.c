@@ -39,6 +39,13 @@ static const cli_option_t follow_options[] = {
     CLI_OFFLINE_ROW,
     {0},
 };
+static const cli_option_t history_options[] = {
+    {"after", 0, "CURSOR", "only what comes behind it (all that is held)"},
+    {"follow", 'f', NULL, "go on with what comes"},
+    {"count", 'n', "N", "stop after N deltas"},
+    {"full", 0, NULL, "do not cut lines to the width of the terminal"},
+    {0},
+};
 static const cli_option_t emit_options[] = {
     {"session", 's', "S", "session (VEDETTE_SESSION, else the newest active one)"},
     {"data", 0, "JSON", "data of the event; - reads them from stdin ({})"},
@@ -152,6 +159,14 @@ const cli_command_t cli_commands[] = {
      "rm         a source that was added by hand exists no more",
      source_options, 1, 2, cmd_source},
     {"snapshot", "OBSERVER", "Show what an observer knows now.", NULL, NULL, 1, 1, cmd_snapshot},
+    {"history", "OBSERVER [--after CURSOR] [--follow] [--count N]",
+     "Show what an observer told from cycle to cycle.",
+     "The deltas that it holds (its settings history, history_age, history_bytes), and\n"
+     "with --follow those that come, each once. As a table their events alone; -o ndjson\n"
+     "prints every delta with its cursor, to go on from another time. A cursor that is\n"
+     "held no more, or of a life that is over, brings a snapshot in its place: one line\n"
+     "with \"kind\": \"snapshot\" and why.",
+     history_options, 1, 1, cmd_history},
     {"query", "OBSERVER [NAME [ARGUMENT...]]", "Ask an observer a question, or which it answers.",
      "An argument that is JSON is passed as such, any other as text. Without NAME the\n"
      "queries that the observer offers are listed.",

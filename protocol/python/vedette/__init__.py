@@ -16,11 +16,12 @@ from .events import BadEvent
 from .expression import Expression, ExpressionError
 from .feed import Feed
 from .follow import Follower
+from .handle import Handle, run
 from .modes import Knobs
 from .position import Kicked, Missing, Position, Reset
 from .producer import Producer
 from .wire import Event, Malformed, new_session_id
 
-__all__ = ["BadEvent", "Client", "Error", "Event", "Expression", "ExpressionError", "Feed", "Follower", "Kicked", "Knobs",
+__all__ = ["BadEvent", "Client", "Error", "Event", "Expression", "ExpressionError", "Feed", "Follower", "Handle", "Kicked", "Knobs",
            "Malformed", "Missing", "Position", "Producer", "Reset", "TimedOut", "Unreachable", "default_run_dir",
-           "new_session_id"]
+           "new_session_id", "run"]

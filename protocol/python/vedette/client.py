@@ -10,6 +10,7 @@ import zmq
 from . import store, waiting, wire
 from .errors import Error, Unreachable
 from .follow import Follower
+from .handle import Handle
 from .link import Link
 from .modes import Knobs
 from .position import Kicked, Missing, Position, Reset
@@ -91,11 +92,15 @@ class Client:
         fields = {"name": name, "args": list(args)}
         return wire.unpack(self.request(observer, "requests", "QUERY", fields, timeout_s=timeout_s).payload)
 
-    def wait(self, observer, expression, timeout_s=30.0):
-        """The snapshot of an observer in which `expression` (see EXPRESSIONS.md) holds, as soon as there is one, over
-        deaths and restarts. Raises ExpressionError; TimedOut, with the last `snapshot` seen; Error("not_found") if no
+    def wait(self, observer, predicate, timeout_s=30.0):
+        """The snapshot of an observer in which `predicate` holds, as soon as there is one, over deaths and restarts: the
+        text of an expression (see EXPRESSIONS.md), or a function that is given the snapshot. Raises ExpressionError; TimedOut, with the last `snapshot` seen; Error("not_found") if no
         such observer came; Unreachable if there is no runtime."""
-        return waiting.wait(self, observer, expression, timeout_s)
+        return waiting.wait(self, observer, predicate, timeout_s)
+
+    def handle(self, observer, after=None, **hooks):
+        """A handle.Handle of an observer: its snapshot, deltas, last error, waits and hooks."""
+        return Handle(self, observer, after, **hooks)
 
     def runs(self):
         """Is there a runtime in the directory?"""

@@ -1,7 +1,8 @@
-"""Wait until an expression holds over the snapshot of an observer."""
+"""Wait until an expression, or a function, holds over the snapshot of an observer."""
 
 import datetime
 import json
+import os
 import socket
 import time
 
@@ -44,10 +45,52 @@ def _age(snapshot):
     return f", {max(0, round(age.total_seconds() * 1000))} ms ago"
 
 
+class _Text:
+    """A predicate that is an expression."""
+
+    def __init__(self, text):
+        self.expression = Expression(text)
+        self.text = self.expression.text
+
+    def holds(self, snapshot):
+        return is_true(self.expression.evaluate(snapshot))
+
+    def seen(self, snapshot):
+        return self.expression.seen(snapshot)
+
+
+class _Function:
+    """A predicate that is a function of the snapshot. What is not there yet does not hold."""
+
+    SEEN_MAX = 8
+
+    def __init__(self, function, wrap):
+        self.function, self.wrap, self.problem = function, wrap, None
+        self.text = getattr(function, "__qualname__", None) or repr(function)
+        code = getattr(function, "__code__", None)
+        if code is not None:
+            self.text += f" ({os.path.basename(code.co_filename)}:{code.co_firstlineno})"
+
+    def holds(self, snapshot):
+        self.problem = None
+        try:
+            return bool(self.function(self.wrap(snapshot)))
+        except (LookupError, TypeError, AttributeError) as problem:
+            self.problem = problem
+            return False
+
+    def seen(self, snapshot):
+        state = snapshot.get("state")
+        rows = list(state.items())[:self.SEEN_MAX] if isinstance(state, dict) else [("state", state)]
+        if self.problem is not None:
+            rows.append((f"it raised {type(self.problem).__name__}", str(self.problem)))
+        return rows
+
+
 class _Waiting:
-    def __init__(self, client, observer, expression, timeout_s):
+    def __init__(self, client, observer, predicate, timeout_s, wrap):
         self.client, self.observer, self.timeout_s = client, observer, timeout_s
-        self.expression = Expression(expression)
+        self.predicate = _Function(predicate, wrap) if callable(predicate) else _Text(predicate)
         self.deadline = time.monotonic() + timeout_s
         self.snapshot, self.unlisted, self.actor = None, False, ""
 
@@ -60,9 +103,9 @@ class _Waiting:
             return False
         self.snapshot, self.unlisted, self.actor = snapshot, False, ""
         try:
-            return is_true(self.expression.evaluate(snapshot))
+            return self.predicate.holds(snapshot)
         except TooMuch as problem:
-            raise Error("too_large", f"{self.observer}: \"{self.expression.text}\": {problem}") from None
+            raise Error("too_large", f"{self.observer}: \"{self.predicate.text}\": {problem}") from None
 
     def ask_snapshot(self):
         try:
@@ -104,11 +147,11 @@ class _Waiting:
     def time_out(self):
         if self.snapshot is None and self.unlisted:
             raise Error("not_found", f"there is no observer '{self.observer}', and none came within {self.timeout_s} s")
-        text = f"{self.observer}: \"{self.expression.text}\" was not true within {self.timeout_s} s"
+        text = f"{self.observer}: \"{self.predicate.text}\" was not true within {self.timeout_s} s"
         if self.snapshot is None:
             text += "; nothing was heard of it"
         else:
-            seen = ", ".join(f"{path} = {_brief(value)}" for path, value in self.expression.seen(self.snapshot))
+            seen = ", ".join(f"{path} = {_brief(value)}" for path, value in self.predicate.seen(self.snapshot))
             text += f"; last seen, in cycle {self.snapshot.get('cycle')}{_age(self.snapshot)}{': ' if seen else ''}{seen}"
             error = self.snapshot.get("error")
             if isinstance(error, dict):
@@ -117,8 +160,9 @@ class _Waiting:
         raise TimedOut(text + self.actor, self.snapshot)
 
 
-def wait(client, observer, expression, timeout_s):
-    waiting = _Waiting(client, observer, expression, timeout_s)
+def wait(client, observer, predicate, timeout_s, wrap=lambda snapshot: snapshot):
+    """`predicate` is the text of an expression, or a function, which is given wrap(snapshot)."""
+    waiting = _Waiting(client, observer, predicate, timeout_s, wrap)
     waiting.ask_supervisor()
     feed = Feed(client, observer, "state", request_port="requests", pub_port="changes")
     try:

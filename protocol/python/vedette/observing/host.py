@@ -131,7 +131,8 @@ class Host:
         self.client = Client(options.dir)
         self.requests = _bind(self.client.context, zmq.ROUTER, self.client.endpoint(self.name, "requests"))
         changes = _bind(self.client.context, zmq.PUB, self.client.endpoint(self.name, "changes"))
-        self.feed = Publisher(changes, self.inc, config["history"])
+        self.feed = Publisher(changes, self.inc, config["history"], config["history_bytes"],
+                              config["history_age"].total_seconds())
         endpoints = [{"port": port, "endpoint": self.client.endpoint(self.name, port)} for port in ("requests", "changes")]
         self.lease = Lease(self.client, {"name": self.name, "kind": "observer", "inc": self.inc, "pid": os.getpid(),
                                          "endpoints": endpoints})
@@ -196,7 +197,7 @@ class Host:
         if self.samples.has_new() and not self.new_at:
             self.new_at = time.monotonic()
         self.draw()
-        self.publish(told)
+        self.publish("cycle", told)
 
     def draw(self):
         """The view; one that cannot be had leaves the last good one in place."""
@@ -210,8 +211,8 @@ class Host:
             if self.faults.set("turn", f"the snapshot cannot be drawn, the last good one is kept: {problem}"):
                 self.log("warn", traceback.format_exc().rstrip())
 
-    def publish(self, told):
-        item = {"cycle": self.cycle, "at": wire.timestamp(), "position": self.position, "events": told}
+    def publish(self, kind, told):
+        item = {"kind": kind, "cycle": self.cycle, "at": wire.timestamp(), "position": self.position, "events": told}
         newest = self.faults.newest()
         self.faults_told = self.faults.changes
         self.feed.publish({**item, "error": newest} if newest else item)
@@ -261,14 +262,16 @@ class Host:
     # ---- what it is asked ----
 
     def snapshot(self):
+        rows = self.source_rows()
+        failed = sum(row["status"] not in ("ok", "waiting") for row in rows)
         return {"observer": self.name, "session": self.session, "phase": self.phase, "cycle": self.cycle,
                 "at": self.cycle_at, "position": self.position, "seq": self.seq, "turn_ms": self.turn_ms,
-                "sources": self.source_rows(),
+                "source_count": len(rows), "sources_failed": failed, "sources": rows[:SOURCES_TOLD_MAX],
                 "error": self.faults.newest(), "errors": self.faults.rows(), "state": self.view}
 
     def source_rows(self):
         rows, now_ms = [], time.time_ns() // 1000000
-        for source in self.samples.sources[:SOURCES_TOLD_MAX]:
+        for source in self.samples.sources:
             slots = [slot for slot in source.slots if slot.standing]
             newest = [slot.kept[0] for slot in slots if slot.kept]
             good = [sample.at_ms for sample in newest if sample.ok]
@@ -369,7 +372,7 @@ class Host:
         if due is not None and time.monotonic() >= due:
             self.run_turn()
         elif self.faults.changes != self.faults_told and self.phase == "running":
-            self.publish([])
+            self.publish("error", [])
 
     def run(self):
         self.writer.start()

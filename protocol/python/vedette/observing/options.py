@@ -63,7 +63,9 @@ HOST_KEYS = {
     "program": Key("", "path of this program, beginning beside this file"),
     "enabled": Key(True, "whether the supervisor runs this observer"),
     "interval": Key(datetime.timedelta(seconds=1), "between reads, and between turns", 0.01, 86400),
-    "history": Key(64, "cycles that are held for readers of its changes", 1, 1024),
+    "history": Key(600, "cycles that are held for readers of its changes", 1, 1024),
+    "history_age": Key(datetime.timedelta(minutes=10), "and for so long", 1, 86400),
+    "history_bytes": Key(1048576, "and with so many bytes", 1048576, 67108864),
 }
 
 

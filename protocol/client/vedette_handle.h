@@ -11,7 +11,8 @@
  *    kept it gives a snapshot in their place, once, and says why: VD_RESTARTED, the observer has a
  *    new life; VD_PRUNED, its history does not reach back so far (its settings history, history_age
  *    and history_bytes bound it). Deltas go on behind the snapshot: never a silent gap. The events
- *    of a gap are in the store, where a follow finds them.
+ *    of a gap are in the store, where a follow finds them; `seq` in the snapshot says up to which one
+ *    of its session its state has them.
  * 4. A cursor is the place behind a delta, as a text to keep. A handle that begins there gives
  *    history first and then what comes, without a gap or a repeat at the seam; also in another
  *    process.

@@ -17,6 +17,7 @@ enum {
     QUEUE_BYTES_MAX = 16 * VD_FRAME_BYTES_MAX,
     QUEUE_BYTES_KEEP = 262144,
     SILENT_MS = 2000,
+    FULL_MS = 500, /* between looks whether what waits was taken */
 };
 
 typedef struct waiting {
@@ -80,9 +81,21 @@ static void on_item(void *arg, vd_now_t now, uint64_t n, vd_bytes_t value, vd_ef
 
 static const vd_feed_handler_t handler = {on_snapshot, on_item};
 
+/* While something waits, or was given out, no more is taken. */
+static bool is_full(void *arg)
+{
+    const vd_watch_t *self = arg;
+    return self->queue.size > 0;
+}
+
 static bool step(void *arg, vd_now_t now, const vd_input_t *input, vd_effects_t *effects)
 {
     vd_watch_t *self = arg;
+    if (input->kind == VD_INPUT_TIMER && is_full(self)) {
+        /* Answers that are not taken would pile up in the socket. */
+        vd_effects_timer(effects, TIMER_FEED, now.mono_us + FULL_MS * INT64_C(1000));
+        return true;
+    }
     bool mine = vd_feed_reader_step(&self->reader, now, input, effects);
     const vd_feed_reader_t *reader = &self->reader;
     if (!self->begun && reader->answered > 0) {
@@ -92,13 +105,6 @@ static bool step(void *arg, vd_now_t now, const vd_input_t *input, vd_effects_t 
         self->end = more ? reader->seen : reader->n;
     }
     return mine;
-}
-
-/* While something waits no more is taken. */
-static bool is_full(void *arg)
-{
-    const vd_watch_t *self = arg;
-    return self->queue.size > 0;
 }
 
 /* Was everything taken that it was to give? */

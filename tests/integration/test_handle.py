@@ -14,7 +14,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from cli_harness import Home  # noqa: E402
 from harness import vedette, wait_for  # noqa: E402
 
-BIN = sys.argv[1]
+BIN = os.path.abspath(sys.argv[1])
 CONFIG = """[observers.host]
 interval = "200ms"
 [observers.services]

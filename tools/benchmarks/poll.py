@@ -278,7 +278,7 @@ def _most(options):
     if not shutil.which("prometheus"):
         return []
     step = QUICK if options.quick else STEP
-    most = int(LIMITS["SOURCES_MAX"] / MOST_RATIO_MIN) // step * step
+    most = LIMITS["SOURCES_MAX"] - 1  # one is there anyhow
     theirs = options.sources or (2 * QUICK if options.quick else 8 * STEP)
     if _manages(options, "other", theirs):
         while theirs + step <= most and not options.quick and _manages(options, "other", theirs + step):
@@ -287,7 +287,7 @@ def _most(options):
         theirs -= step
         while theirs > 0 and not _manages(options, "other", theirs):
             theirs -= step
-    ours = int(MOST_RATIO_MIN * theirs)
+    ours = min(most, int(MOST_RATIO_MIN * theirs))
     while ours > 0 and not _manages(options, "m", ours):
         ours -= step
     return [ratio_row("sources at 1 s without a miss, two pollers", [max(ours, 0)], [max(theirs, 1)], "sources",

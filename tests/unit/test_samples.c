@@ -188,7 +188,7 @@ static void readings_are_bounded(void **state)
     world_t *world = new_world(16384, VD_POLLER_SAMPLES_BYTES_MAX);
     char target[VD_TEXT_BYTES_MAX];
     memset(target, 'x', sizeof target);
-    for (int i = 0; i < 1500; i++) {
+    for (int i = 0; i < 2500; i++) {
         snprintf(target, 16, "/%d", i);
         target[strlen(target)] = 'x';
         target[sizeof target - 1] = 0;
@@ -198,7 +198,7 @@ static void readings_are_bounded(void **state)
     get(world, vd_str("readings"));
     assert_false(world->answer.snapshot.complete);
     assert_int_equal(vd_scan_exact(world->answer.payload, VD_DEPTH_MAX), VD_OK);
-    assert_true(world->answer.payload.size <= VD_SNAPSHOT_BYTES_MAX);
+    assert_true(world->answer.payload.size <= VD_FRAME_BYTES_MAX);
     void *again = world;
     tear_down(&again);
 }

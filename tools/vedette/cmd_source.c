@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 enum {
     POLLERS_MAX = 64,
@@ -64,18 +65,71 @@ static void add_reading(figures_t *figures, const vd_value_t *reading)
     figures->reads++;
 }
 
-/* Adds up the readings of one source over everything the pollers told. */
-static figures_t figures_of(const vd_buffer_t *readings, vd_str_t source)
+/* Everything the pollers told, by source: with thousands of them, looking through all for each would
+ * take long. */
+typedef struct reading {
+    vd_str_t source;
+    vd_value_t row;
+} reading_t;
+
+typedef struct readings {
+    reading_t *list;
+    size_t count;
+} readings_t;
+
+static int compare_names(vd_str_t a, vd_str_t b)
+{
+    size_t size = a.size < b.size ? a.size : b.size;
+    int order = size > 0 ? memcmp(a.data, b.data, size) : 0;
+    return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
+}
+
+/* Those of one source stay in the order in which they were told. */
+static int compare_readings(const void *left, const void *right)
+{
+    const reading_t *a = left, *b = right;
+    int order = compare_names(a->source, b->source);
+    return order != 0 ? order
+                      : (a->row.raw.data > b->row.raw.data) - (a->row.raw.data < b->row.raw.data);
+}
+
+/* Views into `told`, one list after the other. */
+static readings_t sort_readings(const vd_buffer_t *told)
+{
+    readings_t self = {NULL, 0};
+    size_t room = 0;
+    vd_value_t list, row;
+    for (int round = 0; round < 2; round++) {
+        vd_bytes_t lists = vd_buffer_view(told);
+        self.list = round == 1 ? calloc(room + 1, sizeof *self.list) : NULL;
+        while (vd_value_next(&lists, &list)) {
+            vd_bytes_t rest = list.bytes;
+            while (list.kind == VD_KIND_ARRAY && vd_value_next(&rest, &row)) {
+                room += round == 0;
+                if (self.list != NULL)
+                    self.list[self.count++] = (reading_t){vd_value_get_str(&row, "source"), row};
+            }
+        }
+    }
+    if (self.count > 0)
+        qsort(self.list, self.count, sizeof *self.list, compare_readings);
+    return self;
+}
+
+/* Adds up the readings of one source. */
+static figures_t figures_of(const readings_t *readings, vd_str_t source)
 {
     figures_t figures = {.age_ms = -1};
-    vd_bytes_t lists = vd_buffer_view(readings);
-    vd_value_t list, reading;
-    while (vd_value_next(&lists, &list)) {
-        vd_bytes_t rest = list.bytes;
-        while (list.kind == VD_KIND_ARRAY && vd_value_next(&rest, &reading))
-            if (vd_bytes_equal(vd_value_get_str(&reading, "source"), source))
-                add_reading(&figures, &reading);
+    size_t low = 0, high = readings->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (compare_names(readings->list[middle].source, source) < 0)
+            low = middle + 1;
+        else
+            high = middle;
     }
+    for (; low < readings->count && vd_bytes_equal(readings->list[low].source, source); low++)
+        add_reading(&figures, &readings->list[low].row);
     return figures;
 }
 
@@ -211,9 +265,10 @@ static void print_troubled(cli_t *cli, vd_bytes_t providers)
     vd_buffer_free(&rows);
 }
 
-static void write_rows(const vd_value_t *sources, vd_bytes_t providers, const vd_buffer_t *readings,
+static void write_rows(const vd_value_t *sources, vd_bytes_t providers, const vd_buffer_t *told,
                        vd_buffer_t *rows)
 {
+    readings_t readings = sort_readings(told);
     vd_bytes_t rest = sources->bytes;
     vd_value_t row, provider;
     vd_write_array(rows, sources->count);
@@ -223,9 +278,10 @@ static void write_rows(const vd_value_t *sources, vd_bytes_t providers, const vd
             source = (vd_source_record_t){.name = vd_str("?")};
         if (!find_provider(providers, source.provider, &provider))
             provider = (vd_value_t){.kind = VD_KIND_NIL};
-        figures_t figures = figures_of(readings, source.name);
+        figures_t figures = figures_of(&readings, source.name);
         write_row(rows, &source, &provider, &figures);
     }
+    free(readings.list);
 }
 
 static int list(cli_t *cli)

@@ -5,6 +5,8 @@ import time
 import zmq
 
 from . import wire
+from .errors import Error
+from .link import Link
 
 
 class Feed:
@@ -14,7 +16,7 @@ class Feed:
     of items, or None; `head` the newest number that an answer told of."""
 
     QUIET_S = 1.0
-    AGAIN_S = 0.2  # between questions that nobody answers
+    ANSWER_S = 1.0  # a question is asked again when its answer stays out so long
 
     def __init__(self, client, actor, feed, request_port="control", pub_port=None, after=None):
         self.client, self.actor, self.feed, self.request_port = client, actor, feed, request_port
@@ -28,38 +30,56 @@ class Feed:
         if after is not None:
             (self.inc, self.n), self.complete = after, True
         self.place, self.why, self.head = (self.inc, self.n), None, None
-        self.heard = self.asked = 0.0
+        self.link = Link(client.context, client.endpoint(actor, request_port))
+        self.heard, self.asked, self.asked_get, self.correlation = 0.0, None, False, 0
+        self.passed = (None, 0)
+        self.poller = zmq.Poller()
+        self.poller.register(self.sub, zmq.POLLIN)
+        self.poller.register(self.link.socket, zmq.POLLIN)
 
     def close(self):
         self.sub.close(0)
+        self.link.close()
 
     def _snapshot(self, message):
         self.inc, self.n, self.complete = message["inc"], message["n"], message["complete"]
         self.head = self.n
+        if self.passed[0] == self.inc and self.passed[1] > self.n:
+            self.heard = 0.0
         self._keep("snapshot", wire.unpack(message.payload), message.get("status"))
 
     def _keep(self, kind, value, why=None):
         self.queue.append((kind, value, self.complete or kind == "item", (self.inc, self.n), why))
 
-    def _ask(self, timeout_s):
-        """Repair by request: the snapshot, or what came after the last item."""
-        self.asked = time.monotonic()
-        try:
-            if self.inc is None or not self.complete:
-                answer = self.client.request(self.actor, self.request_port, "GET", {"feed": self.feed},
-                                             timeout_s=timeout_s)
-            else:
-                fields = {"feed": self.feed, "inc": self.inc, "after": self.n}
-                answer = self.client.request(self.actor, self.request_port, "READ", fields, timeout_s=timeout_s)
-        except Exception as problem:  # the publisher is away: what follows asks again
-            if getattr(problem, "status", "") != "unreachable":
-                raise
+    def _ask(self):
+        """Asks for what is missing, the snapshot or what came after the last item, unless a question is out. Waits for
+        nothing: who is slow to answer, or dead, holds up nobody else."""
+        now = time.monotonic()
+        if self.asked is not None and now - self.asked < self.ANSWER_S:
             return
-        self.heard = time.monotonic()
-        if answer.name == "ITEMS" and self.inc == 0:
-            self.inc, self.n = answer["inc"], answer["first"] - 1
+        self.asked, self.asked_get = now, self.inc is None or not self.complete
+        self.correlation = next(self.client.correlations)
+        fields = {"feed": self.feed} if self.asked_get else {"feed": self.feed, "inc": self.inc, "after": self.n}
+        self.link.send(wire.pack_message("GET" if self.asked_get else "READ", fields, b"", self.correlation))
+
+    def _hear(self):
+        """Takes the answer to the question that is out; others are of questions that were given up."""
+        while (answer := self.link.receive(0)) is not None:
+            if self.asked is not None and answer.correlation == self.correlation:
+                self.asked, self.heard = None, time.monotonic()
+                if answer.name == "ERROR":
+                    raise Error(answer["status"], answer["text"])
+                self._apply(answer)
+
+    def _apply(self, answer):
         if answer.name in ("SNAPSHOT", "RESET"):
-            self._snapshot(answer)
+            # Items that came meanwhile have closed the gap: the answer is older than what is known.
+            if answer.get("status") != "pruned" or answer["inc"] != self.inc or answer["n"] >= self.n:
+                self._snapshot(answer)
+            return
+        if self.inc == 0:
+            self.inc, self.n = answer["inc"], answer["first"] - 1
+        if answer["inc"] != self.inc:
             return
         self.head = answer["head"]
         for offset, value in enumerate(wire.unpack(answer.payload) if answer["count"] else []):
@@ -67,7 +87,7 @@ class Feed:
                 self.n += 1
                 self._keep("item", value)
         if answer["count"] and self.n < self.head:
-            self.heard = self.asked = 0.0  # there is more: it is asked for when this was taken
+            self.heard = 0.0  # there is more: it is asked for when this was taken
 
     def _take(self):
         topic, *frames = self.sub.recv_multipart(zmq.NOBLOCK)
@@ -76,8 +96,11 @@ class Feed:
             return
         if message["inc"] == self.inc and message["n"] <= self.n:
             return
+        if self.asked is not None and self.asked_get:
+            self.passed = message["inc"], message["n"]  # the snapshot that is asked for tells of it, as a rule
+            return
         if message["inc"] != self.inc or message["n"] != self.n + 1 or not message.payload:
-            self._ask(1.0)
+            self._ask()
             return
         self.n, self.heard = message["n"], time.monotonic()
         self._keep("item", wire.unpack(message.payload))
@@ -86,18 +109,18 @@ class Feed:
         """The next change, or None when none came within `timeout_s` (0: what is at hand)."""
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         while not self.queue:
-            now = time.monotonic()
-            if now - self.heard > self.QUIET_S and now - self.asked > self.AGAIN_S:
-                self._ask(1.0 if deadline is None else max(0.05, min(1.0, deadline - now)))
-                if self.queue or deadline is None or now < deadline:
-                    continue
-                return None
-            if self.sub.poll(50 if deadline is None else max(0, min(50, int((deadline - now) * 1000) + 1))):
+            if time.monotonic() - self.heard > self.QUIET_S:
+                self._ask()
+            rest_s = 0.05 if deadline is None else max(0.0, min(0.05, deadline - time.monotonic()))
+            ready = dict(self.poller.poll(int(1000 * rest_s + 0.999)))
+            if self.link.socket in ready:
+                self._hear()
+            elif self.sub in ready:
                 try:
                     self._take()
                 except (zmq.Again, wire.Malformed):
                     continue
-            elif deadline is not None and now >= deadline:
+            elif deadline is not None and time.monotonic() >= deadline:
                 return None
         kind, value, complete, self.place, self.why = self.queue.pop(0)
         return kind, value, complete

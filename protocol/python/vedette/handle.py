@@ -255,6 +255,7 @@ def run(handles, timeout_s=None):
     poller = zmq.Poller()
     for handle in handles:
         poller.register(handle.feed.sub, zmq.POLLIN)
+        poller.register(handle.feed.link.socket, zmq.POLLIN)
     while True:
         idle = True
         for handle in handles:

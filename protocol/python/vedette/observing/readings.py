@@ -56,7 +56,7 @@ class Readings:
         self.renew_at, self.answered = 0.0, 0
 
     def sockets(self):
-        return [self.membership.sub, *(outlet.sub for outlet in self.outlets.values()),
+        return [self.membership.sub, self.membership.link.socket, *(outlet.sub for outlet in self.outlets.values()),
                 *(outlet.link.socket for outlet in self.outlets.values())]
 
     def close(self):

@@ -72,7 +72,7 @@ class Observer:
         return state
 
     def load(self, value):
-        """The state of a value that save() gave."""
+        """The state of a value that save() gave; start() was called before."""
         return value
 
 

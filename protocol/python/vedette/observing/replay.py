@@ -54,15 +54,17 @@ class Replay:
     def __init__(self, client, observer, name, config, faults):
         self.client, self.observer, self.name, self.config, self.faults = client, observer, name, config, faults
         self.cycle, self.applied, self.stated, self.position = 0, 0, False, None
+        self.fresh = None
 
     def run(self, session):
         """(the newest session, the state); `stated`: that session holds all of it."""
         row = newest(self.client, session)
+        self.fresh = self.observer.start(self.config)  # also where a stored state takes its place
         return row["session"], self._state_of(row, 1)
 
     def _state_of(self, row, depth):
         first = not row.get("continues")
-        state = self._replay(row["session"], self.observer.start(self.config) if first else None)
+        state = self._replay(row["session"], self.fresh if first else None)
         self.stated = state is not None
         if state is not None:
             return state
@@ -70,7 +72,7 @@ class Replay:
         if before is None:
             self.faults.set("state", f"session {row['continues']}, which session {row['session']} goes on from, is not to "
                                      f"be had: what observer {self.name} knew before is lost")
-            base = self.observer.start(self.config)
+            base = self.fresh
         else:
             base = self._state_of(before, depth + 1)
         self.stated = False

@@ -1,0 +1,168 @@
+#!/usr/bin/python3
+"""test_own_observer.py BIN: an observer in Python in a whole runtime: nothing is lost or told twice when it, the ingestor, the
+poller or the broker is killed in the middle of its turns, and when the session rolls; what it is asked, what it asks, and
+what it tells of a turn that fails."""
+import itertools
+import os
+import sys
+import threading
+
+from cli_harness import Home, wait_for
+from harness import run_tests, vedette
+
+BIN = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build/release/bin")
+PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "own_observer.py")
+CONFIG = """[observers.own]
+program = "{program}"
+file = "{file}"
+other = "{other}"
+interval = "50ms"
+history = 8
+
+[observers.host]
+enabled = false
+
+[observers.services]
+enabled = false
+{more}"""
+
+
+class Lines:
+    """A runtime with the observer, and the file that it reads, which only grows."""
+
+    def __init__(self, more=""):
+        self.home = Home(BIN)
+        self.file, self.other, self.numbers = self.home.path("lines"), self.home.path("other"), itertools.count(1)
+        open(self.file, "w", encoding="utf-8").close()
+        self.home.configure(CONFIG.format(program=PROGRAM, file=self.file, other=self.other, more=more))
+
+    def __enter__(self):
+        self.home.run("up", "-c", self.home.config, "--detach", "--wait")
+        self.client = vedette.Client(self.home.dir)
+        return self
+
+    def __exit__(self, kind, *_):
+        if kind:
+            print(self.home.run("logs", "own", code=None), self.home.run("snapshot", "own", code=None), file=sys.stderr)
+        self.client.close()
+        self.home.__exit__()
+
+    def write(self, *lines):
+        with open(self.file, "a", encoding="utf-8") as file:
+            file.writelines(line + "\n" for line in lines)
+
+    def count(self, count, timeout_s=60.0):
+        return self.client.wait("own", f"count == {count}", timeout_s)
+
+    def told(self):
+        """All lines in the order of their events, over every session."""
+        events = []
+        for row in sorted(self.client.sessions(), key=lambda row: row["session"]):
+            events += [event for event in self.client.export(row["session"]) if event.type == "line_added"]
+        return [event.data["line"] for event in events]
+
+
+class Writing:
+    """Adds lines to the file without end, in the background."""
+
+    def __init__(self, lines):
+        self.lines, self.count, self.stopped = lines, 0, threading.Event()
+        self.thread = threading.Thread(target=self.write, daemon=True)
+        self.thread.start()
+
+    def write(self):
+        while not self.stopped.wait(0.01):
+            self.lines.write(f"line {self.count + 1}")
+            self.count += 1
+
+    def end(self):
+        self.stopped.set()
+        self.thread.join()
+        return [f"line {number}" for number in range(1, self.count + 1)]
+
+
+def test_nothing_is_lost_or_repeated_when_any_of_them_is_killed():
+    with Lines() as lines:
+        writing = Writing(lines)
+        for actor in ("own", "ingestor", "poller-1", "own", "broker", "ingestor"):
+            before = lines.client.wait("own", "count > 0", 60)["state"]["count"]
+            lines.home.run("kill", actor, "--wait")
+            lines.client.wait("own", f"count > {before + 5}", 60)
+        wanted = writing.end()
+        lines.count(len(wanted))
+        assert lines.told() == wanted
+
+
+def test_it_goes_on_over_sessions_with_its_state():
+    with Lines('[supervisor]\nsession_roll_events = 24\n') as lines:
+        writing = Writing(lines)
+        first = lines.client.snapshot("own")["session"]
+        wait_for("it is two sessions further", lambda: len(lines.client.sessions()) >= 3)
+        lines.home.run("kill", "own", "--wait")
+        wanted = writing.end()
+        assert lines.count(len(wanted))["session"] != first
+        lines.home.run("restart", "own", "--wait")
+        lines.count(len(wanted))
+        assert lines.told() == wanted
+
+
+def is_asked_and_asks(lines):
+    with open(lines.other, "w", encoding="utf-8") as file:
+        file.write("from the other file\n")
+    lines.write("one", "ask", "three")
+    lines.count(3)
+    assert lines.told() == ["one", "from the other file", "three"]
+    assert lines.client.query("own", "line", 2) == "from the other file"
+    assert lines.client.query("own") == [{"name": "line", "arguments": "NUMBER", "help":
+                                          "the line of this number, from 1"}]
+    for name, args, status in (("line", (0,), "usage"), ("line", (), "usage"), ("lion", (), "not_found")):
+        try:
+            lines.client.query("own", name, *args)
+            raise AssertionError(f"{name} {args} was answered")
+        except vedette.Error as refused:
+            assert refused.status == status, refused
+    row = next(row for row in lines.client.membership()["actors"] if row["name"] == "own")
+    assert row["kind"] == "observer" and row["state"] == "ready", row
+    assert lines.client.get("own", "requests", "metrics")["uptime_ms"] > 0
+
+
+def fails_a_turn_and_recovers(lines):
+    lines.write("bad")
+    shown = lines.client.wait("own", '$.error.stage == "turn" and $.error.recovered_at == null', 20)
+    assert "there is a bad line" in shown["error"]["text"] and shown["state"]["count"] == 3, shown
+    with open(lines.file, "w", encoding="utf-8") as file:
+        file.write("one\nask\nthree\nfour\n")
+    shown = lines.client.wait("own", 'count == 4 and $.error.recovered_at != null', 20)
+    assert "there is a bad line" in shown["error"]["text"], shown
+
+
+def has_a_whole_feed(lines):
+    feed = vedette.Feed(lines.client, "own", "state", request_port="requests", pub_port="changes")
+    kind, snapshot, _ = feed.next(20)
+    assert kind == "snapshot" and snapshot["observer"] == "own", snapshot
+    wanted, seen = [f"line {number}" for number in range(600)], []  # more than a turn may tell
+    lines.write(*wanted)
+    while len(seen) < len(wanted):
+        change = feed.next(20)
+        assert change is not None and change[0] == "item", f"after {len(seen)} events: {change}"
+        seen += change[1]["events"]
+    assert [row["data"]["line"] for row in seen] == wanted
+    assert [row["seq"] for row in seen] == sorted({row["seq"] for row in seen}) and seen[0]["seq"] > 0
+    answer = wait_for("more cycles than are held", lambda: (lambda answer: answer if answer["n"] > 8 else None)(
+        lines.client.request("own", "requests", "GET", {"feed": "state"})))
+    for inc, why in ((answer["inc"], "pruned"), (answer["inc"] + 1, "restarted")):
+        reset = lines.client.request("own", "requests", "READ", {"feed": "state", "inc": inc, "after": 0})
+        assert reset.name == "RESET" and reset["status"] == why, reset
+    feed.close()
+
+
+def test_it_answers_asks_fails_and_tells():
+    with Lines() as lines:
+        is_asked_and_asks(lines)
+        fails_a_turn_and_recovers(lines)
+        has_a_whole_feed(lines)
+        done = lines.home.start(PROGRAM, "--dir", lines.home.dir)  # by hand, without a session
+        assert done.wait(20) == 2
+
+
+run_tests(globals())

@@ -49,3 +49,10 @@ for program in "$work/attach" "$work/b/attach"; do
 done
 "$vedette" down
 vedette=
+
+# An observer out of tree, with pkg-config alone, by a compiler that is stricter than the one it was written with.
+"$work/p/bin/vedette" -q observer new other --dir "$work/o"
+# shellcheck disable=SC2046 # flags are words
+PKG_CONFIG_PATH=$pc cc -std=c11 -Wall -Wextra -Wpedantic -Werror -o "$work/other" "$work/o/other.c" \
+    $(PKG_CONFIG_PATH=$pc pkg-config --cflags --libs libvedette-observer)
+"$work/other" --print-config | grep -q '^\[observers.other\]' || fail "an observer out of tree does not print its table"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # test_package.sh BUILD: installs BUILD into an empty prefix, builds a stranger's program against it with pkg-config and
-# with find_package, and lets both attach to the installed runtime; the prefix is moved in between.
+# with find_package, and lets both attach to the installed runtime; the prefix is moved in between. Then an observer.
 set -eu
 build=$1
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)

@@ -260,8 +260,9 @@ const cli_command_t cli_commands[] = {
      "                The runtime has to be down\n\n"
      "With --offline: all of them; repair reads there.",
      store_options, 1, 2, cmd_store},
-    {"config", "check FILE|init", "Check a configuration, or print one with every default.", NULL,
-     NULL, 1, 2, cmd_config},
+    {"config", "check FILE|init", "Check a configuration, or print one with every default.",
+     "check has the program of each observer of your own check its table: it is run.", NULL, 1, 2,
+     cmd_config},
     {"version", "", "Show the version.", NULL, NULL, 0, 0, cmd_version},
     {0},
 };

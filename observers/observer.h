@@ -107,7 +107,10 @@ typedef struct vd_observer {
     const char *name;    /* also the actor's, unless it is run under another one */
     const char *summary; /* one sentence */
     const char *kinds;   /* the event types it may write, separated by spaces */
-    bool on_demand;      /* it runs only when the configuration has a table for it */
+    /* Of what save writes and of what apply makes of events: raised when either changes. A kept state
+     * of another version is not loaded. */
+    uint32_t version;
+    bool on_demand; /* it runs only when the configuration has a table for it */
     /* It reads the events of another observer, which its key `reads` (text, a row of its own)
      * names. */
     bool collects;

@@ -148,20 +148,10 @@ static void take_unknown(vd_host_t *self, vd_effects_t *effects)
 }
 
 /* The session asked for was pruned: no row of it ever comes. */
-static void take_pruned(vd_host_t *self, vd_now_t now, vd_effects_t *effects)
+static void take_pruned(vd_host_t *self, vd_effects_t *effects)
 {
-    switch (self->chain.asking) {
-    case VD_ASK_BACK:
-        vd_host_restore_cut(self, now, VD_PRUNED, effects);
-        break;
-    case VD_ASK_FORWARD:
-    case VD_ASK_MOVE:
-    case VD_ASK_WATCH:
-        leave(self, effects);
-        break;
-    case VD_ASK_NOTHING:
-        assert(!"an answer that nobody has asked for");
-    }
+    assert(self->chain.asking != VD_ASK_NOTHING);
+    leave(self, effects);
 }
 
 static void take_watched(vd_host_t *self, vd_now_t now, const vd_session_record_t *row,
@@ -205,9 +195,6 @@ static void take_row(vd_host_t *self, vd_now_t now, const vd_session_record_t *r
             vd_host_restore_found(self, now, row, effects);
         }
         break;
-    case VD_ASK_BACK:
-        vd_host_restore_found(self, now, row, effects);
-        break;
     case VD_ASK_NOTHING:
         assert(!"a row that nobody has asked for");
     }
@@ -228,7 +215,7 @@ void vd_chain_answered(vd_host_t *self, vd_now_t now, const vd_message_t *messag
     if (!vd_chain_is_asking(self, message))
         return;
     if (message->id == VD_MESSAGE_ERROR && vd_status_of_name(message->error.status) == VD_PRUNED)
-        take_pruned(self, now, effects);
+        take_pruned(self, effects);
     if (message->id != VD_MESSAGE_SESSION_ROWS || vd_scan_exact(rows, VD_DEPTH_MAX) != VD_OK)
         return; /* what goes wrong otherwise is asked again */
     chain->unanswered = 0;
@@ -237,8 +224,6 @@ void vd_chain_answered(vd_host_t *self, vd_now_t now, const vd_message_t *messag
     else if (vd_rows_next(&rows, VD_RECORD_session, &row) == VD_OK &&
              vd_str_is(row.session, chain->asked))
         take_row(self, now, &row, effects);
-    else if (chain->asking == VD_ASK_BACK)
-        vd_host_restore_cut(self, now, VD_UNKNOWN_SESSION, effects);
     else if (chain->asking != VD_ASK_FORWARD)
         take_unknown(self, effects);
     else

@@ -23,6 +23,8 @@ static bool make_parts(vd_host_t *self)
     vd_readings_init(&self->readings, self->samples, &self->roster, &self->faults, self->name,
                      options->inc, options->interval_ms, VD_HOST_PORT_POLLER, VD_HOST_PORT_SAMPLES,
                      VD_HOST_TIMER_READINGS);
+    vd_host_restore_init(self);
+    vd_host_past_init(self);
     self->emit = vd_emit_new(self->name, options->inc, VD_HOST_PORT_EMIT, &ingestor,
                              VD_HOST_TIMER_EMIT, EMIT_BYTES, vd_host_outcome, self);
     if (!self->emit ||
@@ -59,7 +61,6 @@ vd_host_t *vd_host_new(const vd_host_options_t *options, char *error, size_t err
     vd_buffer_init(&self->view, VD_VIEW_BYTES_MAX);
     vd_buffer_init(&self->drawing, VD_VIEW_BYTES_MAX);
     vd_buffer_init(&self->scratch, VD_SNAPSHOT_BYTES_MAX);
-    vd_buffer_init(&self->links.parts, VD_EMIT_BYTES_MAX);
     if (self->observer->init(&self->state, options->config, error, error_size) != VD_OK) {
         vd_host_destroy(&self);
         return NULL;
@@ -80,7 +81,8 @@ void vd_host_destroy(vd_host_t **self_p)
     if (self->state)
         self->observer->destroy(&self->state);
     vd_collecting_free(self);
-    vd_subscriber_destroy(&self->subscriber);
+    vd_replay_free(&self->replay);
+    vd_host_past_free(self);
     vd_emit_destroy(&self->emit);
     vd_feed_publisher_free(&self->publisher);
     vd_readings_free(&self->readings);
@@ -90,7 +92,6 @@ void vd_host_destroy(vd_host_t **self_p)
     vd_buffer_free(&self->view);
     vd_buffer_free(&self->drawing);
     vd_buffer_free(&self->scratch);
-    vd_buffer_free(&self->links.parts);
     free(self);
     *self_p = NULL;
 }
@@ -119,10 +120,14 @@ static void start(vd_host_t *self, vd_now_t now, vd_effects_t *effects)
     vd_effects_timer(effects, VD_HOST_TIMER_CHECK, now.mono_us + CHECK_US);
 }
 
-static void answer(vd_host_t *self, const vd_input_t *input, vd_effects_t *effects)
+static void answer(vd_host_t *self, vd_now_t now, const vd_input_t *input, vd_effects_t *effects)
 {
     if (input->message->id == VD_MESSAGE_QUERY) {
         vd_host_answer_query(self, input, effects);
+        return;
+    }
+    if (input->message->id == VD_MESSAGE_PAST) {
+        vd_host_past_asked(self, now, input, effects);
         return;
     }
     vd_buffer_clear(&self->scratch);
@@ -130,7 +135,7 @@ static void answer(vd_host_t *self, const vd_input_t *input, vd_effects_t *effec
                        &self->scratch))
         return;
     vd_effects_reply_error(effects, input, VD_NOT_FOUND,
-                           "observer %s has one feed, \"state\", and answers GET, READ and QUERY",
+                           "observer %s has one feed, \"state\", and answers GET, READ, QUERY and PAST",
                            self->name);
 }
 
@@ -177,9 +182,13 @@ static void take(vd_host_t *self, vd_now_t now, const vd_input_t *input, vd_effe
     if (input->kind == VD_INPUT_START)
         start(self, now, effects);
     else if (input->kind == VD_INPUT_MESSAGE && input->port == VD_HOST_PORT_REQUESTS)
-        answer(self, input, effects);
+        answer(self, now, input, effects);
     else if (input->kind == VD_INPUT_TIMER && input->id == VD_HOST_TIMER_CHECK)
         check(self, now, effects), watch(self, now, effects);
+    else if (vd_replay_step(&self->replay, now, input, effects) ||
+             vd_host_past_step(self, now, input, effects) ||
+             vd_host_keep_answered(self, now, input, effects))
+        return;
     else if (input->kind == VD_INPUT_TIMER && input->id == VD_HOST_TIMER_CHAIN)
         vd_chain_again(self, now, effects);
     else if (input->kind == VD_INPUT_MESSAGE && input->port == VD_HOST_PORT_READ &&
@@ -190,8 +199,7 @@ static void take(vd_host_t *self, vd_now_t now, const vd_input_t *input, vd_effe
         vd_host_restore_begin(self, now, effects);
     else if (!vd_feed_reader_step(&self->roster.reader, now, input, effects) &&
              !vd_emit_step(self->emit, now, input, effects) &&
-             !vd_collecting_step(self, now, input, effects) &&
-             !(self->subscriber && vd_subscriber_step(self->subscriber, now, input, effects)))
+             !vd_collecting_step(self, now, input, effects))
         vd_readings_step(&self->readings, now, input, effects);
 }
 
@@ -250,6 +258,7 @@ static void settle(vd_host_t *self, vd_now_t now, vd_effects_t *effects)
     self->seen_membership = self->roster.changes;
     if (self->faults.changes != self->published_faults)
         vd_host_publish_error(self, now, effects);
+    vd_host_keep_settle(self, now, effects);
     vd_readings_settle(&self->readings, now, effects);
     vd_host_schedule(self, now, effects);
 }

@@ -24,12 +24,18 @@
  *    state is made anew by a replay. It ends when a newer life has fenced it.
  * 9. A collector reads what another observer has written (collecting.h): one event is before a turn
  *    at a time, and turns follow each other as long as there are events.
+ * 10. The state is kept at the ingestor every `snapshot_events` events, or every
+ *    `snapshot_interval_ms` when it has changed: a replay begins with the newest one that is of use,
+ *    and is otherwise as it would be without (replay.h).
+ * 11. PAST is answered by a second replay, with a state of its own, while turns go on: one at a time,
+ *    a few wait, and whoever comes then is told that it is busy.
  */
 #ifndef VD_HOST_H
 #define VD_HOST_H
 
 #include "emit/emit.h"
 #include "readings.h"
+#include "replay.h"
 #include "stream/stream.h"
 #include "turn.h"
 
@@ -38,8 +44,6 @@
 
 #define VD_COALESCE_MS 5
 #define VD_WATCH_MS    2000
-/* The type of the events with a saved state: data {observer, part, parts, state}. */
-#define VD_OBSERVER_STATE "observer_state"
 
 enum {
     VD_HOST_PORT_BROKER = 1, /* DEALER */
@@ -68,6 +72,9 @@ typedef struct vd_host_options {
     uint32_t history;
     uint32_t history_bytes; /* at least VD_HISTORY_BYTES_MIN */
     int64_t history_age_ms; /* 0: of any age */
+    uint64_t snapshot_events; /* 0: the state is not kept */
+    int64_t snapshot_interval_ms;
+    uint32_t snapshots_keep; /* of the session at hand */
     const char *broker_control;
     const char *broker_membership;
     const char *ingestor_emit;

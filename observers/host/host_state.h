@@ -18,11 +18,13 @@ enum {
     VD_HOST_TIMER_CHAIN,
     VD_HOST_TIMER_INPUT,
     VD_HOST_TIMER_COLLECT,
+    VD_HOST_TIMER_ASK,
+    VD_HOST_TIMER_PAST,
+    VD_HOST_TIMER_PAST_STREAM,
+    VD_HOST_TIMER_PAST_ASK,
 };
 
 enum { VD_INPUTS_PER_TURN = 64 /* that are gone through at once while they yield no event */ };
-
-#define VD_LINKS_MAX 64 /* sessions that a restart goes back */
 
 /* Why a session's row is asked for. */
 typedef enum vd_asking {
@@ -30,7 +32,6 @@ typedef enum vd_asking {
     VD_ASK_WATCH,   /* has our session ended? */
     VD_ASK_MOVE,    /* it has: which session is to be gone to? */
     VD_ASK_FORWARD, /* restoring: which session is the newest? */
-    VD_ASK_BACK,    /* restoring: what does the session before continue? */
 } vd_asking_t;
 
 typedef struct vd_chain {
@@ -43,18 +44,39 @@ typedef struct vd_chain {
     uint32_t unanswered, unknown; /* in a row */
 } vd_chain_t;
 
-/* The sessions of a replay. */
-typedef struct vd_links {
-    char ids[VD_LINKS_MAX][VD_NAME_BYTES_MAX + 1]; /* the newest first */
+/* The state that is kept at the ingestor. */
+typedef struct vd_keeping {
+    bool changed;    /* the state is not the one that was kept last */
+    uint64_t events; /* since that, those of others that a replay has read over included */
+    int64_t at_us;   /* when it was kept, or tried last */
+    bool out;        /* SAVE_SNAPSHOT is not answered */
+    bool off;        /* this ingestor keeps none */
+    bool told;       /* the fault of stage state is ours */
+    uint64_t correlation;
+    uint64_t seq;  /* of our last event in our session; 0: unknown */
+    int64_t at_ms; /* no earlier than its commit */
+} vd_keeping_t;
+
+#define VD_PAST_WAITING_MAX 4
+
+/* A question for the past. */
+typedef struct vd_past_asked {
+    uint16_t port;
+    vd_peer_t peer;
+    uint64_t correlation;
+    char session[VD_NAME_BYTES_MAX + 1];
+    vd_moment_t moment;
+} vd_past_asked_t;
+
+/* One at a time, the others wait. */
+typedef struct vd_past {
+    vd_replay_t replay;
+    vd_faults_t faults; /* of the answer at hand */
+    vd_samples_t *samples; /* none */
+    vd_past_asked_t asked[1 + VD_PAST_WAITING_MAX];
     uint32_t count;
-    uint32_t at;                        /* the one that is replayed */
-    char before[VD_NAME_BYTES_MAX + 1]; /* what the oldest of them continues; empty: nothing */
-    bool based;                         /* the state is one that events can be applied to */
-    bool stated;                        /* the newest session holds it */
-    bool cut;                           /* what was before the oldest of them is lost */
-    vd_buffer_t parts;                  /* of an observer_state so far */
-    uint64_t part;                      /* the next one */
-} vd_links_t;
+    bool runs; /* the first of them */
+} vd_past_t;
 
 typedef enum vd_host_phase {
     VD_HOST_OPENING = 1, /* OPEN is out */
@@ -77,13 +99,11 @@ struct vd_host {
     vd_readings_t readings;
     vd_faults_t faults;
     vd_emit_t *emit;
-    vd_subscriber_t *subscriber; /* while restoring */
-    bool restored;               /* the replay has reached the head: the subscriber can go */
-    bool replay_failed;
-    vd_status_t replay_status; /* why */
+    vd_replay_t replay; /* while restoring */
     vd_chain_t chain;
-    vd_links_t links; /* while restoring */
     vd_collecting_t collecting;
+    vd_keeping_t keeping;
+    vd_past_t past;
     vd_feed_publisher_t publisher;
     vd_turn_t turn;
     vd_buffer_t view;    /* last good */
@@ -130,6 +150,9 @@ void vd_host_publish_cycle(vd_host_t *self, vd_now_t now, uint64_t seq, vd_effec
 /* Publishes that an error came or is over, between two cycles. */
 void vd_host_publish_error(vd_host_t *self, vd_now_t now, vd_effects_t *effects);
 
+/* Writes the snapshot of the past that the replay of `past` has ended with; `view` is its state's. */
+void vd_host_write_past(const vd_host_t *self, vd_bytes_t view, vd_buffer_t *out);
+
 /* query.c: answers a QUERY. */
 void vd_host_answer_query(vd_host_t *self, const vd_input_t *input, vd_effects_t *effects);
 
@@ -158,11 +181,10 @@ void vd_host_state_outcome(vd_host_t *self, vd_now_t now, const vd_outcome_t *ou
                            vd_effects_t *effects);
 
 /* restore.c */
-/* The row that was asked for, of the newest session or of one before. */
+void vd_host_restore_init(vd_host_t *self);
+/* The row that was asked for, of the newest session. */
 void vd_host_restore_found(vd_host_t *self, vd_now_t now, const vd_session_record_t *row,
                            vd_effects_t *effects);
-/* There is nothing to be had before the oldest link. */
-void vd_host_restore_cut(vd_host_t *self, vd_now_t now, vd_status_t status, vd_effects_t *effects);
 void vd_host_restore_begin(vd_host_t *self, vd_now_t now, vd_effects_t *effects);
 /* The ingestor's store has lost what it had answered, or is another one: a fresh state and a new
  * replay. */
@@ -170,6 +192,27 @@ void vd_host_restore_again(vd_host_t *self, vd_now_t now, vd_effects_t *effects)
 /* After each step while restoring: ends it when the head is reached. Returns whether it has just
  * ended. */
 bool vd_host_restore_settle(vd_host_t *self, vd_now_t now, vd_effects_t *effects);
+
+/* keep.c: the state is kept at the ingestor, every so many events or so often. */
+/* It was restored; so many of our events, up to `seq` (0: unknown), were committed and applied; our
+ * session is another one, in which our last event is `seq`. */
+void vd_host_keep_restored(vd_host_t *self, vd_now_t now);
+void vd_host_keep_applied(vd_host_t *self, vd_now_t now, uint32_t count, uint64_t seq);
+void vd_host_keep_moved(vd_host_t *self, vd_now_t now, uint64_t seq);
+/* After each step: keeps it when that is due. */
+void vd_host_keep_settle(vd_host_t *self, vd_now_t now, vd_effects_t *effects);
+/* Does the input answer a SAVE_SNAPSHOT? Then it is taken. */
+bool vd_host_keep_answered(vd_host_t *self, vd_now_t now, const vd_input_t *input,
+                           vd_effects_t *effects);
+
+/* past.c: answers PAST by a second replay beside the state. */
+void vd_host_past_init(vd_host_t *self);
+void vd_host_past_free(vd_host_t *self);
+void vd_host_past_asked(vd_host_t *self, vd_now_t now, const vd_input_t *input,
+                        vd_effects_t *effects);
+/* Takes an input. Returns whether it was for the past. */
+bool vd_host_past_step(vd_host_t *self, vd_now_t now, const vd_input_t *input,
+                       vd_effects_t *effects);
 
 /* turns.c */
 bool vd_host_is_turn_due(const vd_host_t *self, vd_now_t now);

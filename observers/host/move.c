@@ -56,8 +56,9 @@ static uint32_t write_state(vd_host_t *self, vd_now_t now, vd_buffer_t *run)
     return fits ? parts : 0;
 }
 
-/* The next session is ours. The events of a turn that the old one has rejected go there. */
-static void arrive(vd_host_t *self, vd_now_t now, vd_effects_t *effects)
+/* The next session is ours; our last event there is `seq` (0: unknown). The events of a turn that the
+ * old one has rejected go there. */
+static void arrive(vd_host_t *self, vd_now_t now, uint64_t seq, vd_effects_t *effects)
 {
     if (strcmp(self->session, self->chain.asked) != 0) {
         self->seq = 0; /* none of its events says more than the state */
@@ -66,6 +67,7 @@ static void arrive(vd_host_t *self, vd_now_t now, vd_effects_t *effects)
                        self->chain.asked);
     }
     memmove(self->session, self->chain.asked, sizeof self->session);
+    vd_host_keep_moved(self, now, seq);
     vd_chain_rest(self, effects);
     vd_faults_clear(&self->faults, VD_STAGE_COMMIT, now.wall_ms);
     self->moving = false;
@@ -89,7 +91,7 @@ static void enter(vd_host_t *self, vd_now_t now, vd_effects_t *effects)
                           "before",
                           self->name, VD_EMIT_BYTES_MAX, target))
             vd_effects_log(effects, VD_WARN, "%s", self->faults.stages[VD_STAGE_STATE].text);
-        arrive(self, now, effects);
+        arrive(self, now, 0, effects);
     } else if (vd_emit_offer(self->emit, now, vd_str(target), vd_buffer_view(&run), count,
                              TOKEN_STATE, effects) == VD_OK) {
         self->outstanding = self->stating = true;
@@ -145,7 +147,9 @@ void vd_host_state_outcome(vd_host_t *self, vd_now_t now, const vd_outcome_t *ou
     if (outcome->status == VD_OK) {
         self->position = outcome->position;
         vd_faults_clear(&self->faults, VD_STAGE_STATE, now.wall_ms);
-        arrive(self, now, effects);
+        bool known = outcome->mark == outcome->first + outcome->count - 1 &&
+                     strcmp(outcome->session, self->chain.asked) == 0;
+        arrive(self, now, known ? outcome->seq : 0, effects);
         return;
     }
     if (outcome->status != VD_SESSION_CLOSED &&

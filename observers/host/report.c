@@ -218,3 +218,24 @@ void vd_host_publish_error(vd_host_t *self, vd_now_t now, vd_effects_t *effects)
 {
     publish(self, now, "error", 0, vd_bytes(NULL, 0), 0, effects);
 }
+
+void vd_host_write_past(const vd_host_t *self, vd_bytes_t view, vd_buffer_t *out)
+{
+    const vd_replay_t *replay = &self->past.replay;
+    assert(replay->phase == VD_REPLAY_DONE && replay->links.count > 0);
+    vd_write_map(out, 12);
+    vd_write_pair_text(out, "observer", self->name);
+    vd_write_pair_text(out, "session",
+                       replay->session[0] ? replay->session : replay->links.ids[0]);
+    vd_write_pair_text(out, "phase", "past");
+    vd_write_pair_u64(out, "cycle", replay->cycle);
+    write_time(out, "at", replay->at_ms);
+    write_position(out, &replay->own_position);
+    vd_write_pair_u64(out, "seq", replay->seq);
+    vd_write_pair_i64(out, "turn_ms", 0);
+    vd_write_text(out, "sources");
+    vd_write_array(out, 0);
+    write_faults(out, &self->past.faults);
+    vd_write_text(out, "state");
+    vd_write_raw(out, view);
+}

@@ -22,6 +22,12 @@ static const vd_config_row_t host_rows[] = {
     {"history_age", VD_CONFIG_DURATION, "\"10m\"", 1000, 86400000, "and for so long", NULL},
     {"history_bytes", VD_CONFIG_INT, "1048576", VD_HISTORY_BYTES_MIN, 64 * VD_HISTORY_BYTES_MIN,
      "and with so many bytes", NULL},
+    {"snapshot_events", VD_CONFIG_INT, "10000", 0, 1000000000,
+     "events after which the state is kept in the store, to restart from; 0: it is not kept", NULL},
+    {"snapshot_interval", VD_CONFIG_DURATION, "\"1m\"", 100, 86400000,
+     "after which a state that has changed is kept in any case", NULL},
+    {"snapshots_keep", VD_CONFIG_INT, "32", 1, 1024,
+     "states of a session that are kept, the newest ones", NULL},
     {0}};
 
 static bool has_row(const vd_config_row_t *rows, const char *key)

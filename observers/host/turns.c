@@ -222,5 +222,6 @@ void vd_host_outcome(void *arg, vd_now_t now, const vd_outcome_t *outcome, vd_ef
     self->seq = seq;
     self->seq_unknown = !known;
     apply_events(self, seq);
+    vd_host_keep_applied(self, now, self->turn.count, seq);
     complete(self, now, seq, effects);
 }

@@ -32,6 +32,9 @@ static void store(world_t *world, session_t *session, vd_bytes_t run, uint32_t c
     assert_true(vd_buffer_add(&frame->run, run.data, run.size));
     session->seq += count;
     frame->index = ++world->index;
+    frame->time_ms = 1700000000000 + world->now_us / 1000;
+    if (session->started_ms == 0)
+        session->started_ms = frame->time_ms;
     push_stream(world);
 }
 
@@ -204,7 +207,7 @@ static void take_open(world_t *world, const vd_message_t *message)
 /* Writes the commits of a session that come behind `after`, each of one frame. Returns how many
  * events are in them. */
 static uint64_t write_commits(const world_t *world, uint32_t session, uint64_t after,
-                              vd_buffer_t *out)
+                              vd_buffer_t *out, uint32_t *own)
 {
     uint64_t first = 1, count = 0;
     for (uint32_t at = 0; at < world->frame_count; at++) {
@@ -219,11 +222,15 @@ static uint64_t write_commits(const world_t *world, uint32_t session, uint64_t a
             piece.absent = VD_CORRUPT;
             piece.run = vd_bytes(NULL, 0);
         }
-        vd_commit_t commit = {.index = frame->index, .run_count = 1, .runs = &piece};
+        vd_commit_t commit = {.index = frame->index,
+                              .time_ms = frame->time_ms,
+                              .run_count = 1,
+                              .runs = &piece};
         first += frame->count;
         if (frame->index > after) {
             vd_commit_write(out, &commit);
             count += frame->damaged ? 0 : frame->count;
+            *own += frame->own;
         }
     }
     assert_false(out->full);
@@ -362,11 +369,14 @@ static void take_start(world_t *world, const vd_message_t *message)
     if (world->replay_silent)
         return;
     session_t *session = session_named(world, message->start.session);
-    if (!session) {
+    bool foreign = message->start.store.size > 0 &&
+                   (world->chain_broken || !vd_str_is(message->start.store, world->store) ||
+                    message->start.index > world->index);
+    if (!session || foreign) {
         vd_message_t reset = {.id = VD_MESSAGE_STREAM_RESET, .correlation = message->correlation};
         reset.stream_reset.store = vd_str(world->store);
-        reset.stream_reset.status = vd_str("pruned");
-        post(world, VD_HOST_PORT_READ, "ingestor", &reset);
+        reset.stream_reset.status = vd_str(foreign ? "went_back" : "pruned");
+        post(world, VD_HOST_PORT_READ, world->asker, &reset);
         return;
     }
     vd_buffer_init(&payload, 4 << 20);
@@ -375,15 +385,16 @@ static void take_start(world_t *world, const vd_message_t *message)
     started.started.store = vd_str(world->store);
     started.started.index = after;
     started.started.head = world->index;
-    post(world, VD_HOST_PORT_READ, "ingestor", &started);
+    post(world, VD_HOST_PORT_READ, world->asker, &started);
     vd_message_t commits = {.id = VD_MESSAGE_COMMITS, .correlation = message->correlation};
-    commits.commits.events = write_commits(world, place_of(world, session), after, &payload);
+    commits.commits.events = write_commits(world, place_of(world, session), after, &payload,
+                                           &world->tail);
     commits.commits.store = vd_str(world->store);
     commits.commits.after = after;
     commits.commits.index = world->index;
     commits.commits.head = world->index;
     commits.payload = vd_buffer_view(&payload);
-    post(world, VD_HOST_PORT_READ, "ingestor", &commits);
+    post(world, VD_HOST_PORT_READ, world->asker, &commits);
     vd_buffer_free(&payload);
 }
 
@@ -404,7 +415,7 @@ static bool refuse_pruned(world_t *world, const vd_message_t *message)
         vd_message_t answer = {.id = VD_MESSAGE_ERROR, .correlation = message->correlation};
         answer.error.status = vd_str("pruned");
         answer.error.text = vd_str("the sessions cannot be listed");
-        post(world, world->port, "ingestor", &answer);
+        post(world, world->port, world->asker, &answer);
         return true;
     }
     return false;
@@ -433,6 +444,7 @@ static void take_sessions(world_t *world, const vd_message_t *message)
         vd_session_record_t row = {.session = vd_str(session->id),
                                    .state = vd_str(session->closed ? "completed" : "active"),
                                    .last_seq = session->seq,
+                                   .started_ms = session->started_ms,
                                    .continues = vd_str(session->continues),
                                    .continued_by = vd_str(session->continued_by)};
         assert_int_equal(vd_record_encode(VD_RECORD_session, &row, &rows), VD_OK);
@@ -446,14 +458,98 @@ static void take_sessions(world_t *world, const vd_message_t *message)
                            .payload = vd_buffer_view(&all)};
     answer.session_rows.count = count;
     answer.session_rows.more = more;
-    post(world, world->port, "ingestor", &answer);
+    post(world, world->port, world->asker, &answer);
     vd_buffer_free(&rows);
     vd_buffer_free(&all);
+}
+
+/* ---- keeping states ---- */
+
+void forget_kept(world_t *world)
+{
+    for (uint32_t at = 0; at < world->kept_count; at++)
+        vd_buffer_free(&world->kept[at].state);
+    world->kept_count = 0;
+}
+
+static void answer_error(world_t *world, const vd_message_t *message, vd_status_t status)
+{
+    vd_message_t answer = {.id = VD_MESSAGE_ERROR, .correlation = message->correlation};
+    answer.error.status = vd_str(vd_status_name(status));
+    answer.error.text = vd_str("the disk is full");
+    post(world, VD_HOST_PORT_READ, world->asker, &answer);
+}
+
+static void take_save(world_t *world, const vd_message_t *message)
+{
+    const vd_save_snapshot_body_t *body = &message->save_snapshot;
+    if (world->keep_fate == HOLD)
+        return;
+    if (world->keep_fate == REFUSE) {
+        answer_error(world, message, VD_STORE_TROUBLE);
+        return;
+    }
+    assert_true(world->kept_count < KEPT && vd_str_is(body->observer, world->observer->name));
+    assert_true(body->index > 0 && body->index <= world->index && body->keep == 8);
+    kept_t *kept = &world->kept[world->kept_count++];
+    *kept = (kept_t){.version = body->version,
+                     .seq = body->seq,
+                     .cycle = body->cycle,
+                     .at_ms = body->at_ms,
+                     .position = {.index = body->index, .offset = body->offset}};
+    vd_str_copy(kept->session, sizeof kept->session, body->session);
+    vd_str_copy(kept->position.store, sizeof kept->position.store, body->store);
+    vd_buffer_init(&kept->state, 1 << 21);
+    assert_true(vd_buffer_add(&kept->state, message->payload.data, message->payload.size));
+    vd_message_t answer = {.id = VD_MESSAGE_DONE, .correlation = message->correlation};
+    post(world, VD_HOST_PORT_READ, world->asker, &answer);
+}
+
+static void take_load(world_t *world, const vd_message_t *message)
+{
+    const vd_load_snapshot_body_t *body = &message->load_snapshot;
+    const kept_t *best = NULL;
+    world->loads++;
+    if (world->load_silent)
+        return;
+    for (uint32_t at = 0; at < world->kept_count; at++) {
+        const kept_t *kept = &world->kept[at];
+        if (vd_str_is(body->session, kept->session) && kept->version == body->version &&
+            (body->below == 0 || kept->position.index < body->below) &&
+            (body->seq == 0 || (kept->seq > 0 && kept->seq <= body->seq)) &&
+            (body->at_ms == 0 || kept->at_ms <= body->at_ms) &&
+            (!best || kept->position.index > best->position.index))
+            best = kept;
+    }
+    if (!best || world->load_unsupported) {
+        answer_error(world, message, world->load_unsupported ? VD_UNSUPPORTED : VD_NOT_FOUND);
+        return;
+    }
+    vd_message_t answer = {.id = VD_MESSAGE_STORED_SNAPSHOT,
+                           .correlation = message->correlation,
+                           .payload = vd_buffer_view(&best->state)};
+    vd_stored_snapshot_body_t *stored = &answer.stored_snapshot;
+    stored->observer = body->observer;
+    stored->version = best->version;
+    stored->session = vd_str(best->session);
+    stored->store = vd_str(best->position.store);
+    stored->index = best->position.index;
+    stored->offset = best->position.offset;
+    stored->seq = best->seq;
+    stored->cycle = best->cycle;
+    stored->at_ms = best->at_ms;
+    post(world, VD_HOST_PORT_READ, world->asker, &answer);
 }
 
 void ingestor_take(world_t *world, const vd_message_t *message)
 {
     switch (message->id) {
+    case VD_MESSAGE_SAVE_SNAPSHOT:
+        take_save(world, message);
+        break;
+    case VD_MESSAGE_LOAD_SNAPSHOT:
+        take_load(world, message);
+        break;
     case VD_MESSAGE_OPEN:
         take_open(world, message);
         break;

@@ -119,7 +119,7 @@ static vd_status_t word_load(void *state, vd_bytes_t bytes)
     return VD_OK;
 }
 
-const vd_observer_t word_observer = {.name = "word",
+vd_observer_t word_observer = {.name = "word",
                                      .init = word_init,
                                      .destroy = word_destroy,
                                      .reads = word_reads,

@@ -271,6 +271,9 @@ static void take_send(world_t *world, const vd_effect_t *effect)
     if (effect->port == VD_HOST_PORT_EMIT || effect->port == VD_HOST_PORT_READ ||
         effect->port == VD_HOST_PORT_INPUT || effect->port == VD_HOST_PORT_ORIGIN) {
         world->port = effect->port;
+        char asker[VD_PEER_BYTES_MAX + 1];
+        vd_str_copy(asker, sizeof asker, vd_bytes(effect->peer.bytes, effect->peer.size));
+        world->asker = strcmp(asker, "past") == 0 ? "past" : "ingestor";
         tell_ingestor(world, &message);
         return;
     }
@@ -297,8 +300,12 @@ static void take_send(world_t *world, const vd_effect_t *effect)
     default:
         if (effect->port == VD_HOST_PORT_REQUESTS) {
             world->answer_id = message.id;
-            if (message.id == VD_MESSAGE_ERROR)
+            world->answers_count++;
+            if (message.id == VD_MESSAGE_ERROR) {
                 vd_str_copy(world->error, sizeof world->error, message.error.text);
+                world->error_status = vd_status_of_name(message.error.status);
+                world->errors++;
+            }
             keep(&world->answer, message.payload);
         }
         break;
@@ -394,6 +401,9 @@ static void start_host(world_t *world)
                                  .interval_ms = 1000,
                                  .history = 64,
                                  .history_bytes = VD_HISTORY_BYTES_MIN,
+                                 .snapshot_events = world->snapshot_events,
+                                 .snapshot_interval_ms = world->snapshot_interval_ms,
+                                 .snapshots_keep = 8,
                                  .broker_control = "ipc://b",
                                  .broker_membership = "ipc://m",
                                  .ingestor_emit = "ipc://e",
@@ -434,6 +444,10 @@ static world_t *make_world(bool unassigned, const vd_observer_t *observer, const
     world->seed = 1;
     word_padding = 0;
     word_load_refuses = false;
+    word_observer.version = 1;
+    world->snapshot_events = 1000000;
+    world->snapshot_interval_ms = 3600000;
+    world->keep_fate = COMMIT;
     begin_session(world);
     world->store = "aaaa";
     world->answers = world->answers_once = true;
@@ -482,6 +496,7 @@ int tear_down(void **state)
     vd_host_destroy(&world->host);
     vd_effects_destroy(&world->effects);
     forget_store(world);
+    forget_kept(world);
     vd_buffer_free(&world->item);
     vd_buffer_free(&world->answer);
     free(world);

@@ -5,7 +5,15 @@
 
 #include "host/host.h"
 
-enum { QUEUE = 256, TIMERS = 16, STORED = 2048, SESSIONS = 64, INC = 77, POLLER = 500 };
+enum {
+    QUEUE = 256,
+    TIMERS = 16,
+    STORED = 2048,
+    SESSIONS = 64,
+    KEPT = 256,
+    INC = 77,
+    POLLER = 500,
+};
 
 /* The state of the observer "word": its state is the last word that was read. */
 typedef struct word {
@@ -13,7 +21,7 @@ typedef struct word {
     uint32_t applied;
 } word_t;
 
-extern const vd_observer_t word_observer;
+extern vd_observer_t word_observer;
 extern size_t word_padding; /* bytes that its saved state is longer than it needs to be */
 extern bool word_load_refuses;
 
@@ -34,6 +42,7 @@ typedef struct session {
     bool gone;      /* pruned */
     bool tombstone; /* and asking for it is answered with an error */
     uint64_t seq;
+    int64_t started_ms;
 } session_t;
 
 /* A frame that is stored. */
@@ -43,6 +52,7 @@ typedef struct frame {
     bool own; /* of the observer */
     bool damaged;
     uint64_t index;
+    int64_t time_ms;
     vd_buffer_t run;
 } frame_t;
 
@@ -55,6 +65,15 @@ typedef struct stream {
     uint64_t events, granted; /* since its START */
     uint32_t begun;           /* STARTs so far */
 } stream_t;
+
+/* A state that the observer has kept. */
+typedef struct kept {
+    char session[VD_NAME_BYTES_MAX + 1];
+    vd_position_t position;
+    uint64_t version, seq, cycle;
+    int64_t at_ms;
+    vd_buffer_t state;
+} kept_t;
 
 typedef struct world {
     vd_host_t *host;
@@ -102,6 +121,15 @@ typedef struct world {
     /* Answers a GET for the snapshot of the observer that is read; NULL: it is silent. */
     void (*origin)(struct world *world, vd_buffer_t *out);
     uint32_t snapshots; /* asked for */
+    const char *asker; /* the connection that the message at hand came by */
+    kept_t kept[KEPT];
+    uint32_t kept_count;
+    fate_t keep_fate; /* of SAVE_SNAPSHOT: COMMIT, HOLD (no answer), REFUSE */
+    bool load_silent, load_unsupported;
+    bool chain_broken; /* positions are not of this store any more */
+    uint32_t loads, tail; /* asked for; frames of the observer that replays have sent */
+    uint64_t snapshot_events; /* of the lives that begin from now on; 0: none are kept */
+    int64_t snapshot_interval_ms;
 
     /* the broker */
     uint64_t broker_inc;
@@ -122,6 +150,9 @@ typedef struct world {
     vd_buffer_t answer;
     uint16_t answer_id;
     char error[VD_TEXT_BYTES_MAX + 1]; /* of the last ERROR */
+    uint32_t errors;
+    vd_status_t error_status;
+    uint32_t answers_count;
 } world_t;
 
 int set_up(void **state);
@@ -155,6 +186,7 @@ void end_session(world_t *world, uint32_t place, bool named);
 /* Both, as the supervisor does it. */
 void roll(world_t *world);
 void forget_store(world_t *world);
+void forget_kept(world_t *world);
 /* The words of all sessions, one after the other, with blanks between them. */
 const char *story(world_t *world);
 /* SIGKILL, and the next life. */

@@ -1,0 +1,124 @@
+/* keep.c: the state is kept at the ingestor, so that a restart reads the events behind it alone. */
+#include "host_state.h"
+
+#include <assert.h>
+
+enum { ANSWER_US = 10000000 };
+
+/* Correlations of a stream begin at 2^48; those of replays and rows are higher. */
+static const uint64_t correlation_bit = UINT64_C(1) << 61;
+
+void vd_host_keep_restored(vd_host_t *self, vd_now_t now)
+{
+    const vd_replay_t *replay = &self->replay;
+    vd_keeping_t *keeping = &self->keeping;
+    keeping->changed = replay->applied > 0;
+    keeping->events = replay->read;
+    keeping->at_us = now.mono_us;
+    keeping->out = false;
+    keeping->seq = strcmp(replay->session, self->session) == 0 ? replay->seq : 0;
+    keeping->at_ms = replay->at_ms;
+}
+
+void vd_host_keep_applied(vd_host_t *self, vd_now_t now, uint32_t count, uint64_t seq)
+{
+    self->keeping.changed = true;
+    self->keeping.events += count;
+    self->keeping.seq = seq;
+    self->keeping.at_ms = now.wall_ms;
+}
+
+void vd_host_keep_moved(vd_host_t *self, vd_now_t now, uint64_t seq)
+{
+    self->keeping.seq = seq;
+    self->keeping.at_ms = now.wall_ms;
+}
+
+/* Told once, until it is over. */
+static void tell(vd_host_t *self, vd_now_t now, const char *what, vd_str_t text,
+                 vd_effects_t *effects)
+{
+    self->keeping.told = true;
+    if (vd_faults_set(&self->faults, VD_STAGE_STATE, now.wall_ms,
+                      "the state of observer %s cannot be kept: %s%.*s; a restart reads more events",
+                      self->name, what, (int)text.size,
+                      text.size > 0 ? (const char *)text.data : ""))
+        vd_effects_log(effects, VD_WARN, "%s", self->faults.stages[VD_STAGE_STATE].text);
+}
+
+static bool is_due(const vd_host_t *self, vd_now_t now)
+{
+    const vd_keeping_t *keeping = &self->keeping;
+    if (self->options.snapshot_events == 0 || keeping->off || self->phase != VD_HOST_RUNNING ||
+        self->outstanding || self->moving || vd_emit_epoch(self->emit) != self->epoch ||
+        self->position.store[0] == 0 || keeping->at_ms == 0)
+        return false;
+    int64_t since_us = now.mono_us - keeping->at_us;
+    if (keeping->out && since_us < ANSWER_US)
+        return false;
+    return keeping->events >= self->options.snapshot_events ||
+           (keeping->changed && since_us >= self->options.snapshot_interval_ms * 1000);
+}
+
+static void send(vd_host_t *self, vd_bytes_t state, vd_effects_t *effects)
+{
+    vd_keeping_t *keeping = &self->keeping;
+    vd_peer_t ingestor = vd_peer_named("ingestor");
+    vd_message_t message = {.id = VD_MESSAGE_SAVE_SNAPSHOT,
+                            .correlation = correlation_bit | ++keeping->correlation,
+                            .payload = state};
+    vd_save_snapshot_body_t *body = &message.save_snapshot;
+    body->observer = vd_str(self->name);
+    body->version = self->observer->version;
+    body->session = vd_str(self->session);
+    body->store = vd_str(self->position.store);
+    body->index = self->position.index;
+    body->offset = self->position.offset;
+    body->chain = self->position.chain;
+    body->seq = keeping->seq;
+    body->cycle = self->cycle;
+    body->at_ms = keeping->at_ms;
+    body->keep = self->options.snapshots_keep;
+    vd_effects_send(effects, VD_HOST_PORT_READ, &ingestor, &message);
+    keeping->out = true;
+}
+
+void vd_host_keep_settle(vd_host_t *self, vd_now_t now, vd_effects_t *effects)
+{
+    if (!is_due(self, now))
+        return;
+    self->keeping.at_us = now.mono_us;
+    self->keeping.events = 0;
+    self->keeping.changed = self->keeping.out = false;
+    vd_buffer_clear(&self->scratch);
+    vd_place_save(&self->collecting.place, self->collecting.origin, self->observer, self->state,
+                  &self->scratch);
+    if (self->scratch.full)
+        tell(self, now, "it is larger than a snapshot may be", vd_bytes(NULL, 0), effects);
+    else
+        send(self, vd_buffer_view(&self->scratch), effects);
+}
+
+bool vd_host_keep_answered(vd_host_t *self, vd_now_t now, const vd_input_t *input,
+                           vd_effects_t *effects)
+{
+    vd_keeping_t *keeping = &self->keeping;
+    if (input->kind != VD_INPUT_MESSAGE || input->port != VD_HOST_PORT_READ ||
+        input->message->correlation >> 61 != 1)
+        return false;
+    if (!keeping->out || input->message->correlation != (correlation_bit | keeping->correlation))
+        return true;
+    keeping->out = false;
+    if (input->message->id == VD_MESSAGE_DONE) {
+        if (keeping->told)
+            vd_faults_clear(&self->faults, VD_STAGE_STATE, now.wall_ms);
+        keeping->told = false;
+    } else if (input->message->id == VD_MESSAGE_ERROR) {
+        vd_status_t status = vd_status_of_name(input->message->error.status);
+        keeping->off = status == VD_UNSUPPORTED; /* an ingestor of an older version */
+        keeping->changed = true;
+        if (!keeping->off)
+            tell(self, now, "", input->message->error.text, effects);
+    }
+    return true;
+}

@@ -226,6 +226,7 @@ static vd_status_t load(void *state, vd_bytes_t value)
 
 const vd_observer_t vd_machine_observer = {
     .name = "host",
+    .version = 1,
     .summary = "Load, memory, pressure, disks and network of a machine.",
     .kinds = "host_described load_high load_normal memory_low memory_normal pressure_high "
              "pressure_normal disk_filling disk_normal interface_added interface_removed "

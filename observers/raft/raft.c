@@ -175,6 +175,7 @@ static const vd_query_row_t queries[] = {
 
 const vd_observer_t vd_raft_observer = {
     .name = "raft",
+    .version = 1,
     .summary = "The members of a Raft cluster, who leads them, and whether they agree.",
     .kinds =
         "member_joined member_left member_unreachable member_recovered term_advanced term_reset "

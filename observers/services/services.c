@@ -369,6 +369,7 @@ static vd_status_t load(void *state, vd_bytes_t value)
 
 const vd_observer_t vd_services_observer = {
     .name = "services",
+    .version = 1,
     .summary = "Every listening TCP service of a machine, as it comes and goes.",
     .kinds = "service_appeared service_gone services_listed",
     .config = rows,

@@ -169,6 +169,28 @@ VD_API vd_status_t vd_client_snapshot(vd_client_t *self, const char *observer, i
  * name is VD_NOT_FOUND, with those that there are in vd_client_error. */
 VD_API vd_status_t vd_client_query(vd_client_t *self, const char *observer, const char *name,
                                    vd_blob_t args, int timeout_ms, vd_blob_t *value);
+/* A moment of the past: everything up to each bound that is given, and nothing behind. */
+typedef struct vd_past_options {
+    const char *session; /* NULL: with `seq` the one that the observer writes to now, else the one that
+                            it wrote to then */
+    uint64_t seq;        /* after this event of the session; 0: no bound */
+    int64_t at_ms;       /* what was committed by then, since 1970 in UTC; 0: no bound */
+} vd_past_options_t;
+
+/* The snapshot of an observer as it was at a moment (NULL: as of now), made anew from what is stored:
+ * as vd_client_snapshot gives it, with phase "past", the `session` and `seq` of the observer's last
+ * event in it, and no sources. What the observer shows of its sources' samples alone is not in it.
+ * VD_BUSY: others are asking; VD_NOT_FOUND, VD_UNKNOWN_SESSION, VD_PRUNED: nothing is stored of it.
+ * It is sent once: an observer that dies meanwhile is VD_TIMED_OUT. */
+VD_API vd_status_t vd_client_past(vd_client_t *self, const char *observer,
+                                  const vd_past_options_t *moment, int timeout_ms,
+                                  vd_blob_t *value);
+/* What is different between the states of two snapshots: an array of maps {"path", "before",
+ * "after"}, paths as expressions write them (EXPRESSIONS.md). The snapshots are the caller's: a copy
+ * of at least one of two that were asked for, which live until the next request. VD_OK;
+ * VD_TOO_LARGE. */
+VD_API vd_status_t vd_client_diff(vd_client_t *self, vd_blob_t before, vd_blob_t after,
+                                  vd_blob_t *rows);
 /* Arrays of maps: processes and sources as the broker knows them; sessions as the store does,
  * newest first, those in `state` ("active", "completed", "failed", "interrupted"; NULL: all), at
  * most `rows_max` (0: 100). */

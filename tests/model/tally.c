@@ -213,6 +213,7 @@ static vd_status_t load(void *state, vd_bytes_t bytes)
 
 const vd_observer_t vd_tally_observer = {
     .name = "tally",
+    .version = 1,
     .summary = "counts how often the value of each source has changed",
     .kinds = "value_changed source_left",
     .init = init,

@@ -6,7 +6,7 @@ import sys
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(TOP, "protocol", "python"))
-from vedette import events, expression, wire  # noqa: E402
+from vedette import diff, events, expression, wire  # noqa: E402
 
 
 def load(name):
@@ -46,6 +46,12 @@ def expressions():
         assert same(found, row["result"]), f"{row['expression']}: {found!r}, wanted {row['result']!r}"
 
 
+def differences():
+    for row in load("diff.json"):
+        found = diff(row["before"], row["after"])
+        assert repr(found) == repr(row["rows"]), f"{row['name']}: {found!r}, wanted {row['rows']!r}"
+
+
 def event_checks():
     for row in load("events.json"):
         data = wire.unpack(bytes.fromhex(row["msgpack"])) if "msgpack" in row else row["data"]
@@ -65,6 +71,7 @@ def session_ids():
 
 def main():
     expressions()
+    differences()
     event_checks()
     session_ids()
     for vector in load("messages.json"):

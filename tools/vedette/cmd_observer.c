@@ -1,20 +1,7 @@
-/* cmd_observer.c: `snapshot` and `query`: what an observer knows; `observer`: one of your own. */
+/* cmd_observer.c: `query`: what an observer answers; `observer`: one of your own. */
 #include "cli.h"
 
 #include <stdio.h>
-
-int cmd_snapshot(cli_t *cli)
-{
-    vd_blob_t value;
-    int code = 0;
-    if (!cli_actor_known(cli, cli->arguments[0], "observer", &code) ||
-        !cli_actor_runs(cli, cli->arguments[0], &code))
-        return code;
-    vd_status_t status = vd_client_snapshot(cli->client, cli->arguments[0], CLI_TIMEOUT_MS, &value);
-    if (status != VD_OK)
-        return cli_fail_client(cli, status);
-    return cli_print_value(cli, vd_bytes(value.data, value.size));
-}
 
 /* An argument of a query: JSON where it is some, else text. */
 static void write_argument(cli_t *cli, vd_buffer_t *out, const char *text)

@@ -106,6 +106,13 @@ static const cli_option_t observer_options[] = {
     {0},
 };
 
+static const cli_option_t snapshot_options[] = {
+    {"at", 0, "MOMENT", "what was known at this moment"},
+    {"diff", 0, "A", "what has changed between moment A and B (left out: now)"},
+    {"session", 's', "S", "the moments are of this session, not of the one at hand"},
+    {0},
+};
+
 #define CONTROL(verb, text, help)                                                                  \
     {                                                                                              \
         verb, "ACTOR [--wait]", text, help, control_options, 1, 1, cmd_control                     \
@@ -158,7 +165,14 @@ const cli_command_t cli_commands[] = {
      "add        from now on NAME exists, also after a restart; again: it is replaced\n"
      "rm         a source that was added by hand exists no more",
      source_options, 1, 2, cmd_source},
-    {"snapshot", "OBSERVER", "Show what an observer knows now.", NULL, NULL, 1, 1, cmd_snapshot},
+    {"snapshot", "OBSERVER [--at MOMENT | --diff A [B]] [--session S]",
+     "Show what an observer knows now, or knew at a moment of the past.",
+     "A moment is a sequence of the session at hand (120), SESSION:SEQ, a time in UTC\n"
+     "(2026-01-31T12:00:00Z), or how long ago (5m). What was known then is made anew\n"
+     "from the events that are stored. --diff lists what is different between two\n"
+     "moments, B or now, by paths as wait understands them. Figures that change with\n"
+     "every poll are not stored, and not shown of the past.",
+     snapshot_options, 1, 2, cmd_snapshot},
     {"history", "OBSERVER [--after CURSOR] [--follow] [--count N]",
      "Show what an observer told from cycle to cycle.",
      "The deltas that it holds (its settings history, history_age, history_bytes), and\n"

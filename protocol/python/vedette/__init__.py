@@ -11,6 +11,7 @@
 """
 
 from .client import Client, default_run_dir
+from .diff import diff
 from .errors import Error, TimedOut, Unreachable
 from .events import BadEvent
 from .expression import Expression, ExpressionError
@@ -24,4 +25,4 @@ from .wire import Event, Malformed, new_session_id
 
 __all__ = ["BadEvent", "Client", "Error", "Event", "Expression", "ExpressionError", "Feed", "Follower", "Handle", "Kicked", "Knobs",
            "Malformed", "Missing", "Position", "Producer", "Reset", "TimedOut", "Unreachable", "default_run_dir",
-           "new_session_id", "run"]
+           "diff", "new_session_id", "run"]

@@ -8,6 +8,7 @@ import time
 import zmq
 
 from . import store, waiting, wire
+from .diff import diff
 from .errors import Error, Unreachable
 from .follow import Follower
 from .handle import Handle
@@ -91,6 +92,20 @@ class Client:
         """What an observer offers beside its snapshot; by default the list of its queries."""
         fields = {"name": name, "args": list(args)}
         return wire.unpack(self.request(observer, "requests", "QUERY", fields, timeout_s=timeout_s).payload)
+
+    def past(self, observer, session=None, seq=None, at_ms=None, timeout_s=60.0):
+        """The snapshot of an observer as it was after event `seq` (of `session`, or of the one at hand) or at a time (ms
+        since 1970, UTC), made anew from what is stored; without bounds as of now. As snapshot() gives it, with phase
+        "past", the session and seq of the observer's last event in it, and no sources."""
+        bounds = {"session": session, "seq": seq, "at_ms": at_ms}
+        fields = {key: value for key, value in bounds.items() if value}
+        return wire.unpack(self.request(observer, "requests", "PAST", fields, timeout_s=timeout_s, once=True).payload)
+
+    @staticmethod
+    def diff(before, after):
+        """[{"path", "before", "after"}]: what is different between the states of two snapshots, by paths as expressions
+        write them (EXPRESSIONS.md); None is what is not there."""
+        return diff(before, after)
 
     def wait(self, observer, predicate, timeout_s=30.0):
         """The snapshot of an observer in which `predicate` holds, as soon as there is one, over deaths and restarts: the

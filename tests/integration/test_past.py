@@ -1,0 +1,238 @@
+#!/usr/bin/python3
+"""test_past.py BIN: an observer keeps its state: killed at any moment it reads what came after the newest kept state, and
+knows what all events say; and it tells what it knew at any moment of the past."""
+import json
+import os
+import random
+import re
+import socket
+import subprocess
+import sys
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from harness import Actors, wait_for  # noqa: E402
+from vedette import Error, diff  # noqa: E402
+from vedette.client import Client, Position  # noqa: E402
+
+BIN = sys.argv[1]
+SESSION = "past-under-test"
+CONFIG = '[observers.services]\ninterval = "30ms"\nsnapshot_events = 150\nsnapshot_interval = "200ms"\nsnapshots_keep = 6\n'
+KINDS = {"static": "provider", "poller-1": "poller", "services": "observer-services"}
+RESTORED = re.compile(r"restored from (?:the state kept at commit (\d+) and )?(\d+) events")
+
+
+class Runtime(Actors):
+    def start(self, name, *more):
+        return super().start(name, KINDS.get(name, name), *more)
+
+    def log_of(self, name):
+        with open(self.path(f"{name}.log"), encoding="utf-8", errors="replace") as log:
+            return log.read()
+
+
+def begin(runtime):
+    for name in ("broker", "ingestor"):
+        runtime.start(name)
+    client = Client(runtime.dir)
+
+    def open_session():
+        try:
+            with client.producer("supervisor") as producer:
+                return producer.emit("session_started", {"name": "test", "owner": False}, SESSION)
+        except Error:
+            return None
+
+    wait_for("a session", open_session)
+    for name in KINDS:
+        runtime.start(name)
+    return client
+
+
+def running(client):
+    snapshot = client.snapshot("services")
+    return snapshot if snapshot["phase"] == "running" and snapshot["state"] is not None else None
+
+
+class Story:
+    """What the committed events say, event by event: the oracle."""
+
+    def __init__(self, client):
+        self.follower = client.follow(SESSION, start="start", position=Position())
+        self.there, self.after, self.turns, self.own = {}, {}, {}, 0
+
+    def pull(self):
+        while (event := self.follower.next(0.01)) is not None:
+            data = event.data
+            if event.type in ("service_appeared", "service_gone"):
+                key = (data["protocol"], data["address"], data["port"])
+                if event.type == "service_appeared":
+                    assert key not in self.there, f"{key} appears again at {event.seq}"
+                    self.there[key] = data["inode"]
+                else:
+                    assert self.there.pop(key, None) == data["inode"], f"{key} goes without having come at {event.seq}"
+            if event.cause:
+                self.own += 1
+                self.turns[event.cause["turn"]] = event.seq
+            self.after[event.seq] = dict(self.there)
+        return self
+
+    def last(self):
+        return max(self.after)
+
+
+def services(snapshot):
+    rows = snapshot["state"]["services"]
+    assert len(rows) == snapshot["state"]["count"]
+    return {(row["protocol"], row["address"], row["port"]): row["inode"] for row in rows}
+
+
+class Servers:
+    """Listeners of this process, which come and go."""
+
+    def __init__(self, random_):
+        self.random, self.open = random_, []
+
+    def churn(self, most):
+        for _ in range(self.random.randrange(most // 2, most)):
+            if self.open and self.random.random() < 0.5:
+                self.open.pop(self.random.randrange(len(self.open))).close()
+            else:
+                server = socket.socket()
+                server.bind(("127.0.0.1", 0))
+                server.listen(1)
+                self.open.append(server)
+
+    def ports(self):
+        return {server.getsockname()[1] for server in self.open}
+
+    def close(self):
+        while self.open:
+            self.open.pop().close()
+
+
+def told(story, servers):
+    """Do the events tell the listeners of this process as they are?"""
+    here = {port for _, _, port in story.pull().there}
+    return servers.ports() <= here
+
+
+def grow(client, story, servers, events):
+    """Thousands of events, and snapshots as they were told meanwhile."""
+    recorded = []
+    while story.pull().own < events:
+        servers.churn(300)
+        wait_for("they are told", lambda: told(story, servers))
+        recorded.append(client.snapshot("services"))
+        servers.close()
+    return recorded
+
+
+def check_restart(runtime, client, story):
+    """The next life reads the tail alone; its state is what all events say."""
+    seen = runtime.log_of("services").count("restored from")
+    runtime.kill("services")
+    runtime.start("services")
+    snapshot = wait_for("it runs again", lambda: running(client))
+    kept, applied = RESTORED.findall(runtime.log_of("services"))[seen]
+    past = client.past("services", session=SESSION)
+    assert services(past) == story.pull().after[past["seq"]], "the past as of now is not what the events say"
+    return snapshot, kept, int(applied)
+
+
+def check_moments(client, story, recorded, random_):
+    """What was known then is what the events up to then say, and what was told then."""
+    newest = story.pull().last()
+    for seq in sorted(random_.sample(range(1, newest + 1), 12)) + [newest, newest + 1000]:
+        past = client.past("services", seq=seq)
+        own = max((at for at in story.turns.values() if at <= seq), default=0)
+        assert past["phase"] == "past" and past["sources"] == [] and past["error"] is None, past
+        assert services(past) == story.after[min(seq, newest)], f"after {seq}"
+        assert past["seq"] <= seq and past["seq"] >= own, (past["seq"], seq, own)
+    for snapshot in random_.sample(recorded, min(4, len(recorded))):
+        seq = max(at for turn, at in story.turns.items() if turn <= snapshot["cycle"])
+        past = client.past("services", session=SESSION, seq=seq)
+        assert past["state"] == snapshot["state"], f"cycle {snapshot['cycle']}: {diff(past, snapshot)[:3]}"
+        by_time = client.past("services", at_ms=int(time.time() * 1000))
+        assert by_time["seq"] >= seq
+
+
+def cli(runtime, *words):
+    done = subprocess.run([os.path.join(BIN, "vedette"), "--dir", runtime.dir, *words], capture_output=True, text=True,
+                          timeout=30, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def check_command(runtime, client, story):
+    """vedette snapshot --at and --diff."""
+    middle, newest = story.pull().last() // 2, story.last()
+    before, after = client.past("services", seq=middle), client.past("services", seq=newest)
+    code, out, error = cli(runtime, "snapshot", "services", "--at", f"{SESSION}:{middle}", "-o", "json")
+    assert code == 0 and json.loads(out)["state"] == before["state"], error
+    code, out, error = cli(runtime, "snapshot", "services", "--at", "0s", "-o", "json")
+    assert code == 0 and json.loads(out)["phase"] == "past", error
+    code, out, error = cli(runtime, "snapshot", "services", "--diff", str(middle), str(newest), "-o", "json")
+    assert code == 0 and json.loads(out) == diff(before, after), error
+    code, out, _ = cli(runtime, "snapshot", "services", "--diff", str(middle))
+    assert code == 0 and (out.startswith("PATH") or not diff(before, after)), out
+    for words, wanted in ((("--at", "yesterday"), 2), (("--at", "0"), 2), (("--at", "nobody:3"), 4),
+                          (("--at", "2001-01-01T00:00:00Z"), 4), (("--at", "1", "--diff", "2"), 2)):
+        code, out, error = cli(runtime, "snapshot", "services", *words)
+        assert code == wanted and error.count("\n") == 1, (words, code, out, error)
+
+
+def check_kills(runtime, client, story, servers, random_, rounds):
+    """Killed while services come and go: between emit and mark, between mark and the kept state, anywhere."""
+    used = 0
+    for _ in range(rounds):
+        servers.churn(60)
+        time.sleep(random_.random() * 0.2)  # the moment of the kill is the input here
+        _, kept, _ = check_restart(runtime, client, story)
+        used += bool(kept)
+        # What was kept comes from a store that the ingestor may be killed over, too.
+        if random_.random() < 0.25:
+            runtime.kill("ingestor")
+            runtime.start("ingestor")
+    wait_for("all is told", lambda: told(story, servers))
+    return used
+
+
+def agrees(client, story):
+    snapshot = running(client)
+    return snapshot and services(snapshot) == story.pull().there
+
+
+def main():
+    seed = int(os.environ.get("VD_SEED", random.randrange(1 << 32)))
+    print(f"seed {seed}")
+    random_ = random.Random(seed)
+    servers = Servers(random_)
+    runtime = Runtime(BIN, CONFIG, SESSION)
+    try:
+        client = begin(runtime)
+        wait_for("the observer runs", lambda: running(client))
+        story = Story(client)
+        recorded = grow(client, story, servers, 2000)
+        _, kept, applied = check_restart(runtime, client, story)
+        assert kept and applied < story.own / 2, (kept, applied, story.own)
+        print(f"of {story.own} events {applied} were read by a restart")
+        check_moments(client, story, recorded, random_)
+        check_command(runtime, client, story)
+        used = check_kills(runtime, client, story, servers, random_, 8)
+        assert used > 0, "no restart has begun with a kept state"
+        wait_for("the snapshot is what the events say", lambda: agrees(client, story))
+        check_moments(client, story, recorded, random_)
+        servers.close()
+        print(f"{story.own} events, {used} restarts from a kept state")
+    except BaseException:
+        runtime.stop()
+        sys.stderr.write(runtime.logs())
+        raise
+    finally:
+        runtime.stop()
+        runtime.close()
+
+
+if __name__ == "__main__":
+    main()

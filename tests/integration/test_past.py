@@ -1,18 +1,18 @@
 #!/usr/bin/python3
 """test_past.py BIN: an observer keeps its state: killed at any moment it reads what came after the newest kept state, and
 knows what all events say; and it tells what it knew at any moment of the past."""
-import json
 import os
 import random
 import re
 import socket
-import subprocess
 import sys
 import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from cli_harness import Home  # noqa: E402
 from harness import Actors, wait_for  # noqa: E402
+import vedette  # noqa: E402
 from vedette import Error, diff  # noqa: E402
 from vedette.client import Client, Position  # noqa: E402
 
@@ -158,28 +158,30 @@ def check_moments(client, story, recorded, random_):
         assert by_time["seq"] >= seq
 
 
-def cli(runtime, *words):
-    done = subprocess.run([os.path.join(BIN, "vedette"), "--dir", runtime.dir, *words], capture_output=True, text=True,
-                          timeout=30, check=False)
-    return done.returncode, done.stdout, done.stderr
-
-
-def check_command(runtime, client, story):
+def check_command(random_):
     """vedette snapshot --at and --diff."""
-    middle, newest = story.pull().last() // 2, story.last()
-    before, after = client.past("services", seq=middle), client.past("services", seq=newest)
-    code, out, error = cli(runtime, "snapshot", "services", "--at", f"{SESSION}:{middle}", "-o", "json")
-    assert code == 0 and json.loads(out)["state"] == before["state"], error
-    code, out, error = cli(runtime, "snapshot", "services", "--at", "0s", "-o", "json")
-    assert code == 0 and json.loads(out)["phase"] == "past", error
-    code, out, error = cli(runtime, "snapshot", "services", "--diff", str(middle), str(newest), "-o", "json")
-    assert code == 0 and json.loads(out) == diff(before, after), error
-    code, out, _ = cli(runtime, "snapshot", "services", "--diff", str(middle))
-    assert code == 0 and (out.startswith("PATH") or not diff(before, after)), out
-    for words, wanted in ((("--at", "yesterday"), 2), (("--at", "0"), 2), (("--at", "nobody:3"), 4),
-                          (("--at", "2001-01-01T00:00:00Z"), 4), (("--at", "1", "--diff", "2"), 2)):
-        code, out, error = cli(runtime, "snapshot", "services", *words)
-        assert code == wanted and error.count("\n") == 1, (words, code, out, error)
+    servers = Servers(random_)
+    with Home(BIN) as home, vedette.Client(home.dir) as client:
+        home.configure(CONFIG)
+        home.run("up", "-c", home.config, "--detach", "--wait")
+        servers.churn(20)
+        ports = servers.ports()
+        home.run("wait", "services", " and ".join(f"any(services, item.port == {port})" for port in list(ports)[:10]))
+        newest = client.past("services")["seq"]
+        middle = newest - len(ports) // 2
+        before, after = client.past("services", seq=middle), client.past("services", seq=newest)
+        assert len(diff(before, after)) > 1
+        session = after["session"]
+        assert home.json("snapshot", "services", "--at", f"{session}:{middle}")["state"] == before["state"]
+        assert home.json("snapshot", "services", "--session", session, "--at", str(middle))["state"] == before["state"]
+        now = home.json("snapshot", "services", "--at", "0s")
+        assert now["phase"] == "past" and now["seq"] >= newest, now
+        assert home.json("snapshot", "services", "--diff", str(middle), str(newest)) == diff(before, after)
+        assert home.run("snapshot", "services", "--diff", str(middle)).out.startswith("PATH")
+        for words, wanted in ((("--at", "yesterday"), 2), (("--at", "0"), 2), (("--at", "nobody:3"), 4), (("1", ), 2),
+                              (("--at", "2001-01-01T00:00:00Z"), 4), (("--at", "1", "--diff", "2"), 2)):
+            home.run("snapshot", "services", *words, code=wanted)
+    servers.close()
 
 
 def check_kills(runtime, client, story, servers, random_, rounds):
@@ -207,6 +209,7 @@ def main():
     seed = int(os.environ.get("VD_SEED", random.randrange(1 << 32)))
     print(f"seed {seed}")
     random_ = random.Random(seed)
+    check_command(random_)
     servers = Servers(random_)
     runtime = Runtime(BIN, CONFIG, SESSION)
     try:
@@ -218,7 +221,6 @@ def main():
         assert kept and applied < story.own / 2, (kept, applied, story.own)
         print(f"of {story.own} events {applied} were read by a restart")
         check_moments(client, story, recorded, random_)
-        check_command(runtime, client, story)
         used = check_kills(runtime, client, story, servers, random_, 8)
         assert used > 0, "no restart has begun with a kept state"
         wait_for("the snapshot is what the events say", lambda: agrees(client, story))

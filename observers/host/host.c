@@ -134,9 +134,9 @@ static void answer(vd_host_t *self, vd_now_t now, const vd_input_t *input, vd_ef
     if (vd_feed_answer(&self->publisher, input, effects, vd_host_write_snapshot, self,
                        &self->scratch))
         return;
-    vd_effects_reply_error(effects, input, VD_NOT_FOUND,
-                           "observer %s has one feed, \"state\", and answers GET, READ, QUERY and PAST",
-                           self->name);
+    vd_effects_reply_error(
+        effects, input, VD_NOT_FOUND,
+        "observer %s has one feed, \"state\", and answers GET, READ, QUERY and PAST", self->name);
 }
 
 /* What is not answered for long is an error of its stage. */

@@ -71,7 +71,7 @@ typedef struct vd_past_asked {
 /* One at a time, the others wait. */
 typedef struct vd_past {
     vd_replay_t replay;
-    vd_faults_t faults; /* of the answer at hand */
+    vd_faults_t faults;    /* of the answer at hand */
     vd_samples_t *samples; /* none */
     vd_past_asked_t asked[1 + VD_PAST_WAITING_MAX];
     uint32_t count;

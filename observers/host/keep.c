@@ -39,10 +39,10 @@ static void tell(vd_host_t *self, vd_now_t now, const char *what, vd_str_t text,
                  vd_effects_t *effects)
 {
     self->keeping.told = true;
-    if (vd_faults_set(&self->faults, VD_STAGE_STATE, now.wall_ms,
-                      "the state of observer %s cannot be kept: %s%.*s; a restart reads more events",
-                      self->name, what, (int)text.size,
-                      text.size > 0 ? (const char *)text.data : ""))
+    if (vd_faults_set(
+            &self->faults, VD_STAGE_STATE, now.wall_ms,
+            "the state of observer %s cannot be kept: %s%.*s; a restart reads more events",
+            self->name, what, (int)text.size, text.size > 0 ? (const char *)text.data : ""))
         vd_effects_log(effects, VD_WARN, "%s", self->faults.stages[VD_STAGE_STATE].text);
 }
 

@@ -50,19 +50,20 @@ void vd_host_past_asked(vd_host_t *self, vd_now_t now, const vd_input_t *input,
         return;
     }
     if (past->count == 1 + VD_PAST_WAITING_MAX) {
-        vd_effects_reply_error(effects, input, VD_BUSY,
-                               "observer %s is asked for %d moments of the past at a time; ask again",
-                               self->name, (int)past->count);
+        vd_effects_reply_error(
+            effects, input, VD_BUSY,
+            "observer %s is asked for %d moments of the past at a time; ask again", self->name,
+            (int)past->count);
         return;
     }
     vd_past_asked_t *asked = &past->asked[past->count++];
     *asked = (vd_past_asked_t){
         .port = input->port, .peer = input->peer, .correlation = input->message->correlation};
     vd_str_copy(asked->session, sizeof asked->session, body->session);
-    asked->moment = (vd_moment_t){.seq = body->seq,
-                                  .at_ms = body->at_ms,
-                                  .find = body->session.size == 0 && body->seq == 0 &&
-                                          body->at_ms != 0};
+    asked->moment =
+        (vd_moment_t){.seq = body->seq,
+                      .at_ms = body->at_ms,
+                      .find = body->session.size == 0 && body->seq == 0 && body->at_ms != 0};
     if (!past->runs)
         begin(self, now, effects);
 }
@@ -97,9 +98,8 @@ static void reply(vd_host_t *self, vd_effects_t *effects)
         reply_error(asked, VD_TOO_LARGE, "the snapshot is larger than an answer may be", effects);
         return;
     }
-    vd_message_t message = {.id = VD_MESSAGE_VALUE,
-                            .correlation = asked->correlation,
-                            .payload = vd_buffer_view(out)};
+    vd_message_t message = {
+        .id = VD_MESSAGE_VALUE, .correlation = asked->correlation, .payload = vd_buffer_view(out)};
     vd_effects_send(effects, asked->port, &asked->peer, &message);
 }
 

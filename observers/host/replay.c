@@ -7,8 +7,9 @@
 
 enum {
     AGAIN_US = 500000,
-    UNANSWERED_MAX = 10, /* questions before a kept state is done without, and a row told as missing */
-    REFUSED_MAX = 8,     /* kept states that are tried before all events are read */
+    UNANSWERED_MAX =
+        10,          /* questions before a kept state is done without, and a row told as missing */
+    REFUSED_MAX = 8, /* kept states that are tried before all events are read */
 };
 
 /* Correlations of a stream begin at 2^48; those of rows of the life at 2^63. */
@@ -139,8 +140,8 @@ static void read_on(vd_replay_t *self, vd_now_t now, vd_effects_t *effects)
     self->passed = self->stopped = false;
     vd_effects_timer_clear(effects, self->spec.ask_timer);
     if (!self->subscriber) {
-        self->subscriber = vd_subscriber_new(self->spec.port, &peer, self->spec.stream_timer,
-                                             &handler, self);
+        self->subscriber =
+            vd_subscriber_new(self->spec.port, &peer, self->spec.stream_timer, &handler, self);
         if (!self->subscriber) {
             fail(self, VD_NO_MEMORY, "no memory for the replay");
             return;

@@ -32,7 +32,7 @@ typedef struct vd_moment {
 typedef struct vd_replay_spec {
     const vd_observer_t *observer;
     const vd_config_t *config;
-    const char *name; /* whose events are applied */
+    const char *name;     /* whose events are applied */
     const char *endpoint; /* of the ingestor, port read */
     const char *peer;     /* name of the connection, which may be shared */
     uint16_t port;
@@ -73,8 +73,8 @@ typedef struct vd_replay {
     vd_moment_t moment;
     vd_links_t links;
     vd_subscriber_t *subscriber;
-    bool passed;        /* the session at hand has been read up to the head, its end, or the moment */
-    bool stopped;       /* its stream cannot go on: `status` and `text` say why */
+    bool passed;  /* the session at hand has been read up to the head, its end, or the moment */
+    bool stopped; /* its stream cannot go on: `status` and `text` say why */
     uint64_t end_index; /* the moment as a commit, for the sessions before; 0: unknown */
 
     char asked[VD_NAME_BYTES_MAX + 1]; /* the row of this session */

@@ -134,8 +134,8 @@ bool vd_replay_load_kept(vd_replay_t *self, const vd_message_t *message, vd_effe
                        vd_status_text(status));
         return false;
     }
-    self->position =
-        (vd_position_t){.index = kept->index, .offset = kept->offset, .chain = (uint32_t)kept->chain};
+    self->position = (vd_position_t){
+        .index = kept->index, .offset = kept->offset, .chain = (uint32_t)kept->chain};
     vd_str_copy(self->position.store, sizeof self->position.store, kept->store);
     self->own_position = self->position;
     self->kept_index = kept->index;

@@ -225,8 +225,7 @@ void vd_host_write_past(const vd_host_t *self, vd_bytes_t view, vd_buffer_t *out
     assert(replay->phase == VD_REPLAY_DONE && replay->links.count > 0);
     vd_write_map(out, 12);
     vd_write_pair_text(out, "observer", self->name);
-    vd_write_pair_text(out, "session",
-                       replay->session[0] ? replay->session : replay->links.ids[0]);
+    vd_write_pair_text(out, "session", replay->session[0] ? replay->session : replay->links.ids[0]);
     vd_write_pair_text(out, "phase", "past");
     vd_write_pair_u64(out, "cycle", replay->cycle);
     write_time(out, "at", replay->at_ms);

@@ -13,8 +13,9 @@ static vd_status_t ask(vd_client_t *self, const char *observer, const vd_message
     vd_buffer_init(&encoded, VD_HEADER_BYTES_MAX + VD_BODY_BYTES_MAX);
     vd_status_t status = vd_message_encode(message, &encoded, &header_size);
     if (status != VD_OK) {
-        vd_client_fail(self, status, "cannot ask observer %s for the past: the session's name is %s",
-                       observer, vd_status_text(status));
+        vd_client_fail(self, status,
+                       "cannot ask observer %s for the past: the session's name is %s", observer,
+                       vd_status_text(status));
     } else {
         vd_request_t request = {.actor = observer,
                                 .port = "requests",
@@ -59,8 +60,9 @@ vd_status_t vd_client_diff(vd_client_t *self, vd_blob_t before, vd_blob_t after,
     vd_status_t status =
         vd_diff(vd_bytes(before.data, before.size), vd_bytes(after.data, after.size), &self->rows);
     if (status != VD_OK)
-        return vd_client_fail(self, status, "the difference of the snapshots is over %d bytes, or "
-                                            "takes too long to find",
+        return vd_client_fail(self, status,
+                              "the difference of the snapshots is over %d bytes, or "
+                              "takes too long to find",
                               VD_FRAME_BYTES_MAX);
     *rows = (vd_blob_t){self->rows.data, self->rows.size};
     return VD_OK;

@@ -171,10 +171,11 @@ VD_API vd_status_t vd_client_query(vd_client_t *self, const char *observer, cons
                                    vd_blob_t args, int timeout_ms, vd_blob_t *value);
 /* A moment of the past: everything up to each bound that is given, and nothing behind. */
 typedef struct vd_past_options {
-    const char *session; /* NULL: with `seq` the one that the observer writes to now, else the one that
+    const char
+        *session;  /* NULL: with `seq` the one that the observer writes to now, else the one that
                             it wrote to then */
-    uint64_t seq;        /* after this event of the session; 0: no bound */
-    int64_t at_ms;       /* what was committed by then, since 1970 in UTC; 0: no bound */
+    uint64_t seq;  /* after this event of the session; 0: no bound */
+    int64_t at_ms; /* what was committed by then, since 1970 in UTC; 0: no bound */
 } vd_past_options_t;
 
 /* The snapshot of an observer as it was at a moment (NULL: as of now), made anew from what is stored:

@@ -455,8 +455,7 @@ static void assert_kept(const vd_bench_t *bench, world_t *world)
     void *state = vd_bench_fresh(bench);
     observer->save(state, &kept);
     for (size_t at = 0; at < count; at++) {
-        vd_bench_apply(observer, state,
-                       vd_bytes(log.data + cuts[at], cuts[at + 1] - cuts[at]));
+        vd_bench_apply(observer, state, vd_bytes(log.data + cuts[at], cuts[at + 1] - cuts[at]));
         if (below(world, 6) == 0) {
             vd_buffer_clear(&kept);
             observer->save(state, &kept);

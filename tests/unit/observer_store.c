@@ -222,10 +222,8 @@ static uint64_t write_commits(const world_t *world, uint32_t session, uint64_t a
             piece.absent = VD_CORRUPT;
             piece.run = vd_bytes(NULL, 0);
         }
-        vd_commit_t commit = {.index = frame->index,
-                              .time_ms = frame->time_ms,
-                              .run_count = 1,
-                              .runs = &piece};
+        vd_commit_t commit = {
+            .index = frame->index, .time_ms = frame->time_ms, .run_count = 1, .runs = &piece};
         first += frame->count;
         if (frame->index > after) {
             vd_commit_write(out, &commit);
@@ -387,8 +385,8 @@ static void take_start(world_t *world, const vd_message_t *message)
     started.started.head = world->index;
     post(world, VD_HOST_PORT_READ, world->asker, &started);
     vd_message_t commits = {.id = VD_MESSAGE_COMMITS, .correlation = message->correlation};
-    commits.commits.events = write_commits(world, place_of(world, session), after, &payload,
-                                           &world->tail);
+    commits.commits.events =
+        write_commits(world, place_of(world, session), after, &payload, &world->tail);
     commits.commits.store = vd_str(world->store);
     commits.commits.after = after;
     commits.commits.index = world->index;

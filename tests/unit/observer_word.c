@@ -120,13 +120,13 @@ static vd_status_t word_load(void *state, vd_bytes_t bytes)
 }
 
 vd_observer_t word_observer = {.name = "word",
-                                     .init = word_init,
-                                     .destroy = word_destroy,
-                                     .reads = word_reads,
-                                     .turn = word_turn,
-                                     .apply = word_apply,
-                                     .view = word_view,
-                                     .queries = word_queries,
-                                     .query = word_query,
-                                     .save = word_save,
-                                     .load = word_load};
+                               .init = word_init,
+                               .destroy = word_destroy,
+                               .reads = word_reads,
+                               .turn = word_turn,
+                               .apply = word_apply,
+                               .view = word_view,
+                               .queries = word_queries,
+                               .query = word_query,
+                               .save = word_save,
+                               .load = word_load};

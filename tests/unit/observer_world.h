@@ -126,8 +126,8 @@ typedef struct world {
     uint32_t kept_count;
     fate_t keep_fate; /* of SAVE_SNAPSHOT: COMMIT, HOLD (no answer), REFUSE */
     bool load_silent, load_unsupported;
-    bool chain_broken; /* positions are not of this store any more */
-    uint32_t loads, tail; /* asked for; frames of the observer that replays have sent */
+    bool chain_broken;        /* positions are not of this store any more */
+    uint32_t loads, tail;     /* asked for; frames of the observer that replays have sent */
     uint64_t snapshot_events; /* of the lives that begin from now on; 0: none are kept */
     int64_t snapshot_interval_ms;
 

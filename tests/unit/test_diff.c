@@ -149,8 +149,8 @@ static void test_random_snapshots(void **state)
         write_snapshot(&after, &seed);
         vd_buffer_clear(&rows);
         assert_int_equal(vd_diff(vd_buffer_view(&before), vd_buffer_view(&after), &rows), VD_OK);
-        found += assert_paths(vd_buffer_view(&before), vd_buffer_view(&after),
-                              vd_buffer_view(&rows));
+        found +=
+            assert_paths(vd_buffer_view(&before), vd_buffer_view(&after), vd_buffer_view(&rows));
         vd_buffer_clear(&rows);
         assert_int_equal(vd_diff(vd_buffer_view(&after), vd_buffer_view(&after), &rows), VD_OK);
         assert_int_equal(

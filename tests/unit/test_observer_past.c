@@ -259,9 +259,9 @@ static void test_the_past_by_sequence(void **state)
         assert_past(world, "", seq, 0, "s1", seq, word);
         assert_past(world, "s1", seq, 0, "s1", seq, word);
     }
-    assert_past(world, "", 1, 0, "s1", 0, "");         /* nothing was known yet */
-    assert_past(world, "", 1000, 0, "s1", 19, "w18");  /* beyond the head */
-    assert_past(world, "", 0, 0, "s1", 19, "w18");     /* no bound: now */
+    assert_past(world, "", 1, 0, "s1", 0, "");        /* nothing was known yet */
+    assert_past(world, "", 1000, 0, "s1", 19, "w18"); /* beyond the head */
+    assert_past(world, "", 0, 0, "s1", 19, "w18");    /* no bound: now */
     assert_word(world, "w18");
     assert_int_equal(word_of(world)->applied, 18);
 }

@@ -81,7 +81,8 @@ static int fetch(cli_t *cli, const char *text, vd_buffer_t *out)
         vd_client_past(cli->client, cli->arguments[0], &moment, PAST_TIMEOUT_MS, &value);
     if (status != VD_OK)
         return cli_fail_client(cli, status);
-    return vd_buffer_add(out, value.data, value.size) ? 0 : cli_fail(cli, VD_NO_MEMORY, "no memory");
+    return vd_buffer_add(out, value.data, value.size) ? 0
+                                                      : cli_fail(cli, VD_NO_MEMORY, "no memory");
 }
 
 static int show_past(cli_t *cli)
@@ -116,9 +117,8 @@ static int show_diff(cli_t *cli)
     if (code == 0)
         code = fetch(cli, cli->argument_count > 1 ? cli->arguments[1] : NULL, &after);
     if (code == 0) {
-        vd_status_t status =
-            vd_client_diff(cli->client, (vd_blob_t){before.data, before.size},
-                           (vd_blob_t){after.data, after.size}, &rows);
+        vd_status_t status = vd_client_diff(cli->client, (vd_blob_t){before.data, before.size},
+                                            (vd_blob_t){after.data, after.size}, &rows);
         code = status != VD_OK ? cli_fail_client(cli, status)
                                : cli_print_rows(cli, vd_bytes(rows.data, rows.size), columns, 3);
     }

@@ -126,6 +126,7 @@ static vd_status_t load(void *state, vd_bytes_t value)
 
 const vd_observer_t vd_availability_observer = {
     .name = "availability",
+    .version = 1,
     .summary = "Outages of what another observer watches: how often, how long, and what is down.",
     .kinds = "component_found outage_began outage_ended component_dropped",
     .on_demand = true,

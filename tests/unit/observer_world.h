@@ -121,7 +121,7 @@ typedef struct world {
     /* Answers a GET for the snapshot of the observer that is read; NULL: it is silent. */
     void (*origin)(struct world *world, vd_buffer_t *out);
     uint32_t snapshots; /* asked for */
-    const char *asker; /* the connection that the message at hand came by */
+    const char *asker;  /* the connection that the message at hand came by */
     kept_t kept[KEPT];
     uint32_t kept_count;
     fate_t keep_fate; /* of SAVE_SNAPSHOT: COMMIT, HOLD (no answer), REFUSE */
@@ -174,6 +174,8 @@ void remove_source(world_t *world, const char *name);
 vd_value_t deltas(world_t *world, uint64_t inc, uint64_t after);
 /* Inside the world: the ingestor takes a message. */
 void ingestor_take(world_t *world, const vd_message_t *message);
+void kept_save(world_t *world, const vd_message_t *message);
+void kept_load(world_t *world, const vd_message_t *message);
 /* A message to the host: at its port, from `peer`; taken by deliver. */
 void post(world_t *world, uint16_t port, const char *peer, const vd_message_t *message);
 void deliver(world_t *world);

@@ -86,7 +86,7 @@ typedef struct vd_replay {
 
     /* What it has made. */
     void *state;
-    vd_input_place_t place; /* that goes with the state */
+    vd_input_place_t place;     /* that goes with the state */
     vd_position_t position;     /* up to which the store is in it */
     vd_position_t own_position; /* behind the last event of the session that was read */
     uint64_t cycle;             /* highest turn of the observer */

@@ -70,8 +70,8 @@ typedef struct vd_host_options {
     int64_t interval_ms;
     /* What is held for readers of the feed "state": so many items, of so many bytes, not older. */
     uint32_t history;
-    uint32_t history_bytes; /* at least VD_HISTORY_BYTES_MIN */
-    int64_t history_age_ms; /* 0: of any age */
+    uint32_t history_bytes;   /* at least VD_HISTORY_BYTES_MIN */
+    int64_t history_age_ms;   /* 0: of any age */
     uint64_t snapshot_events; /* 0: the state is not kept */
     int64_t snapshot_interval_ms;
     uint32_t snapshots_keep; /* of the session at hand */

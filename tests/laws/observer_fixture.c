@@ -7,6 +7,8 @@
 
 #include "laws/observer_fixture.h"
 
+#include "core/core.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -223,4 +225,59 @@ const char *vd_bench_text(vd_bench_t *self, vd_buffer_t *out)
     vd_buffer_add(out, "", 1);
     assert_false(out->full);
     return (const char *)out->data;
+}
+
+/* Where the events of the log begin, and where it ends. Returns how many there are. */
+static size_t cuts_of(vd_bytes_t log, size_t *cuts, size_t room)
+{
+    vd_bytes_t rest = log;
+    vd_entry_t entry;
+    size_t count = 0;
+    cuts[0] = 0;
+    while (vd_run_next(&rest, &entry) == VD_OK) {
+        assert_true(count + 2 < room);
+        cuts[++count] = log.size - rest.size;
+    }
+    return count;
+}
+
+void vd_bench_assert_kept(const vd_bench_t *bench, uint64_t *seed)
+{
+    enum { CUTS = 65536 };
+    static size_t cuts[CUTS];
+    const vd_observer_t *observer = bench->observer;
+    vd_bytes_t log = vd_buffer_view(&bench->log);
+    size_t count = cuts_of(log, cuts, CUTS), kept_at = 0;
+    vd_buffer_t kept, again;
+    vd_buffer_init(&kept, VD_SNAPSHOT_BYTES_MAX);
+    vd_buffer_init(&again, VD_SNAPSHOT_BYTES_MAX);
+    void *state = vd_bench_fresh(bench);
+    observer->save(state, &kept);
+    for (size_t at = 0; at < count; at++) {
+        vd_bench_apply(observer, state, vd_bytes(log.data + cuts[at], cuts[at + 1] - cuts[at]));
+        if (vd_random_next(seed) % 6 == 0) {
+            vd_buffer_clear(&kept);
+            observer->save(state, &kept);
+            assert_false(kept.full);
+            kept_at = at + 1;
+        }
+        if (vd_random_next(seed) % 6 == 0) {
+            observer->destroy(&state);
+            state = vd_bench_fresh(bench);
+            assert_int_equal(observer->load(state, vd_buffer_view(&kept)), VD_OK);
+            vd_buffer_clear(&again);
+            observer->save(state, &again);
+            assert_true(vd_bytes_equal(vd_buffer_view(&kept), vd_buffer_view(&again)));
+            vd_bench_apply(observer, state,
+                           vd_bytes(log.data + cuts[kept_at], cuts[at + 1] - cuts[kept_at]));
+        }
+    }
+    vd_buffer_clear(&kept);
+    vd_buffer_clear(&again);
+    observer->save(bench->state, &kept);
+    observer->save(state, &again);
+    assert_true(vd_bytes_equal(vd_buffer_view(&kept), vd_buffer_view(&again)));
+    observer->destroy(&state);
+    vd_buffer_free(&kept);
+    vd_buffer_free(&again);
 }

@@ -58,4 +58,9 @@ vd_event_t vd_bench_event(const vd_bench_t *self, uint32_t at);
 /* The turn's events as text: type and data in JSON, one line each. */
 const char *vd_bench_text(vd_bench_t *self, vd_buffer_t *out);
 
+/* A life from kept states: a fresh state goes through the log event by event, and at random cuts it
+ * is saved, and made anew from what was saved there or at a cut before. In the end it is that of the
+ * bench. */
+void vd_bench_assert_kept(const vd_bench_t *bench, uint64_t *seed);
+
 #endif

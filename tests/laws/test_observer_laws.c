@@ -426,59 +426,6 @@ static void assert_restart(vd_bench_t *bench)
     bench->observer->destroy(&running);
 }
 
-/* Where the events of the log begin, and where it ends. Returns how many there are. */
-static size_t cuts_of(vd_bytes_t log, size_t *cuts, size_t room)
-{
-    vd_bytes_t rest = log;
-    vd_entry_t entry;
-    size_t count = 0;
-    cuts[0] = 0;
-    while (vd_run_next(&rest, &entry) == VD_OK) {
-        assert_true(count + 2 < room);
-        cuts[++count] = log.size - rest.size;
-    }
-    return count;
-}
-
-/* A life from kept states: a fresh state goes on from event to event, and at random cuts it is saved
- * and loaded, as by a restart, from a state that was kept there or at a cut before. */
-static void assert_kept(const vd_bench_t *bench, world_t *world)
-{
-    enum { CUTS = 65536 };
-    static size_t cuts[CUTS];
-    const vd_observer_t *observer = bench->observer;
-    vd_bytes_t log = vd_buffer_view(&bench->log);
-    size_t count = cuts_of(log, cuts, CUTS), kept_at = 0;
-    vd_buffer_t kept, again;
-    vd_buffer_init(&kept, VD_SNAPSHOT_BYTES_MAX);
-    vd_buffer_init(&again, VD_SNAPSHOT_BYTES_MAX);
-    void *state = vd_bench_fresh(bench);
-    observer->save(state, &kept);
-    for (size_t at = 0; at < count; at++) {
-        vd_bench_apply(observer, state, vd_bytes(log.data + cuts[at], cuts[at + 1] - cuts[at]));
-        if (below(world, 6) == 0) {
-            vd_buffer_clear(&kept);
-            observer->save(state, &kept);
-            assert_false(kept.full);
-            kept_at = at + 1;
-        }
-        if (below(world, 6) == 0) {
-            observer->destroy(&state);
-            state = vd_bench_fresh(bench);
-            assert_int_equal(observer->load(state, vd_buffer_view(&kept)), VD_OK);
-            vd_buffer_clear(&again);
-            observer->save(state, &again);
-            assert_same(vd_buffer_view(&kept), vd_buffer_view(&again));
-            vd_bench_apply(observer, state,
-                           vd_bytes(log.data + cuts[kept_at], cuts[at + 1] - cuts[kept_at]));
-        }
-    }
-    assert_same_state(observer, bench->state, state);
-    observer->destroy(&state);
-    vd_buffer_free(&kept);
-    vd_buffer_free(&again);
-}
-
 static uint64_t run_world(const subject_t *subject, uint64_t seed)
 {
     vd_bench_t bench;
@@ -523,7 +470,7 @@ static uint64_t run_world(const subject_t *subject, uint64_t seed)
     vd_bytes_t log = vd_buffer_view(&bench.log);
     vd_bench_apply(observer, second, vd_bytes(log.data + second_at, log.size - second_at));
     assert_same_state(observer, bench.state, second);
-    assert_kept(&bench, &world);
+    vd_bench_assert_kept(&bench, &world.seed);
     assert_restart(&bench);
     observer->destroy(&second);
     vd_buffer_free(&saved);

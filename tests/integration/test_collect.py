@@ -3,7 +3,6 @@
 are killed; the outages that it tells are those that a naive scan over all events finds, each once, in order."""
 import os
 import random
-import socket
 import sys
 import time
 
@@ -14,7 +13,7 @@ from outages import Scan, told  # noqa: E402
 from vedette.client import Client, Error, Position  # noqa: E402
 
 BIN = sys.argv[1]
-SESSION = "collected"
+SESSION, NEXT, LAST = "collected", "collected-next", "collected-still"
 CONFIG = '[observers.services]\ninterval = "50ms"\n[observers.availability]\nreads = "services"\n'
 KINDS = {"static": "provider", "poller-1": "poller", "services": "observer-services",
          "availability": "observer-availability"}
@@ -63,50 +62,43 @@ def begin(runtime):
     return client
 
 
-def listen(port=0):
-    server = socket.socket()
-    server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    server.bind(("127.0.0.1", port))
-    server.listen(1)
-    return server
+class Machine:
+    """The root of a machine that `services` reads: what listens there is what this test says."""
 
+    def __init__(self, root, ports):
+        self.root, self.inode, self.inodes = root, 0, dict.fromkeys(ports, 0)
+        os.makedirs(os.path.join(root, "proc/net"))
+        for port in ports:
+            self.change(port)
 
-class Crowd:
-    """Some ports on which something listens now and then."""
+    def change(self, port):
+        self.inode += 1
+        self.inodes[port] = 0 if self.inodes[port] else self.inode
+        rows = "".join(f" 0: 0100007F:{port:04X} 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 {inode} 1\n"
+                       for port, inode in self.inodes.items() if inode)
+        for name, text in (("tcp", rows), ("tcp6", "")):
+            path = os.path.join(self.root, "proc/net", name)
+            with open(path + ".new", "w", encoding="ascii") as file:
+                file.write("  sl  local_address rem_address   st\n" + text)
+            os.rename(path + ".new", path)
 
-    def __init__(self, count):
-        self.servers = {}
-        for _ in range(count):
-            server = listen()
-            self.servers[server.getsockname()[1]] = server
-
-    def change(self, chance):
-        port = chance.choice(list(self.servers))
-        if self.servers[port]:
-            self.servers[port].close()
-            self.servers[port] = None
-        else:
-            self.servers[port] = listen(port)
-
-    def close(self):
-        for server in self.servers.values():
-            if server:
-                server.close()
+    def change_any(self, chance):
+        self.change(chance.choice(list(self.inodes)))
 
     def shown(self, scan):
-        return {port: scan.components.get(f"service/local/tcp/127.0.0.1:{port}", {}).get("up") for port in self.servers}
+        return {port: scan.components.get(f"service/local/tcp/127.0.0.1:{port}", {}).get("up") for port in self.inodes}
 
     def listening(self):
-        return {port: server is not None for port, server in self.servers.items()}
+        return {port: inode != 0 for port, inode in self.inodes.items()}
 
 
-def check_agreement(client, events, crowd):
+def check_agreement(client, events, machine):
     """The events and the snapshot of the collector are what the scan finds."""
     def arrived():
         mine = told(events.of("availability"))
         scan = Scan(events.of("services"))  # second: it may only be ahead
         assert mine == scan.told[:len(mine)], next(pair for pair in zip(mine, scan.told) if pair[0] != pair[1])
-        return scan if len(mine) == len(scan.told) and crowd.shown(scan) == crowd.listening() else None
+        return scan if len(mine) == len(scan.told) and machine.shown(scan) == machine.listening() else None
 
     scan = wait_for("the collector has read everything", arrived)
 
@@ -121,47 +113,78 @@ def check_agreement(client, events, crowd):
     return scan
 
 
-def check_kills(runtime, client, events, crowd, victims, rounds, chance):
+def check_kills(runtime, client, events, machine, victims, rounds, chance):
     for _ in range(rounds):
         for _ in range(chance.randrange(1, 4)):
-            crowd.change(chance)
+            machine.change_any(chance)
         time.sleep(chance.random() * 0.2)  # the moment of the kill is the input here
         for name in chance.choice(victims).split(","):
             runtime.restart(name)
-    return check_agreement(client, events, crowd)
+    return check_agreement(client, events, machine)
 
 
-def check_away(runtime, client, events, crowd, chance):
+def check_away(runtime, client, events, machine, chance):
     """What happens while the collector is not there is read when it is back."""
     runtime.kill("availability")
     for _ in range(6):
         before = len(events.of("services"))
-        crowd.change(chance)
+        machine.change_any(chance)
         wait_for("the change is told", lambda count=before: len(events.of("services")) > count)
     runtime.start("availability")
-    check_agreement(client, events, crowd)
+    check_agreement(client, events, machine)
+
+
+def check_pruned(runtime, client, machine, chance):
+    """When what it has not read was pruned, and its state with it, it begins anew from the snapshot of `services`."""
+    runtime.kill("availability")
+    machine.change_any(chance)
+    with client.producer("supervisor") as producer:
+        for before, after in ((SESSION, NEXT), (NEXT, LAST)):
+            producer.emit("session_started", {"name": "test", "owner": False, "continues": before}, after)
+            producer.emit("session_ended", {"status": "completed", "continued_by": after}, before)
+    wait_for("services has gone over", lambda: client.snapshot("services")["session"] == LAST)
+    assert client.prune(SESSION)["ids"] == [SESSION]
+    runtime.more = ["--session", LAST]
+    runtime.start("availability")
+
+    def agrees():
+        snapshot = client.snapshot("availability")
+        rows = {row["name"]: row["up"] for row in (snapshot["state"] or {}).get("components", [])}
+        shown = {port: rows.get(f"service/local/tcp/127.0.0.1:{port}", False) for port in machine.inodes}
+        return snapshot if shown == machine.listening() else None
+
+    snapshot = wait_for("it has begun anew", agrees)
+    assert snapshot["session"] == LAST and snapshot["error"]["stage"] == "state", snapshot
+    assert snapshot["error"]["recovered_at"], snapshot
+    for _ in range(3):
+        machine.change_any(chance)
+        wait_for("it goes on from there", agrees)
+    runtime.restart("availability")
+    assert wait_for("it is back", agrees)["error"] is None
 
 
 def main():
     seed = int(os.environ.get("VD_SEED", random.randrange(1 << 32)))
     print(f"seed {seed}")
     chance = random.Random(seed)
-    runtime, crowd = Runtime(BIN, CONFIG, SESSION), Crowd(6)
+    runtime = Runtime(BIN, "", SESSION)
     try:
+        machine = Machine(runtime.path("machine"), range(8001, 8013))
+        runtime.configure(CONFIG + f"[[providers.static.sources]]\nname = 'local'\nadapter = 'file'\naddress = '{machine.root}'\n")
         client = begin(runtime)
         events = Events(client)
-        check_agreement(client, events, crowd)
-        check_away(runtime, client, events, crowd, chance)
+        check_agreement(client, events, machine)
+        check_away(runtime, client, events, machine, chance)
         victims = ["availability", "services", "availability,services", "ingestor", "ingestor,availability"]
-        scan = check_kills(runtime, client, events, crowd, victims, 15, chance)
+        scan = check_kills(runtime, client, events, machine, victims, 15, chance)
         outages = sum(one["outages"] for one in scan.components.values())
         assert outages > 0
+        check_pruned(runtime, client, machine, chance)
         print(f"{len(events.all)} events, {len(scan.components)} components, {outages} outages")
     except BaseException:
         sys.stderr.write(runtime.logs())
         raise
     finally:
-        crowd.close()
         runtime.stop()
         runtime.close()
 

@@ -305,6 +305,8 @@ static void start_stream(world_t *world, const vd_message_t *message)
     session_t *session = session_named(world, message->start.session);
     stream->on = false;
     stream->begun++;
+    if (world->stream_silent)
+        return;
     if (!session || message->start.seq > session->seq + 1) {
         vd_message_t reset = {.id = VD_MESSAGE_STREAM_RESET, .correlation = message->correlation};
         reset.stream_reset.store = vd_str(world->store);

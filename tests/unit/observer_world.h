@@ -118,6 +118,7 @@ typedef struct world {
     bool replay_silent;
     uint16_t port; /* where what is answered now was asked */
     stream_t stream;
+    bool stream_silent; /* nothing comes of a START of it */
     /* Answers a GET for the snapshot of the observer that is read; NULL: it is silent. */
     void (*origin)(struct world *world, vd_buffer_t *out);
     uint32_t snapshots; /* asked for */

@@ -173,6 +173,7 @@ static void test_each_event_is_before_a_turn(void **state)
     say(world, "river");
     pass(world, 1000);
     assert_echoes(world, "tree house house river");
+    assert_int_equal(echo_turns, 5); /* what is foreign, or a state, is no input */
     assert_int_equal(world->stream.begun, 1);
     assert_int_equal(world->snapshots, 0);
     assert_error(world, NULL, false);
@@ -482,6 +483,53 @@ static void test_what_was_pruned_is_filled_by_the_snapshot(void **state)
     assert_int_equal(world->snapshots, snapshots);
 }
 
+/* What it has not read is pruned; its own state is not. */
+static void test_a_session_pruned_before_it_was_read(void **state)
+{
+    world_t *world = *state;
+    hear(world, "tree");
+    world->stream_silent = true;
+    world->stream.on = false;
+    say(world, "house");
+    roll(world);
+    pass(world, 5000); /* its state goes over, with a place in the first session */
+    say(world, "river");
+    world->sessions[0].gone = true;
+    world->stream_silent = false;
+    kill_host(world);
+    pass(world, 5000);
+    assert_echoes(world, "river");
+    assert_int_equal(echo_of(world)->count, 2);
+    assert_true(world->snapshots >= 1);
+    hear(world, "rain");
+    assert_echoes(world, "river rain");
+}
+
+/* That the snapshot is still to be had is not forgotten, whatever session it goes to meanwhile. */
+static void test_a_loss_is_remembered(void **state)
+{
+    world_t *world = *state;
+    hear(world, "tree");
+    roll(world);
+    world->rows_silent = true;
+    pass(world, 5000);
+    world->origin = NULL;
+    world->sessions[0].gone = true;
+    world->rows_silent = false;
+    say(world, "house");
+    say(world, "_quiet");
+    strcpy(origin_word, "house");
+    kill_host(world);
+    pass(world, 3000);
+    assert_int_equal(world->states, 1); /* from here on the chain is whole again */
+    kill_host(world);
+    pass(world, 3000);
+    assert_echoes(world, "");
+    world->origin = write_origin;
+    pass(world, 3000);
+    assert_echoes(world, "house");
+}
+
 /* A snapshot that leads to more than one turn takes is gone on with after a restart. */
 static void test_killed_at_any_moment_of_a_snapshot(void **state)
 {
@@ -536,6 +584,8 @@ int main(void)
         TEST(test_a_hole_is_filled_by_the_snapshot),
         TEST(test_the_other_observer_is_asked_until_it_answers),
         TEST(test_what_was_pruned_is_filled_by_the_snapshot),
+        TEST(test_a_session_pruned_before_it_was_read),
+        TEST(test_a_loss_is_remembered),
         cmocka_unit_test(test_killed_at_any_moment_of_a_snapshot),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

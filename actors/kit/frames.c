@@ -55,22 +55,14 @@ vd_bytes_t vd_frames_part(vd_frames_t *frames, uint32_t at)
     return vd_bytes(zmq_msg_data(&frames->parts[at]), zmq_msg_size(&frames->parts[at]));
 }
 
-/* ZeroMQ is done with the bytes, in a thread of its own. */
-static void let_go(void *data, void *hint)
-{
-    vd_shared_t *shared = hint;
-    (void)data;
-    vd_shared_release(&shared);
-}
-
-static bool send_part(void *socket, vd_bytes_t part, vd_shared_t *shared, int flags)
+static bool send_part(void *socket, vd_bytes_t part, const vd_frames_held_t *held, int flags)
 {
     zmq_msg_t message;
-    if (shared == NULL)
+    if (held == NULL)
         return zmq_send(socket, part.data, part.size, flags) >= 0;
-    if (zmq_msg_init_data(&message, shared->data, shared->size, let_go, vd_shared_hold(shared)) !=
-        0) {
-        vd_shared_release(&shared);
+    if (zmq_msg_init_data(&message, (void *)(uintptr_t)part.data, part.size, held->let_go,
+                          held->hint) != 0) {
+        held->let_go((void *)(uintptr_t)part.data, held->hint);
         return false;
     }
     if (zmq_msg_send(&message, socket, flags) >= 0)
@@ -79,7 +71,8 @@ static bool send_part(void *socket, vd_bytes_t part, vd_shared_t *shared, int fl
     return false;
 }
 
-static bool send_parts(void *socket, const vd_bytes_t *parts, int count, vd_shared_t *last)
+static bool send_parts(void *socket, const vd_bytes_t *parts, int count,
+                       const vd_frames_held_t *last)
 {
     bool whole = true;
     for (int at = 0; at < count; at++) {
@@ -87,8 +80,11 @@ static bool send_parts(void *socket, const vd_bytes_t *parts, int count, vd_shar
         int flags = ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0);
         if (send_part(socket, parts[at], more ? NULL : last, flags))
             continue;
-        if (at == 0)
+        if (at == 0) {
+            if (more && last != NULL)
+                last->let_go((void *)(uintptr_t)parts[count - 1].data, last->hint);
             return false;
+        }
         /* The connection went away between two parts: the socket now swallows parts up to the end
          * of the message, so the end has to be sent, or it would swallow the next message. */
         whole = false;
@@ -111,16 +107,16 @@ bool vd_frames_send(void *socket, const vd_bytes_t *first, vd_bytes_t header, vd
     return send_parts(socket, parts, count, NULL);
 }
 
-bool vd_frames_send_shared(void *socket, const vd_bytes_t *first, vd_bytes_t header,
-                           vd_bytes_t body, vd_shared_t *payload)
+bool vd_frames_send_held(void *socket, const vd_bytes_t *first, vd_bytes_t header, vd_bytes_t body,
+                         vd_bytes_t payload, const vd_frames_held_t *held)
 {
-    assert(socket != NULL && header.size > 0 && body.size > 0 && payload->size > 0);
+    assert(socket != NULL && header.size > 0 && body.size > 0 && payload.size > 0);
     vd_bytes_t parts[VD_FRAMES_PARTS_MAX];
     int count = 0;
     if (first != NULL)
         parts[count++] = *first;
     parts[count++] = header;
     parts[count++] = body;
-    parts[count++] = vd_shared_view(payload);
-    return send_parts(socket, parts, count, payload);
+    parts[count++] = payload;
+    return send_parts(socket, parts, count, held);
 }

@@ -27,8 +27,13 @@ vd_bytes_t vd_frames_part(vd_frames_t *frames, uint32_t at);
  * be sent now. */
 bool vd_frames_send(void *socket, const vd_bytes_t *first, vd_bytes_t header, vd_bytes_t body,
                     vd_bytes_t payload);
-/* The same with a payload that is held until it has gone out, in place of being copied. */
-bool vd_frames_send_shared(void *socket, const vd_bytes_t *first, vd_bytes_t header,
-                           vd_bytes_t body, vd_shared_t *payload);
+/* The same with a payload that is not copied: `held` lets go of it, once, when it went out or was
+ * thrown away, in any thread, and also when this returns false. */
+typedef struct vd_frames_held {
+    zmq_free_fn *let_go; /* (payload, hint) */
+    void *hint;
+} vd_frames_held_t;
+bool vd_frames_send_held(void *socket, const vd_bytes_t *first, vd_bytes_t header, vd_bytes_t body,
+                         vd_bytes_t payload, const vd_frames_held_t *held);
 
 #endif

@@ -32,6 +32,12 @@ static void close_link(vd_link_t *link)
     link->closed = true;
 }
 
+static void free_link(vd_link_t *link)
+{
+    vd_unsent_destroy(&link->unsent);
+    free(link);
+}
+
 void vd_links_reap(vd_links_t *self)
 {
     for (vd_link_t **at = &self->first; *at != NULL;) {
@@ -41,7 +47,7 @@ void vd_links_reap(vd_links_t *self)
             continue;
         }
         *at = link->next;
-        free(link);
+        free_link(link);
     }
 }
 
@@ -74,8 +80,11 @@ static vd_link_t *new_link(vd_links_t *self, const vd_port_t *port, const char *
         return NULL;
     *link = (vd_link_t){.port = *port, .owner = self->owner, .table = self};
     link->socket = vd_endpoint_socket(types[port->kind], identity);
-    if (link->socket == NULL) {
-        free(link);
+    if (link->socket != NULL && port->kind == VD_PORT_ROUTER)
+        link->unsent = vd_unsent_new();
+    if (link->socket == NULL || (link->unsent == NULL && port->kind == VD_PORT_ROUTER)) {
+        zsock_destroy(&link->socket);
+        free_link(link);
         return NULL;
     }
     link->handle = zsock_resolve(link->socket);
@@ -129,7 +138,7 @@ vd_status_t vd_links_open(vd_links_t *self, const vd_port_t *port, const char *e
         vd_status_t status = vd_endpoint_bind(link->socket, endpoint, error, error_size);
         if (status != VD_OK) {
             zsock_destroy(&link->socket);
-            free(link);
+            free_link(link);
             return status;
         }
         vd_str_copy(link->endpoint, sizeof link->endpoint, vd_str(endpoint));
@@ -232,7 +241,7 @@ vd_status_t vd_links_connect(vd_links_t *self, const vd_port_t *port, const vd_p
     vd_status_t status = vd_endpoint_connect(link->socket, endpoint, error, error_size);
     if (status != VD_OK) {
         zsock_destroy(&link->socket);
-        free(link);
+        free_link(link);
         return status;
     }
     link->peer = *peer;

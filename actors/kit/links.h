@@ -13,6 +13,7 @@
 
 #include "kit/actor.h"
 #include "kit/endpoint.h"
+#include "kit/unsent.h"
 
 typedef struct vd_link {
     struct vd_link *next;
@@ -25,6 +26,7 @@ typedef struct vd_link {
     char endpoint[VD_ENDPOINT_BYTES_MAX + 1];
     zsock_t *socket;
     void *handle; /* the same for ZeroMQ's own functions */
+    vd_unsent_t *unsent; /* ROUTER */
     void *owner;  /* of the table's owner: goes to the reader's handler */
     struct vd_links *table;
 } vd_link_t;

@@ -13,8 +13,8 @@
 
 /* Twice for each "alive" that is told of it. */
 enum { BEAT_MS = 500 };
-/* Below this a copy costs less than the holding. */
-enum { SHARED_BYTES_MIN = 1024 };
+/* Below this a copy costs less than the holding, and the count of messages is bound enough. */
+enum { COUNTED_BYTES_MIN = 1024 };
 
 vd_now_t vd_shell_now(void)
 {
@@ -37,6 +37,34 @@ static const vd_port_t *find_port(const vd_shell_core_t *core, uint16_t number)
     return NULL;
 }
 
+static vd_shared_t *copy_of(vd_bytes_t payload)
+{
+    vd_shared_t *copy = vd_shared_new(payload.size);
+    if (copy == NULL)
+        return NULL;
+    memcpy(copy->data, payload.data, payload.size);
+    copy->size = payload.size;
+    return copy;
+}
+
+bool vd_shell_send_counted(vd_link_t *link, const vd_peer_t *peer, vd_bytes_t header,
+                           vd_bytes_t body, vd_bytes_t payload, vd_shared_t *shared)
+{
+    vd_bytes_t first = vd_bytes(peer->bytes, peer->size);
+    if (payload.size < COUNTED_BYTES_MIN)
+        return vd_frames_send(link->handle, &first, header, body, payload);
+    if (shared == NULL &&
+        vd_unsent_bytes(link->unsent, peer) + payload.size > VD_UNSENT_BYTES_MAX)
+        return false;
+    vd_shared_t *held = shared != NULL ? vd_shared_hold(shared) : copy_of(payload);
+    vd_unsent_ticket_t *ticket =
+        held != NULL ? vd_unsent_count(link->unsent, peer, held) : NULL;
+    vd_bytes_t view = held != NULL ? vd_shared_view(held) : payload;
+    vd_shared_release(&held);
+    vd_frames_held_t until = {.let_go = vd_unsent_let_go, .hint = ticket};
+    return ticket != NULL && vd_frames_send_held(link->handle, &first, header, body, view, &until);
+}
+
 static void send_message(vd_shell_t *self, vd_shell_core_t *core, const vd_effect_t *effect)
 {
     vd_link_t *link = vd_links_find(&core->links, effect->port, &effect->peer);
@@ -46,19 +74,15 @@ static void send_message(vd_shell_t *self, vd_shell_core_t *core, const vd_effec
         return;
     }
     vd_bytes_t first = {0};
-    bool has_first = link->port.kind == VD_PORT_ROUTER || link->port.kind == VD_PORT_PUB;
-    if (link->port.kind == VD_PORT_ROUTER)
-        first = vd_bytes(effect->peer.bytes, effect->peer.size);
-    else if (link->port.kind == VD_PORT_PUB)
+    bool has_first = link->port.kind == VD_PORT_PUB;
+    if (link->port.kind == VD_PORT_PUB)
         first = vd_str(vd_effect_text(self->effects, effect));
     vd_bytes_t header = vd_effect_header(self->effects, effect);
     vd_bytes_t body = vd_effect_body(self->effects, effect);
     vd_bytes_t payload = vd_effect_payload(self->effects, effect);
-    bool sent =
-        effect->shared != NULL && payload.size >= SHARED_BYTES_MIN
-            ? vd_frames_send_shared(link->handle, has_first ? &first : NULL, header, body,
-                                    effect->shared)
-            : vd_frames_send(link->handle, has_first ? &first : NULL, header, body, payload);
+    bool sent = link->port.kind == VD_PORT_ROUTER
+                    ? vd_shell_send_counted(link, &effect->peer, header, body, payload, effect->shared)
+                    : vd_frames_send(link->handle, has_first ? &first : NULL, header, body, payload);
     vd_shell_used(self, link);
     if (sent)
         vd_count(&self->metrics.frames_out);

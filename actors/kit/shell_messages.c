@@ -17,12 +17,11 @@ static void answer(vd_shell_t *self, vd_link_t *link, const vd_peer_t *peer,
     vd_buffer_t out;
     vd_buffer_init(&out, VD_HEADER_BYTES_MAX + VD_BODY_BYTES_MAX);
     size_t header_size = 0;
-    vd_bytes_t first = vd_bytes(peer->bytes, peer->size);
     bool sent = false;
     if (vd_message_encode(message, &out, &header_size) == VD_OK)
-        sent = vd_frames_send(link->handle, &first, vd_bytes(out.data, header_size),
-                              vd_bytes(out.data + header_size, out.size - header_size),
-                              message->payload);
+        sent = vd_shell_send_counted(link, peer, vd_bytes(out.data, header_size),
+                                     vd_bytes(out.data + header_size, out.size - header_size),
+                                     message->payload, NULL);
     if (sent)
         vd_count(&self->metrics.frames_out);
     else
@@ -136,6 +135,8 @@ static void take_message(vd_shell_t *self, vd_shell_core_t *core, vd_link_t *lin
         answer_metrics(self, link, &input.peer, message.correlation);
         return;
     }
+    if (router)
+        input.unsent = vd_unsent_bytes(link->unsent, &input.peer);
     input.message = &message;
     vd_shell_step(self, core->handle, now, &input);
 }

@@ -61,6 +61,11 @@ struct vd_shell {
 /* Copies what vd_shell_set_trouble has set. */
 void vd_shell_trouble(vd_shell_t *self, char text[VD_TEXT_BYTES_MAX + 1]);
 
+/* Sends through a ROUTER, with what waits there for the peer counted and, but for what is shared,
+ * bounded. False when it was not sent. */
+bool vd_shell_send_counted(vd_link_t *link, const vd_peer_t *peer, vd_bytes_t header,
+                           vd_bytes_t body, vd_bytes_t payload, vd_shared_t *shared);
+
 /* Runs one step at a given time. */
 void vd_shell_step(vd_shell_t *self, int handle, vd_now_t now, const vd_input_t *input);
 

@@ -58,6 +58,7 @@ typedef struct vd_input {
     uint64_t token;              /* DONE: the token of the effect */
     vd_status_t status;          /* DONE */
     vd_peer_t peer;              /* MESSAGE */
+    size_t unsent;               /* MESSAGE on a ROUTER: bytes that wait there for the peer */
     const vd_message_t *message; /* MESSAGE: decoded, every required field present */
     const void *result;          /* DONE: what the operation defines */
 } vd_input_t;
@@ -124,7 +125,8 @@ vd_bytes_t vd_effect_payload(const vd_effects_t *self, const vd_effect_t *effect
 void vd_effects_send(vd_effects_t *self, uint16_t port, const vd_peer_t *peer,
                      const vd_message_t *message);
 /* The same with `payload` in place of message->payload: not copied, but held until the effects are
- * cleared, so that many can be sent the same bytes. */
+ * cleared, so that many can be sent the same bytes. However much waits for the peer, it is sent: who
+ * shares bounds that by vd_input_t.unsent. */
 void vd_effects_send_shared(vd_effects_t *self, uint16_t port, const vd_peer_t *peer,
                             const vd_message_t *message, vd_shared_t *payload);
 /* Publishes `message` under `topic` through a PUB port. */

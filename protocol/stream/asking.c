@@ -92,6 +92,7 @@ static void open_flow(vd_publisher_t *self, vd_now_t now, vd_reader_row_t *row, 
     vd_str_copy(flow->session, sizeof flow->session, start->session);
     vd_str_copy(flow->type, sizeof flow->type, start->type);
     row->left_us = 0;
+    row->burst_bytes = input->unsent;
     if (start->name.size > 0)
         vd_str_copy(row->name, sizeof row->name, start->name);
     /* The reader measures how far its commits are from where live begins. */
@@ -182,9 +183,9 @@ static void on_credit(vd_publisher_t *self, vd_now_t now, const vd_input_t *inpu
     vd_row_says(self, now, row, credit->mode, effects);
     bool grants = credit->items > flow->credit_items || credit->bytes > flow->credit_bytes;
     bool goes_on = flow->uncredited_bytes >= VD_UNCREDITED_BYTES_MAX ||
-                   flow->burst_bytes >= self->knobs.bytes_max;
+                   row->burst_bytes >= self->knobs.bytes_max;
     flow->uncredited_bytes = 0;
-    flow->burst_bytes = 0;
+    row->burst_bytes = input->unsent;
     if (!grants) {
         vd_look_at_tails(self);
         if (!vd_tell_passed(self, now, row, flow, effects))
@@ -227,6 +228,9 @@ static void send_fetched(vd_publisher_t *self, const vd_input_t *input, const vd
     message.commits.events = self->frame.events;
     message.commits.head = self->head;
     vd_shared_t *payload = vd_frame_take(&self->frame);
+    vd_reader_row_t *row = vd_row_find(self, &input->peer);
+    if (row != NULL && payload != NULL)
+        row->burst_bytes += payload->size;
     if (payload != NULL)
         vd_effects_send_shared(effects, self->options.port, &input->peer, &message, payload);
     else
@@ -242,6 +246,12 @@ static void on_fetch(vd_publisher_t *self, const vd_input_t *input, vd_effects_t
     vd_place_t place = {0};
     vd_request_t request = {fetch->store,   fetch->index, fetch->offset, fetch->chain,
                             fetch->session, fetch->seq,   fetch->type,   false};
+    if (input->unsent >= self->knobs.bytes_max) {
+        vd_effects_reply_error(effects, input, VD_OVERLOADED,
+                               "%zu bytes wait here for you to read them; read, then ask again",
+                               input->unsent);
+        return;
+    }
     vd_status_t status = resolve(self, &request, &place, text, sizeof text);
     if (status != VD_OK) {
         refuse(self, input, status, text, effects);

@@ -11,7 +11,9 @@
  *    up to the limits. What memory has lost before it could be sent is told by GAP, free of credit;
  *    the stream goes on behind the newest commit. A START at a position that memory does not hold
  *    is answered with USE_COMMITS, never with a gap.
- * 4. Between two CREDITs a subscriber is sent at most `bytes_max`, whatever it granted.
+ * 4. Between two CREDITs a subscriber is sent at most `bytes_max`, over both streams and whatever it
+ *    granted; less by what still waited for it at the last (vd_input_t.unsent): a sign of life does
+ *    not say that it reads. A FETCH while so much waits for it is refused.
  * 5. It is dropped, with a reason, when it gave no sign of life for SUBSCRIBER_SILENT_MS (silent),
  *    when there was something to send and no credit for it for `credit_deadline_ms` (too_slow), and
  *    when an operator says so (kicked). One that an operator holds is sent no events. Its deadline
@@ -69,7 +71,7 @@ typedef struct vd_publisher_knobs {
     uint64_t batch_lag[VD_BATCH_STEPS];
     uint32_t batch_commits[VD_BATCH_STEPS + 1];
     uint32_t credit_deadline_ms; /* without credit while there is something to send; 0: none */
-    uint64_t bytes_max;          /* sent to one subscriber between two of its CREDITs */
+    uint64_t bytes_max;          /* that may wait for one subscriber (law 4) */
     uint64_t step_bytes_max;     /* of commit streams, in one step */
     uint64_t yield_bytes_max;    /* the same while there are live streams */
     /* Of commit streams from before what memory holds, in a second, while live events go out; 0: as

@@ -30,7 +30,6 @@ typedef struct vd_outflow {
     vd_place_t sent;  /* everything before it was sent, or told to be a gap */
     uint64_t credit_items, credit_bytes;
     uint64_t spent_items, spent_bytes;
-    uint64_t burst_bytes;      /* of events since the last CREDIT */
     uint64_t uncredited_bytes; /* of frames without events since it was heard last */
     uint64_t batch_max;        /* commits in one frame, as it wishes; 0: no wish */
     uint64_t batch;            /* commits in the last frame */
@@ -51,6 +50,8 @@ typedef struct vd_reader_row {
     bool held;
     int64_t since_ms;
     int64_t left_us; /* when its last stream ended; 0: it has one */
+    /* Waited for it when it was heard last, and was sent to it since. */
+    uint64_t burst_bytes;
     uint64_t events, bytes, gaps;
     vd_outflow_t flows[VD_STREAM_KINDS];
 } vd_reader_row_t;

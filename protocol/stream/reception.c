@@ -430,8 +430,7 @@ static void on_head(vd_reception_t *self, vd_now_t now, vd_lane_t *lane, const v
     if (lane->state != VD_LANE_RUNNING)
         return;
     lane->attempts = 0;
-    vd_reception_judge(self, now, vd_reception_waiting(self).items + self->early_tally.items,
-                       effects);
+    vd_reception_judge(self, now, vd_reception_standing(self), effects);
     vd_reception_progress(self, now, effects);
 }
 
@@ -532,8 +531,8 @@ static void on_timer(vd_reception_t *self, vd_now_t now, vd_effects_t *effects)
     if (self->reading)
         vd_reception_read_due(self, now, effects);
     else if (tick(self, now, &self->live, effects) && tick(self, now, &self->commit, effects))
-        vd_reception_judge(self, now, vd_reception_waiting(self).items + self->early_tally.items,
-                           effects);
+        vd_reception_judge(self, now, vd_reception_standing(self), effects);
+    self->ticked = self->intake.handed.items;
     vd_reception_set_timer(self, now, effects);
 }
 

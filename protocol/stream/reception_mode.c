@@ -11,6 +11,12 @@ vd_tally_t vd_reception_waiting(const vd_reception_t *self)
                         self->intake.handed.bytes - self->used.bytes};
 }
 
+uint64_t vd_reception_standing(const vd_reception_t *self)
+{
+    uint64_t used = self->used.items;
+    return (self->ticked > used ? self->ticked - used : 0) + self->early_tally.items;
+}
+
 /* What waits on account of a stream: early frames block the live stream, not the commits that they
  * wait for. */
 static vd_tally_t waiting_of(const vd_reception_t *self, const vd_lane_t *lane)

@@ -29,6 +29,7 @@ struct vd_reception {
     bool prompt; /* what was handed on is dealt with at once: `done` is the position */
     vd_intake_t intake;
     vd_tally_t used; /* in this life, of intake.handed */
+    uint64_t ticked; /* intake.handed.items when the timer was due last */
     vd_lane_t live, commit;
     uint64_t correlation; /* the newest of all */
     uint64_t seed;
@@ -79,6 +80,9 @@ void vd_reception_on_use_commits(vd_reception_t *self, vd_now_t now, vd_lane_t *
 
 /* Events that wait for the application. */
 vd_tally_t vd_reception_waiting(const vd_reception_t *self);
+/* Events that wait since the timer was due last, or longer, and what is held back: what a frame has
+ * just brought is no queue yet for who looks between two frames. */
+uint64_t vd_reception_standing(const vd_reception_t *self);
 /* Sends CREDIT: what may be granted now, and what there is to tell. */
 void vd_reception_credit(vd_reception_t *self, vd_now_t now, vd_lane_t *lane,
                          vd_effects_t *effects);

@@ -43,7 +43,7 @@ static bool can_be_served(const vd_publisher_t *self, const vd_reader_row_t *row
 {
     const vd_outflow_t *flow = &row->flows[kind];
     return is_behind(self, row, kind) && !row->held && has_credit(flow) &&
-           flow->burst_bytes < self->knobs.bytes_max &&
+           row->burst_bytes < self->knobs.bytes_max &&
            flow->uncredited_bytes < VD_UNCREDITED_BYTES_MAX;
 }
 
@@ -89,7 +89,7 @@ static void send_frame(vd_publisher_t *self, vd_now_t now, vd_reader_row_t *row,
     flow->sent = flow->place;
     flow->spent_items += frame->events;
     flow->spent_bytes += frame->bytes;
-    flow->burst_bytes += frame->bytes;
+    row->burst_bytes += frame->bytes;
     if (frame->events == 0)
         flow->uncredited_bytes += frame->payload->size + FRAME_OVERHEAD;
     flow->told_us = now.mono_us;
@@ -187,8 +187,8 @@ static bool serve(vd_publisher_t *self, vd_now_t now, vd_reader_row_t *row, int 
                             .items_max = flow->credit_items - flow->spent_items,
                             .bytes_max = flow->credit_bytes - flow->spent_bytes,
                             .commits_max = commits_for(self, flow, kind)};
-    if (want.bytes_max > self->knobs.bytes_max - flow->burst_bytes)
-        want.bytes_max = self->knobs.bytes_max - flow->burst_bytes;
+    if (want.bytes_max > self->knobs.bytes_max - row->burst_bytes)
+        want.bytes_max = self->knobs.bytes_max - row->burst_bytes;
     const vd_memo_t *memo = find_memo(self, flow, &want, tail_of(self, kind)->head);
     vd_memo_t *made = NULL;
     vd_status_t status = VD_OK;

@@ -25,9 +25,9 @@ typedef struct vd_link {
     vd_peer_t peer;  /* DEALER: the name of the connection */
     char endpoint[VD_ENDPOINT_BYTES_MAX + 1];
     zsock_t *socket;
-    void *handle; /* the same for ZeroMQ's own functions */
+    void *handle;        /* the same for ZeroMQ's own functions */
     vd_unsent_t *unsent; /* ROUTER */
-    void *owner;  /* of the table's owner: goes to the reader's handler */
+    void *owner;         /* of the table's owner: goes to the reader's handler */
     struct vd_links *table;
 } vd_link_t;
 

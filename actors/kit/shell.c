@@ -14,7 +14,7 @@
 /* Twice for each "alive" that is told of it. */
 enum { BEAT_MS = 500 };
 /* Below this a copy costs less than the holding, and the count of messages is bound enough. */
-enum { COUNTED_BYTES_MIN = 1024 };
+enum { COUNTED_BYTES_MIN = 512 };
 
 vd_now_t vd_shell_now(void)
 {
@@ -53,12 +53,10 @@ bool vd_shell_send_counted(vd_link_t *link, const vd_peer_t *peer, vd_bytes_t he
     vd_bytes_t first = vd_bytes(peer->bytes, peer->size);
     if (payload.size < COUNTED_BYTES_MIN)
         return vd_frames_send(link->handle, &first, header, body, payload);
-    if (shared == NULL &&
-        vd_unsent_bytes(link->unsent, peer) + payload.size > VD_UNSENT_BYTES_MAX)
+    if (shared == NULL && vd_unsent_bytes(link->unsent, peer) + payload.size > VD_UNSENT_BYTES_MAX)
         return false;
     vd_shared_t *held = shared != NULL ? vd_shared_hold(shared) : copy_of(payload);
-    vd_unsent_ticket_t *ticket =
-        held != NULL ? vd_unsent_count(link->unsent, peer, held) : NULL;
+    vd_unsent_ticket_t *ticket = held != NULL ? vd_unsent_count(link->unsent, peer, held) : NULL;
     vd_bytes_t view = held != NULL ? vd_shared_view(held) : payload;
     vd_shared_release(&held);
     vd_frames_held_t until = {.let_go = vd_unsent_let_go, .hint = ticket};
@@ -80,9 +78,10 @@ static void send_message(vd_shell_t *self, vd_shell_core_t *core, const vd_effec
     vd_bytes_t header = vd_effect_header(self->effects, effect);
     vd_bytes_t body = vd_effect_body(self->effects, effect);
     vd_bytes_t payload = vd_effect_payload(self->effects, effect);
-    bool sent = link->port.kind == VD_PORT_ROUTER
-                    ? vd_shell_send_counted(link, &effect->peer, header, body, payload, effect->shared)
-                    : vd_frames_send(link->handle, has_first ? &first : NULL, header, body, payload);
+    bool sent =
+        link->port.kind == VD_PORT_ROUTER
+            ? vd_shell_send_counted(link, &effect->peer, header, body, payload, effect->shared)
+            : vd_frames_send(link->handle, has_first ? &first : NULL, header, body, payload);
     vd_shell_used(self, link);
     if (sent)
         vd_count(&self->metrics.frames_out);

@@ -121,8 +121,7 @@ void vd_unsent_let_go(void *data, void *hint)
     vd_unsent_ticket_t *ticket = hint;
     (void)data;
     size_t size = ticket->payload->size;
-    size_t before =
-        atomic_fetch_sub_explicit(&ticket->counter->bytes, size, memory_order_relaxed);
+    size_t before = atomic_fetch_sub_explicit(&ticket->counter->bytes, size, memory_order_relaxed);
     assert(before >= size);
     (void)before;
     release(ticket->counter);

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 
 enum {
-    QUEUE_BYTES_KEEP = 262144, /* a buffer that a burst has grown is given back when it is over */
+    QUEUE_BYTES_KEEP = 262144, /* a buffer that a burst has grown is given back when it is over: */
+    QUEUE_KEEP_US = 1000000,   /* so long after its last event */
     UNKNOWN_AGAIN_MS = 250,    /* before a session that there is not is tried again */
     SILENT_MS = 2000,          /* without a word before it is looked whether the runtime is there */
     CALLS_PER_LOOK = 32,       /* at the clock, while events are at hand */
@@ -258,7 +259,8 @@ static vd_status_t wait_for_news(vd_follow_t *self, int64_t deadline_us)
     vd_status_t status = vd_engine_run(self->client, deadline_us, vd_follow_has_news, self);
     if (status != VD_TIMED_OUT)
         return status;
-    if (self->queue.room > QUEUE_BYTES_KEEP)
+    if (self->queue.room > QUEUE_BYTES_KEEP &&
+        vd_client_mono_us() - self->queued_us > QUEUE_KEEP_US)
         vd_buffer_free(&self->queue);
     return tell_silence(self);
 }

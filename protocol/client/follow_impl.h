@@ -105,6 +105,7 @@ struct vd_follow {
     bool absent_last;
     uint64_t taken_events, taken_bytes; /* since they were credited */
     uint64_t round_events;              /* queued since the sockets were read last */
+    int64_t queued_us;                  /* the last event was */
     int64_t round_us;
     unsigned calls;             /* since the clock was read */
     vd_follow_queued_t current; /* what the caller has */

@@ -25,7 +25,7 @@ static void on_event(void *arg, vd_now_t now, const vd_event_t *event, const vd_
                      const vd_position_t *position, vd_effects_t *effects)
 {
     vd_follow_t *self = arg;
-    (void)now, (void)effects;
+    (void)effects;
     if (self->dry || self->closed || self->reached)
         return;
     if (self->has_target && commit->index > self->target) {
@@ -62,6 +62,7 @@ static void on_event(void *arg, vd_now_t now, const vd_event_t *event, const vd_
     self->closed = ended;
     self->absent_last = false;
     self->round_events++;
+    self->queued_us = now.mono_us;
 }
 
 /* Ranges that follow on each other are told as one. */

@@ -9,6 +9,7 @@ const vd_publisher_knobs_t vd_publisher_knobs_default = {
     .batch_commits = {100, 20, 5, 1},
     .credit_deadline_ms = VD_CREDIT_DEADLINE_MS,
     .bytes_max = VD_SUBSCRIBER_BYTES_MAX,
+    .live_bytes_max = 8u * 1024 * 1024,
     .step_bytes_max = 1024u * 1024,
     .yield_bytes_max = 256u * 1024,
     .replay_bytes_per_s_max = 256u * 1024 * 1024,
@@ -31,9 +32,11 @@ vd_status_t vd_publisher_knobs_check(const vd_publisher_knobs_t *knobs, char *te
             snprintf(text, text_size, "batch_commits: 0 commits in a frame; give at least 1");
             return VD_CONFIG;
         }
-    if (knobs->bytes_max == 0 || knobs->step_bytes_max == 0 || knobs->yield_bytes_max == 0) {
+    if (knobs->bytes_max == 0 || knobs->live_bytes_max == 0 || knobs->step_bytes_max == 0 ||
+        knobs->yield_bytes_max == 0) {
         snprintf(text, text_size,
-                 "bytes_max, step_bytes_max and yield_bytes_max: 0 bytes; give at least 1");
+                 "bytes_max, live_bytes_max, step_bytes_max and yield_bytes_max: 0 bytes; give at "
+                 "least 1");
         return VD_CONFIG;
     }
     return VD_OK;

@@ -303,7 +303,7 @@ void vd_pump(vd_publisher_t *self, vd_now_t now, vd_effects_t *effects)
 {
     vd_look_at_tails(self);
     size_t budget = any_live(self) ? self->knobs.yield_bytes_max : self->knobs.step_bytes_max;
-    bool more = serve_all(self, now, VD_LIVE, SIZE_MAX, effects);
+    bool more = serve_all(self, now, VD_LIVE, self->knobs.live_bytes_max, effects);
     more = serve_all(self, now, VD_COMMIT, budget, effects) || more;
     forget_memos(self);
     if (more || any_rests(self, now))

@@ -217,8 +217,11 @@ static void on_news(void *arg, vd_now_t now, const vd_publisher_news_t *news, vd
 
 void world_send(world_t *w, uint16_t port, const char *name, const vd_message_t *message)
 {
-    vd_input_t input = {
-        .kind = VD_INPUT_MESSAGE, .port = port, .peer = vd_peer_named(name), .message = message};
+    vd_input_t input = {.kind = VD_INPUT_MESSAGE,
+                        .port = port,
+                        .peer = vd_peer_named(name),
+                        .unsent = w->unsent,
+                        .message = message};
     assert_true(step(w, &input));
 }
 

@@ -61,6 +61,7 @@ typedef struct world {
     sent_t sent[WORLD_SENT_MAX];
     uint32_t sent_count;
     size_t step_bytes; /* payloads sent by the last step */
+    size_t unsent;     /* waits for whoever sends next */
     heard_t heard[64]; /* the newest ones, in a ring */
     uint32_t heard_count;
 } world_t;

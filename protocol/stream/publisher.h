@@ -80,7 +80,7 @@ typedef struct vd_publisher_knobs {
     uint64_t replay_bytes_per_s_max;
 } vd_publisher_knobs_t;
 
-/* 1000: 100, 100: 20, 10: 5, else 1; 60 s; 8 MiB; 8 MiB; 1 MiB; 256 KiB; 256 MiB. */
+/* 1000: 100, 100: 20, 10: 5, else 1; 60 s; 8 MiB; 8 MiB; 1 MiB; 256 KiB; 96 MiB. */
 extern const vd_publisher_knobs_t vd_publisher_knobs_default;
 /* VD_OK, or VD_CONFIG with the knob and the remedy in `text`. */
 vd_status_t vd_publisher_knobs_check(const vd_publisher_knobs_t *knobs, char *text,

@@ -165,17 +165,21 @@ void vd_host_part_session(vd_whole_t *self, vd_str_t session, vd_str_t continues
 }
 
 /* What an observer knew may be lost with sessions that were pruned while it was away. */
-static bool may_have_lost(const vd_model_host_t *self)
+bool vd_host_part_may_have_lost(const vd_whole_t *self, uint32_t root)
 {
-    const vd_whole_t *whole = self->whole;
-    for (uint32_t i = 0; i < whole->chain_count; i++)
-        if (whole->chains[i].root == self->root &&
-            vd_oracle_was_pruned(whole->oracle, vd_str(whole->chains[i].session)))
+    for (uint32_t i = 0; i < self->chain_count; i++)
+        if (self->chains[i].root == root &&
+            vd_oracle_was_pruned(self->oracle, vd_str(self->chains[i].session)))
             return true;
     return false;
 }
 
-static uint32_t root_of(const vd_whole_t *self, vd_str_t session)
+static bool may_have_lost(const vd_model_host_t *self)
+{
+    return vd_host_part_may_have_lost(self->whole, self->root);
+}
+
+uint32_t vd_host_part_root(const vd_whole_t *self, vd_str_t session)
 {
     for (uint32_t i = 0; i < self->chain_count; i++)
         if (vd_str_is(session, self->chains[i].session))
@@ -266,8 +270,8 @@ bool vd_host_part_seen(vd_whole_t *self, const vd_seen_t *seen)
     vd_model_host_t *host = host_named(self, vd_value_get_str(&cause, "observer"));
     if (host == NULL)
         return false;
-    turn_to(host, root_of(self, seen->session));
-    if (root_of(self, seen->session) != host->root)
+    turn_to(host, vd_host_part_root(self, seen->session));
+    if (vd_host_part_root(self, seen->session) != host->root)
         vd_whole_fail(self, "[observer order] %s writes to a session of a runtime that is over",
                       host->name);
     if (vd_str_is(event->type, VD_OBSERVER_STATE)) {
@@ -302,7 +306,7 @@ static void compare(vd_model_host_t *self)
         return;
     if (self->whole->ingestor.store != NULL)
         vd_oracle_read(self->whole->oracle, self->whole->ingestor.store);
-    turn_to(self, root_of(self->whole, vd_str(host->session)));
+    turn_to(self, vd_host_part_root(self->whole, vd_str(host->session)));
     if (host->moving && may_have_lost(self))
         return; /* what it has is told next */
     if (!same_state(host->state, self->shadow))

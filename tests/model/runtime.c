@@ -325,6 +325,7 @@ static void set_up(vd_whole_t *self)
     for (int i = 0; i < WHOLE_HOSTS; i++)
         if (self->hosts[i].whole != NULL)
             add_fixed(self, self->hosts[i].name, "observer", VD_RANK_OBSERVER);
+    add_fixed(self, "gamma", "observer", VD_RANK_OBSERVER);
 }
 
 /* The processes are known now: each child gets its own. */
@@ -338,6 +339,7 @@ static void join_children(vd_whole_t *self)
     for (int i = 0; i < WHOLE_HOSTS; i++)
         if (self->hosts[i].whole != NULL)
             processes[count++] = self->hosts[i].process;
+    processes[count++] = vd_collector_part_process(self);
     assert(count == self->child_count);
     for (uint32_t i = 0; i < count; i++)
         self->children[i].process = processes[i];

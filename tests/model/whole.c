@@ -57,6 +57,7 @@ void vd_whole_go_back(vd_whole_t *self, uint64_t commits)
     self->kept = vd_ledger_find(self->ledger, tail.index - commits + 1, 0);
     self->ledger = vd_ledger_new();
     vd_host_part_forget(self);
+    vd_collector_part_forget(self);
 }
 
 /* Observers and chains of sessions lose nothing by it: what they lose is not what is checked here. */
@@ -113,7 +114,7 @@ static bool seen(void *arg, const vd_seen_t *event)
     vd_whole_t *self = arg;
     vd_value_t data, by;
     vd_ledger_add(self->ledger, event, vd_whole_now_us(self));
-    if (vd_host_part_seen(self, event))
+    if (vd_collector_part_seen(self, event) || vd_host_part_seen(self, event))
         return true;
     if (!vd_value_of(event->event->data, &data))
         return false;
@@ -139,6 +140,7 @@ static void stepped(void *arg, vd_node_t *node)
 {
     vd_whole_t *self = arg;
     vd_host_part_stepped(self, node);
+    vd_collector_part_stepped(self, node);
     vd_stream_part_stepped(self, node);
     vd_relay_part_stepped(self, node);
     vd_rules_stepped(self, node);
@@ -208,6 +210,7 @@ static void set_up(vd_whole_t *self, const vd_whole_options_t *options)
     vd_ingestor_part_add(self);
     vd_poller_part_add(self);
     vd_host_part_add(self);
+    vd_collector_part_add(self);
     vd_runtime_add(self);
     vd_rules_add(self);
     vd_sources_begin(self);
@@ -245,11 +248,17 @@ static bool is_freeing(vd_whole_t *self)
     return info.pruning > 0;
 }
 
+static bool is_at_rest(vd_whole_t *self)
+{
+    return vd_host_part_rests(self) && vd_collector_part_rests(self) && !is_freeing(self);
+}
+
 static void finish(vd_whole_t *self)
 {
     vd_rules_finish(self);
     vd_poller_part_finish(self);
     vd_host_part_finish(self);
+    vd_collector_part_finish(self);
     vd_reader_part_finish(self);
     vd_follower_part_finish(self);
     vd_stream_part_finish(self);
@@ -270,6 +279,7 @@ static void tear_down(vd_whole_t *self)
     vd_ingestor_part_free(self);
     vd_model_ingestor_free(&self->ingestor);
     vd_host_part_free(self);
+    vd_collector_part_free(self);
     vd_reader_part_free(self);
     vd_follower_part_free(self);
     vd_stream_part_free(self);
@@ -302,7 +312,7 @@ void vd_whole_run(const vd_whole_options_t *options, vd_whole_result_t *result)
             vd_oracle_read(self->oracle, self->ingestor.store);
         self->settled = vd_ledger_count(self->ledger);
         vd_world_run(self->world, self->chaos_until_us + CALM_US);
-        for (int i = 0; i < 30 && (!vd_host_part_rests(self) || is_freeing(self)); i++)
+        for (int i = 0; i < 30 && !is_at_rest(self); i++)
             vd_world_run(self->world, vd_whole_now_us(self) + 100000);
     }
     if (vd_oracle_failure(self->oracle) == NULL)

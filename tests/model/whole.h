@@ -4,6 +4,7 @@
  *   runtime.c        the supervisor and its children        broker_part.c   broker and provider
  *   poller_part.c    pollers and the sources they read      ingestor_part.c the ingestor's three cores
  *   host_part.c      observer hosts (observer tally.c)      reader_part.c   subscribers of commits
+ *   collector_part.c who reads an observer
  *   stream_part.c    subscribers of both streams            follower_part.c who follows feeds
  *   ledger.c         every event in order, for comparing    rules.c         checks on membership and restarts
  *
@@ -29,7 +30,7 @@ enum {
     WHOLE_PRODUCERS = 3, /* the last one takes the name of the first */
     WHOLE_READERS = 3,
     WHOLE_STREAMS = 5, /* readers of both streams; the last two by way of a relay */
-    WHOLE_CHILDREN = 4 + WHOLE_POLLERS + WHOLE_HOSTS, /* and a place that is not used */
+    WHOLE_CHILDREN = 5 + WHOLE_POLLERS + WHOLE_HOSTS, /* and a place that is not used */
     WHOLE_READS = 256,
     WHOLE_DEATHS = 64,
     WHOLE_FAULTS_MAX = 64,
@@ -169,6 +170,7 @@ typedef struct vd_reader_part vd_reader_part_t;
 typedef struct vd_follower_part vd_follower_part_t;
 typedef struct vd_stream_part vd_stream_part_t;
 typedef struct vd_relay_part vd_relay_part_t;
+typedef struct vd_collector_part vd_collector_part_t;
 typedef struct vd_rules vd_rules_t;
 typedef struct vd_ingestor_part vd_ingestor_part_t;
 
@@ -196,6 +198,7 @@ struct vd_whole {
     vd_follower_part_t *followers;
     vd_stream_part_t *streams;
     vd_relay_part_t *relay;
+    vd_collector_part_t *collector;
     uint64_t kicks; /* of operators, at readers of streams */
 
     /* The supervisor. */
@@ -269,10 +272,24 @@ void vd_host_part_forget(vd_whole_t *self);
 void vd_host_part_session(vd_whole_t *self, vd_str_t session, vd_str_t continues);
 /* An event of the store; whether it is an observer's. */
 bool vd_host_part_seen(vd_whole_t *self, const vd_seen_t *seen);
+/* The root of a session's chain; 0: there is none. */
+uint32_t vd_host_part_root(const vd_whole_t *self, vd_str_t session);
+/* Was a session of the chain pruned, with what an observer knew? */
+bool vd_host_part_may_have_lost(const vd_whole_t *self, uint32_t root);
 void vd_host_part_stepped(vd_whole_t *self, vd_node_t *node);
 /* Is every observer at work, and not just on its way from one session to the next? */
 bool vd_host_part_rests(vd_whole_t *self);
 void vd_host_part_finish(vd_whole_t *self);
+
+void vd_collector_part_add(vd_whole_t *self);
+void vd_collector_part_free(vd_whole_t *self);
+vd_process_t *vd_collector_part_process(vd_whole_t *self);
+/* As vd_host_part_seen, for the events of the collector and of the observer that it reads. */
+bool vd_collector_part_seen(vd_whole_t *self, const vd_seen_t *seen);
+void vd_collector_part_forget(vd_whole_t *self);
+void vd_collector_part_stepped(vd_whole_t *self, vd_node_t *node);
+bool vd_collector_part_rests(vd_whole_t *self);
+void vd_collector_part_finish(vd_whole_t *self);
 
 void vd_reader_part_add(vd_whole_t *self);
 void vd_reader_part_free(vd_whole_t *self);

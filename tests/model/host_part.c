@@ -34,9 +34,9 @@ static void *boot(vd_world_t *world, vd_node_t *node, void *arg)
                                  .interval_ms = self->whole->interval_ms,
                                  .history = 16,
                                  .history_bytes = VD_HISTORY_BYTES_MIN,
-                                 .snapshot_events = 5,
-                                 .snapshot_interval_ms = 20000,
-                                 .snapshots_keep = 4,
+                                 .snapshot_events = self->whole->state_events,
+                                 .snapshot_interval_ms = self->whole->state_ms,
+                                 .snapshots_keep = self->whole->states_keep,
                                  .broker_control = VD_MODEL_BROKER_CONTROL,
                                  .broker_membership = VD_MODEL_BROKER_MEMBERSHIP,
                                  .ingestor_emit = VD_MODEL_EMIT,
@@ -187,6 +187,15 @@ uint32_t vd_host_part_root(const vd_whole_t *self, vd_str_t session)
     return 0;
 }
 
+uint32_t vd_host_part_session_root(const vd_whole_t *self, uint32_t host)
+{
+    const vd_node_t *node = self->hosts[host].node;
+    const vd_host_t *core = vd_node_is_up(node) ? vd_node_state(node) : NULL;
+    if (core == NULL || core->phase != VD_HOST_RUNNING || core->moving)
+        return 0;
+    return vd_host_part_root(self, vd_str(core->session));
+}
+
 /* The shadow of a chain begins with nothing. */
 static void turn_to(vd_model_host_t *self, uint32_t root)
 {
@@ -276,6 +285,7 @@ bool vd_host_part_seen(vd_whole_t *self, const vd_seen_t *seen)
                       host->name);
     if (vd_str_is(event->type, VD_OBSERVER_STATE)) {
         take_part(host, seen, &data);
+        vd_past_part_note(self, (uint32_t)(host - self->hosts), seen);
         return true;
     }
     check_left(self, host, event, &data);
@@ -285,6 +295,7 @@ bool vd_host_part_seen(vd_whole_t *self, const vd_seen_t *seen)
                       (int)seen->session.size, (const char *)seen->session.data, seen->seq,
                       objection);
     vd_tally_observer.apply(host->shadow, event);
+    vd_past_part_note(self, (uint32_t)(host - self->hosts), seen);
     if (host->fork != NULL)
         vd_tally_observer.apply(host->fork, event);
     if (++host->applied % 16 == 5) {

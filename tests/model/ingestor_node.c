@@ -73,6 +73,8 @@ static void end(vd_world_t *world, vd_node_t *node, void *state, void *arg)
     vd_sequencer_destroy(&sequencer);
     vd_store_close(&self->store);
     vd_memory_crash(self->image, vd_world_random(world, 3));
+    if (self->process != NULL && vd_world_chance(world, 200))
+        vd_memory_lose_states(self->image, vd_world_random(world, UINT64_MAX));
 }
 
 static void boot_again(vd_world_t *world, void *arg, uint64_t number)

@@ -163,6 +163,7 @@ static vd_status_t load(void *state, vd_bytes_t bytes)
 
 const vd_observer_t vd_mirror_observer = {
     .name = "mirror",
+    .version = 1,
     .summary = "says what another observer says",
     .kinds = "mirrored mirror_left",
     .collects = true,

@@ -258,9 +258,12 @@ void vd_world_tell_tap(vd_world_t *self, vd_node_t *node, const vd_effects_t *ef
                           vd_effect_payload(effects, effect), &message);
     assert(status == VD_OK);
     (void)status;
-    vd_peer_t forger = vd_peer_named(VD_MODEL_FORGER);
-    const char *topic =
-        vd_peer_equal(&effect->peer, &forger) ? VD_MODEL_FORGER : vd_effect_text(effects, effect);
+    static const char *const nobodies[] = {VD_MODEL_FORGER, VD_MODEL_HISTORIAN};
+    const char *topic = vd_effect_text(effects, effect);
+    for (unsigned i = 0; i < sizeof nobodies / sizeof nobodies[0]; i++) {
+        vd_peer_t peer = vd_peer_named(nobodies[i]);
+        topic = vd_peer_equal(&effect->peer, &peer) ? nobodies[i] : topic;
+    }
     if (self->tap != NULL)
         self->tap(self->tap_arg, node, false, effect->port, topic, &message);
 }

@@ -323,7 +323,7 @@ static void read_event(vd_oracle_t *self, vd_oracle_session_t *session, const vd
         vd_oracle_fail(self, "%s:%" PRIu64 " holds no event", session->id, seq);
         return;
     }
-    vd_seen_t seen = {vd_str(session->id), seq, index, place, entry->crc, &event};
+    vd_seen_t seen = {vd_str(session->id), seq, index, place, self->time_ms, entry->crc, &event};
     bool foreign = self->seen != NULL && self->seen(self->seen_arg, &seen);
     if (vd_str_is(event.type, "ingest_interrupted")) {
         read_notice(self, session, &data, seq);
@@ -375,6 +375,7 @@ static void read_commit(vd_oracle_t *self, const vd_commit_t *commit)
         vd_oracle_fail(self, "commit %" PRIu64 " is older than its predecessor", commit->index);
     if (vd_commit_chain(self->chain, commit) != commit->chain)
         vd_oracle_fail(self, "commit %" PRIu64 " is not chained to its predecessor", commit->index);
+    self->time_ms = commit->time_ms;
     uint64_t at = 0;
     for (uint32_t i = 0; i < commit->run_count; i++) {
         if (commit->runs[i].at != at)
@@ -385,7 +386,6 @@ static void read_commit(vd_oracle_t *self, const vd_commit_t *commit)
     }
     self->index = commit->index;
     self->chain = commit->chain;
-    self->time_ms = commit->time_ms;
 }
 
 void vd_oracle_read(vd_oracle_t *self, vd_store_t *store)

@@ -75,7 +75,8 @@ void vd_oracle_finish(vd_oracle_t *self, vd_store_t *store);
 typedef struct vd_seen {
     vd_str_t session;
     uint64_t seq, index;
-    uint64_t place; /* in its commit */
+    uint64_t place;  /* in its commit */
+    int64_t time_ms; /* of its commit */
     uint32_t crc;
     const vd_event_t *event;
 } vd_seen_t;

@@ -57,6 +57,7 @@ void vd_whole_go_back(vd_whole_t *self, uint64_t commits)
     self->kept = vd_ledger_find(self->ledger, tail.index - commits + 1, 0);
     self->ledger = vd_ledger_new();
     vd_host_part_forget(self);
+    vd_past_part_forget(self);
     vd_collector_part_forget(self);
 }
 
@@ -134,6 +135,7 @@ static void heard(void *arg, vd_node_t *node, bool arrives, uint16_t port, const
 {
     vd_rules_heard(arg, node, arrives, port, topic, message);
     vd_stream_part_heard(arg, node, arrives, message);
+    vd_past_part_heard(arg, node, arrives, topic, message);
 }
 
 static void stepped(void *arg, vd_node_t *node)
@@ -203,6 +205,9 @@ static void set_up(vd_whole_t *self, const vd_whole_options_t *options)
     set_weather(self);
     vd_faults_plan(self);
     self->interval_ms = 200 + (int64_t)vd_world_random(world, 1000);
+    self->state_events = vd_world_chance(world, 900) ? 1 + vd_world_random(world, 30) : 0;
+    self->state_ms = 100 + (int64_t)vd_world_random(world, 10000);
+    self->states_keep = 1 + (uint32_t)vd_world_random(world, 8);
     self->ingestor = (vd_model_ingestor_t){
         .append_us_max = 100 + (int64_t)vd_world_random(world, 20000),
         .prune_keep = vd_world_chance(world, 200) ? 3 + vd_world_random(world, 6) : 0};
@@ -210,6 +215,7 @@ static void set_up(vd_whole_t *self, const vd_whole_options_t *options)
     vd_ingestor_part_add(self);
     vd_poller_part_add(self);
     vd_host_part_add(self);
+    vd_past_part_add(self);
     vd_collector_part_add(self);
     vd_runtime_add(self);
     vd_rules_add(self);
@@ -258,6 +264,7 @@ static void finish(vd_whole_t *self)
     vd_rules_finish(self);
     vd_poller_part_finish(self);
     vd_host_part_finish(self);
+    vd_past_part_finish(self);
     vd_collector_part_finish(self);
     vd_reader_part_finish(self);
     vd_follower_part_finish(self);
@@ -279,6 +286,7 @@ static void tear_down(vd_whole_t *self)
     vd_ingestor_part_free(self);
     vd_model_ingestor_free(&self->ingestor);
     vd_host_part_free(self);
+    vd_past_part_free(self);
     vd_collector_part_free(self);
     vd_reader_part_free(self);
     vd_follower_part_free(self);

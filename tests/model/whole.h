@@ -4,7 +4,7 @@
  *   runtime.c        the supervisor and its children        broker_part.c   broker and provider
  *   poller_part.c    pollers and the sources they read      ingestor_part.c the ingestor's three cores
  *   host_part.c      observer hosts (observer tally.c)      reader_part.c   subscribers of commits
- *   collector_part.c who reads an observer
+ *   past_part.c      states that are kept, and the past     collector_part.c  who reads an observer
  *   stream_part.c    subscribers of both streams            follower_part.c who follows feeds
  *   ledger.c         every event in order, for comparing    rules.c         checks on membership and restarts
  *
@@ -170,6 +170,7 @@ typedef struct vd_reader_part vd_reader_part_t;
 typedef struct vd_follower_part vd_follower_part_t;
 typedef struct vd_stream_part vd_stream_part_t;
 typedef struct vd_relay_part vd_relay_part_t;
+typedef struct vd_past_part vd_past_part_t;
 typedef struct vd_collector_part vd_collector_part_t;
 typedef struct vd_rules vd_rules_t;
 typedef struct vd_ingestor_part vd_ingestor_part_t;
@@ -198,6 +199,7 @@ struct vd_whole {
     vd_follower_part_t *followers;
     vd_stream_part_t *streams;
     vd_relay_part_t *relay;
+    vd_past_part_t *past;
     vd_collector_part_t *collector;
     uint64_t kicks; /* of operators, at readers of streams */
 
@@ -216,6 +218,10 @@ struct vd_whole {
     vd_model_read_t reads[WHOLE_READS];
     uint64_t reads_begun;
     int64_t interval_ms;
+    /* How often hosts keep their states; 0 events: never. */
+    uint64_t state_events;
+    int64_t state_ms;
+    uint32_t states_keep;
     bool listing_fails, listing_hangs;
     int64_t broker_lived_us;          /* the broker before the one of the moment */
     uint64_t hand_epoch, hand_number; /* of the producer "hand" */
@@ -274,6 +280,8 @@ void vd_host_part_session(vd_whole_t *self, vd_str_t session, vd_str_t continues
 bool vd_host_part_seen(vd_whole_t *self, const vd_seen_t *seen);
 /* The root of a session's chain; 0: there is none. */
 uint32_t vd_host_part_root(const vd_whole_t *self, vd_str_t session);
+/* That of the session which a host writes to; 0: it is not at work. */
+uint32_t vd_host_part_session_root(const vd_whole_t *self, uint32_t host);
 /* Was a session of the chain pruned, with what an observer knew? */
 bool vd_host_part_may_have_lost(const vd_whole_t *self, uint32_t root);
 void vd_host_part_stepped(vd_whole_t *self, vd_node_t *node);
@@ -290,6 +298,15 @@ void vd_collector_part_forget(vd_whole_t *self);
 void vd_collector_part_stepped(vd_whole_t *self, vd_node_t *node);
 bool vd_collector_part_rests(vd_whole_t *self);
 void vd_collector_part_finish(vd_whole_t *self);
+
+void vd_past_part_add(vd_whole_t *self);
+void vd_past_part_free(vd_whole_t *self);
+/* An event of a host's observer has been applied to what is known of it. */
+void vd_past_part_note(vd_whole_t *self, uint32_t host, const vd_seen_t *seen);
+void vd_past_part_forget(vd_whole_t *self);
+void vd_past_part_heard(vd_whole_t *self, const vd_node_t *node, bool arrives, const char *topic,
+                        const vd_message_t *message);
+void vd_past_part_finish(vd_whole_t *self);
 
 void vd_reader_part_add(vd_whole_t *self);
 void vd_reader_part_free(vd_whole_t *self);

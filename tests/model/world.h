@@ -119,8 +119,9 @@ void vd_world_set_wall(vd_world_t *self, int64_t offset_ms);
  * answered reaches nobody but the tap, whose topic then is the peer's name. */
 void vd_world_inject(vd_world_t *self, const char *peer, const char *endpoint,
                      const vd_message_t *message);
-#define VD_MODEL_STRANGER "stranger"
-#define VD_MODEL_FORGER   "forger"
+#define VD_MODEL_STRANGER  "stranger"
+#define VD_MODEL_FORGER    "forger"
+#define VD_MODEL_HISTORIAN "historian"
 
 typedef void vd_world_fn(vd_world_t *self, void *arg, uint64_t number);
 /* Calls `fn` after `delay_us`; with a node, only if its life is then still the same. */

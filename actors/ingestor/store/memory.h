@@ -24,6 +24,9 @@ vd_status_t vd_memory_image_open(vd_memory_image_t *self, vd_store_t **store);
 /* The machine stops: of the commits that were never synced the first `kept` survive. No store may
  * be open. */
 void vd_memory_crash(vd_memory_image_t *self, uint64_t kept);
+/* And of the states of observers, which are never synced, those are lost whose bit in `which` is set, by
+ * their place modulo 64. */
+void vd_memory_lose_states(vd_memory_image_t *self, uint64_t which);
 /* Lets appends answer VD_OK without a sync: what a broken disk, or a broken store, would do. */
 void vd_memory_sync_off(vd_memory_image_t *self);
 /* Lets the next append fail with `status`; its batch is `there` after reopening or not. The

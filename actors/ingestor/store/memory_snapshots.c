@@ -153,3 +153,10 @@ void vd_memory_free_states(vd_memory_image_t *self, const char *session)
         if (session == NULL || strcmp(self->states[i - 1].head.session, session) == 0)
             take_out(self, i - 1);
 }
+
+void vd_memory_lose_states(vd_memory_image_t *self, uint64_t which)
+{
+    for (uint32_t i = self->state_count; i > 0; i--)
+        if (which >> (i % 64) & 1)
+            take_out(self, i - 1);
+}

@@ -1,7 +1,7 @@
 /* openraft.c: the reader of GET /state as services built on openraft tell it: {"node_id","role",
  * "current_leader","current_term","last_log_index","last_applied_index","voters","kv"}; null and an
  * absent key say that there is none. */
-#include "json.h"
+#include "json/json.h"
 #include "voice.h"
 
 #include "core/hash.h"

@@ -1,13 +1,15 @@
 #!/usr/bin/python3
 """layering.py: who may include whom: protocol <- actors/kit <- {broker, actors/*, observers}; tools stand on protocol and kit.
 
-An observer's own folder stands on observers/*.h and the shared host in observers/host besides, on no other observer.
+An observer's own folder stands on observers/*.h, the shared host in observers/host and the kits that some of them share
+besides, on no other observer.
 """
 import os
 import re
 
 import tree
 
+OBSERVER_KITS = {"observers/json", "observers/chainkit"}
 ROOTS = ("protocol", "actors", "observers", "tools", "")
 
 
@@ -23,8 +25,10 @@ def layer(path):
 
 def allowed(layer_name):
     below = {"protocol": set(), "kit": {"protocol"}}.get(layer_name, {"protocol", "kit"})
-    if layer_name.startswith("observers/"):
-        below = below | {"observers", "observers/host"}
+    if layer_name in OBSERVER_KITS:
+        below = below | {"observers/json"}
+    elif layer_name.startswith("observers/"):
+        below = below | {"observers", "observers/host"} | OBSERVER_KITS
     return below | {layer_name}
 
 

@@ -1,5 +1,5 @@
 /* json.c: bounds, then jansson. */
-#include "json.h"
+#include "json/json.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -9,11 +9,11 @@ enum { INT64_DIGITS = 19 };
 
 /* The first bound that the text breaks; NULL: none. Counts commas and brackets outside strings,
  * which is at least the number of values. */
-static const char *broken_bound(vd_bytes_t text)
+static const char *broken_bound(vd_bytes_t text, const vd_json_bounds_t *bounds)
 {
     uint32_t depth = 0, values = 1;
     bool in_string = false;
-    if (text.size > VD_JSON_BYTES_MAX)
+    if (text.size > bounds->bytes_max)
         return "it is larger than this observer reads";
     for (size_t at = 0; at < text.size; at++) {
         uint8_t c = text.data[at];
@@ -30,9 +30,9 @@ static const char *broken_bound(vd_bytes_t text)
         else if ((c == ']' || c == '}') && depth > 0)
             depth--;
         values += c == ',' || c == '[' || c == '{';
-        if (depth > VD_JSON_DEPTH_MAX)
+        if (depth > bounds->depth_max)
             return "it is nested too deeply";
-        if (values > VD_JSON_VALUES_MAX)
+        if (values > bounds->values_max)
             return "it has too many values";
     }
     return NULL;
@@ -88,11 +88,12 @@ static json_t *load(vd_bytes_t text, json_error_t *problem)
     return value;
 }
 
-json_t *vd_json_object(vd_bytes_t content, char *error, size_t error_size)
+json_t *vd_json_read(vd_bytes_t content, const vd_json_bounds_t *bounds, char *error,
+                     size_t error_size)
 {
-    assert(error && error_size > 0);
+    assert(bounds && error && error_size > 0);
     json_error_t problem;
-    const char *broken = broken_bound(content);
+    const char *broken = broken_bound(content, bounds);
     if (broken) {
         snprintf(error, error_size, "not JSON to be read: %s (%zu bytes)", broken, content.size);
         return NULL;
@@ -101,10 +102,17 @@ json_t *vd_json_object(vd_bytes_t content, char *error, size_t error_size)
     if (!value)
         snprintf(error, error_size, "not JSON: %s (at byte %d of %zu)", problem.text,
                  problem.position, content.size);
-    else if (!json_is_object(value))
-        snprintf(error, error_size, "an object is expected, not this JSON");
-    if (json_is_object(value))
+    return value;
+}
+
+json_t *vd_json_object(vd_bytes_t content, char *error, size_t error_size)
+{
+    static const vd_json_bounds_t usual = {VD_JSON_BYTES_MAX, VD_JSON_DEPTH_MAX,
+                                           VD_JSON_VALUES_MAX};
+    json_t *value = vd_json_read(content, &usual, error, error_size);
+    if (!value || json_is_object(value))
         return value;
+    snprintf(error, error_size, "an object is expected, not this JSON");
     json_decref(value);
     return NULL;
 }

@@ -1,4 +1,4 @@
-/* test_raft_json.c: JSON from strangers: numbers are exact, and what is hostile is refused in
+/* test_observer_json.c: JSON from strangers: numbers are exact, and what is hostile is refused in
  * time. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "core/core.h"
-#include "raft/json.h"
+#include "json/json.h"
 
 static void keeps_numbers_exact(void **state)
 {

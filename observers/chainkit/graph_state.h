@@ -74,6 +74,10 @@ bool vd_graph_make_tip(vd_graph_t *self, uint32_t block);
 uint16_t vd_graph_source_number(vd_graph_t *self, vd_str_t source);
 /* Drops the orphans that cannot be above the root. */
 void vd_graph_drop_low_orphans(vd_graph_t *self, uint64_t root_height);
+/* Writes an id: as bytes when it is lower-case hexadecimal, else as text. */
+void vd_graph_write_id(vd_buffer_t *out, vd_str_t id);
+/* Reads it into VD_NAME_BYTES_MAX bytes. False for what was not written so. */
+bool vd_graph_read_id(const vd_value_t *value, char *id, size_t *size);
 /* Room for one more element of `size` bytes; false without memory or beyond `max`. */
 bool vd_graph_room(void **list, uint32_t *room, uint32_t count, uint32_t max, size_t size);
 

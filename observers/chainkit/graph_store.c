@@ -77,7 +77,7 @@ static int hex_digit(char c)
     return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-static void write_id(vd_buffer_t *out, vd_str_t id)
+void vd_graph_write_id(vd_buffer_t *out, vd_str_t id)
 {
     uint8_t bytes[VD_NAME_BYTES_MAX / 2];
     bool hex = id.size % 2 == 0;
@@ -92,8 +92,7 @@ static void write_id(vd_buffer_t *out, vd_str_t id)
         vd_write_str(out, id);
 }
 
-/* False for what write_id has not written. */
-static bool read_id(const vd_value_t *value, char *id, size_t *size)
+bool vd_graph_read_id(const vd_value_t *value, char *id, size_t *size)
 {
     static const char digits[] = "0123456789abcdef";
     if (value->kind == VD_KIND_STR) {
@@ -123,7 +122,7 @@ static void write_blocks(const vd_graph_t *self, const uint32_t *order, vd_buffe
         place[order[at]] = at;
     for (uint32_t at = 0; at < self->block_count; at++) {
         const vd_block_slot_t *slot = &self->slots[order[at]];
-        write_id(out, vd_bytes(slot->id, slot->id_size));
+        vd_graph_write_id(out, vd_bytes(slot->id, slot->id_size));
         vd_write_u64(out, slot->parent == VD_BLOCK_NONE ? 0 : at - place[slot->parent]);
         vd_write_u64(out, slot->source == VD_SOURCE_UNKNOWN ? 0 : slot->source + (uint64_t)1);
     }
@@ -170,7 +169,7 @@ static vd_status_t load_block(vd_graph_t *self, vd_bytes_t *rest, uint64_t root_
     vd_value_t id_value, back, source;
     uint32_t at = self->block_count;
     if (!vd_value_next(rest, &id_value) || !vd_value_next(rest, &back) ||
-        !vd_value_next(rest, &source) || !read_id(&id_value, id, &size) ||
+        !vd_value_next(rest, &source) || !vd_graph_read_id(&id_value, id, &size) ||
         back.kind != VD_KIND_U64 || source.kind != VD_KIND_U64 || source.u64 > self->source_count ||
         (at == 0) != (back.u64 == 0) || back.u64 > at ||
         vd_graph_find(self, vd_bytes(id, size)) != VD_BLOCK_NONE)

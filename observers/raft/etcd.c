@@ -4,8 +4,8 @@
  * Every uint64 is a decimal string there. Without a leader the key "leader" is absent. The role is not
  * told: a member leads when it names itself.
  */
-#include "json/json.h"
 #include "voice.h"
+#include "json/json.h"
 
 #include "core/hash.h"
 

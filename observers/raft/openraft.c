@@ -1,8 +1,8 @@
 /* openraft.c: the reader of GET /state as services built on openraft tell it: {"node_id","role",
  * "current_leader","current_term","last_log_index","last_applied_index","voters","kv"}; null and an
  * absent key say that there is none. */
-#include "json/json.h"
 #include "voice.h"
+#include "json/json.h"
 
 #include "core/hash.h"
 

@@ -45,7 +45,9 @@ static void ask_block(vd_str_t id, uint64_t height, vd_ask_t *out)
     if (id.size == 0)
         return;
     snprintf(out->op, sizeof out->op, "post");
-    snprintf(out->target, sizeof out->target, "/storage/block");
+    /* The query says nothing to the node; it tells the answer to this read from those to others. */
+    snprintf(out->target, sizeof out->target, "/storage/block?%.*s", (int)id.size,
+             (const char *)id.data);
     snprintf(out->body, sizeof out->body, "\"%.*s\"", (int)id.size, (const char *)id.data);
 }
 

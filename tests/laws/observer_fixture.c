@@ -137,7 +137,8 @@ void vd_bench_put_of(vd_bench_t *self, const char *source, const char *op, const
 void vd_bench_answer(vd_bench_t *self, const vd_read_record_t *read, const char *status,
                      vd_bytes_t content)
 {
-    vd_slot_t *slot = vd_samples_answer(self->samples, source_of(self), read);
+    vd_slot_t *slot =
+        vd_samples_answer(self->samples, vd_samples_source(self->samples, read->source), read);
     assert_non_null(slot);
     put(self, slot, status, vd_bytes(NULL, 0), content);
 }

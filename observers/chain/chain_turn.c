@@ -8,8 +8,9 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* ASKS: one-off reads of one turn, of all nodes; the host holds their answers for eight turns. */
-enum { ASKS = 96, DOWNWARDS = 32, WISHES = 64 };
+/* ASKS: one-off reads of one turn, of all nodes: fewer than a poller takes at a time, and than the host
+ * holds answers of in eight turns. */
+enum { ASKS = 48, DOWNWARDS = 32, WISHES = 64 };
 
 /* A node as this moment's samples show it. */
 typedef struct heard {

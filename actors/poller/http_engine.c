@@ -173,7 +173,8 @@ static void act_due(vd_http_share_t *share, int64_t now_us)
 void vd_http_engine_wake(vd_http_engine_t *self)
 {
     assert(self != NULL);
-    arm(self, 0);
+    if (self->armed_us > 0)
+        arm(self, 0);
 }
 
 /* ---- the whole ---- */

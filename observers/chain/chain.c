@@ -81,6 +81,7 @@ static void declare_reads(const void *state, const vd_samples_t *samples,
         return;
     vd_reads_add_spec(reads, &(vd_read_spec_t){.op = reader->head.op,
                                                .target = reader->head.target,
+                                               .keep = VD_CHAIN_HEADS_KEPT,
                                                .interval_ms = self->interval_ms,
                                                .deadline_ms = self->deadline_ms});
 }

@@ -33,6 +33,7 @@
 #define VD_CHAIN_TABLE       "observers.chain"
 #define VD_CHAIN_NODES_MAX   64
 #define VD_CHAIN_LISTED_MAX  64
+#define VD_CHAIN_HEADS_KEPT  8 /* newest heads of a node that are looked at */
 #define VD_CHAIN_REASON_SIZE 24
 #define VD_CHAIN_ID_SIZE     (VD_NAME_BYTES_MAX + 1)
 #define VD_CHAIN_BLOCKS_MAX  200000

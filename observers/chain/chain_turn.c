@@ -62,6 +62,8 @@ static void tell_refused(work_t *work, vd_str_t name, vd_str_t block, vd_verdict
                          const vd_sample_record_t *cause)
 {
     const vd_chain_node_t *node = vd_chain_node(&work->nodes, name);
+    if (!vd_samples_is_new(work->samples, cause))
+        return; /* told when it came */
     if (node && vd_str_is(block, node->refused) &&
         strcmp(node->reason, vd_verdict_name(verdict)) == 0)
         return;
@@ -258,7 +260,8 @@ static void write_line(work_t *work, vd_buffer_t *data, const char *key, uint32_
         vd_write_str(data, vd_graph_id(work->graph, line[at]));
 }
 
-static void tell_reorg(work_t *work, const heard_t *heard, uint32_t from, uint32_t to)
+static void tell_reorg(work_t *work, const heard_t *heard, uint32_t from, uint32_t to,
+                       const vd_sample_record_t *cause)
 {
     vd_graph_path_t path = vd_graph_path(work->graph, from, to);
     if (path.removed == 0 || path.added == 0)
@@ -272,37 +275,66 @@ static void tell_reorg(work_t *work, const heard_t *heard, uint32_t from, uint32
     vd_write_pair_u64(data, "depth", path.removed);
     write_line(work, data, "removed", path.fork, from);
     write_line(work, data, "added", path.fork, to);
-    tell(work, "reorg", data, heard->sample);
+    tell(work, "reorg", data, cause);
 }
 
-static void judge_head(work_t *work, const heard_t *heard)
+static void judge_head(work_t *work, const heard_t *heard, const vd_chain_head_t *head,
+                       const vd_sample_record_t *sample)
 {
-    const vd_chain_head_t *head = &heard->answer.head;
     uint32_t block = vd_graph_find(work->graph, head->tip);
     if (block == VD_BLOCK_NONE)
         return;
     if (vd_graph_height(work->graph, block) != head->height) {
-        tell_refused(work, heard->name, head->tip, VD_VERDICT_WRONG_HEIGHT, heard->sample);
+        tell_refused(work, heard->name, head->tip, VD_VERDICT_WRONG_HEIGHT, sample);
         return;
     }
     const vd_chain_node_t *node = vd_chain_node(&work->nodes, heard->name);
     if (node && vd_str_is(head->tip, node->head))
         return;
-    vd_str_t previous = vd_str(node ? node->head : "");
-    uint32_t before = previous.size ? vd_graph_find(work->graph, previous) : VD_BLOCK_NONE;
+    char previous[VD_CHAIN_ID_SIZE] = ""; /* it goes while it is told */
+    if (node)
+        vd_str_copy(previous, sizeof previous, vd_str(node->head));
+    uint32_t before = previous[0] ? vd_graph_find(work->graph, vd_str(previous)) : VD_BLOCK_NONE;
     if (before != VD_BLOCK_NONE)
-        tell_reorg(work, heard, before, block);
+        tell_reorg(work, heard, before, block, sample);
     vd_buffer_t *data = vd_turn_scratch(work->turn);
     vd_write_map(data, 4);
     vd_write_pair_str(data, "node", heard->name);
     vd_write_pair_str(data, "id", head->tip);
     vd_write_pair_u64(data, "height", head->height);
     vd_write_text(data, "previous");
-    if (previous.size)
-        vd_write_str(data, previous);
+    if (previous[0])
+        vd_write_text(data, previous);
     else
         vd_write_nil(data);
-    tell(work, "head_changed", data, heard->sample);
+    tell(work, "head_changed", data, sample);
+}
+
+/* Judges the heads that the node has shown since the one that is known of it, the oldest first: one whose
+ * header came when the node had already gone on counts as well. */
+static void judge_heads(work_t *work, const heard_t *heard)
+{
+    char error[VD_TEXT_BYTES_MAX];
+    vd_answer_t answers[VD_CHAIN_HEADS_KEPT] = {0};
+    const vd_sample_record_t *samples[VD_CHAIN_HEADS_KEPT];
+    const vd_chain_node_t *node = vd_chain_node(&work->nodes, heard->name);
+    uint32_t count = 0;
+    for (const vd_sample_record_t *sample = heard->sample; sample && count < VD_CHAIN_HEADS_KEPT;
+         sample = vd_samples_before(work->samples, sample)) {
+        samples[count] = sample;
+        if (!vd_str_is(sample->status, "ok") ||
+            !heard->reader->read_head(sample->content, vd_str(""), &answers[count], error,
+                                      sizeof error))
+            continue;
+        count++;
+        if (node && vd_str_is(answers[count - 1].head.tip, node->head))
+            break;
+    }
+    for (uint32_t at = count; at-- > 0;) {
+        if (!work->full)
+            judge_head(work, heard, &answers[at].head, samples[at]);
+        vd_answer_free(&answers[at]);
+    }
 }
 
 /* The highest head of all nodes that is in the graph, of equal ones the one that came first. */
@@ -428,7 +460,7 @@ static void judge(work_t *work)
 {
     for (uint32_t at = 0; at < work->count && !work->full; at++)
         if (work->heard[at].sample)
-            judge_head(work, &work->heard[at]);
+            judge_heads(work, &work->heard[at]);
     uint32_t best = best_head(work);
     if (best == VD_BLOCK_NONE || work->full)
         return;

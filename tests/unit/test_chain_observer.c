@@ -265,6 +265,28 @@ static void tells_reorganizations_of_every_depth(void **state)
     close_world(&world);
 }
 
+/* A head that was left before its header came is told all the same. */
+static void tells_heads_that_were_left_at_once(void **state)
+{
+    (void)state;
+    static world_t world;
+    open_world(&world, "[observers.chain]\nhistory = 100\n");
+    all_at(&world, grow(&world, 0, 20));
+    settle(&world);
+    uint32_t first = grow(&world, ancestor(&world, world.head[0], 17), 4);
+    uint32_t second = grow(&world, ancestor(&world, first, 20), 3);
+    world.head[0] = first;
+    step(&world);
+    world.head[0] = second;
+    const char *told = settle(&world);
+    assert_int_equal(times(told, "reorg "), 2);
+    assert_int_equal(times(told, "\"depth\":3"), 1);
+    assert_int_equal(times(told, "\"depth\":1"), 1);
+    expect_heads(&world);
+    expect_lawful(&world);
+    close_world(&world);
+}
+
 static void names_who_lags_and_who_fails_hides_nothing(void **state)
 {
     (void)state;
@@ -432,6 +454,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(catches_up_parents_first),
         cmocka_unit_test(tells_reorganizations_of_every_depth),
+        cmocka_unit_test(tells_heads_that_were_left_at_once),
         cmocka_unit_test(names_who_lags_and_who_fails_hides_nothing),
         cmocka_unit_test(names_who_lies),
         cmocka_unit_test(forgets_what_is_long_final),

@@ -192,6 +192,9 @@ def check_command(random_):
         assert home.json("snapshot", "services", "--session", session, "--at", str(middle))["state"] == before["state"]
         now = home.json("snapshot", "services", "--at", "0s")
         assert now["phase"] == "past" and now["seq"] >= newest, now
+        for moment in ("1ms", "2999-12-31T23:59:01Z", "2999-12-31T23:59:01.000Z"):  # a time is no sequence
+            shown = home.json("snapshot", "services", "--at", moment)
+            assert shown["state"] == after["state"], (moment, shown)
         assert home.json("snapshot", "services", "--diff", str(middle), str(newest)) == diff(before, after)
         assert home.run("snapshot", "services", "--diff", str(middle)).out.startswith("PATH")
         for words, wanted in ((("--at", "yesterday"), 2), (("--at", "0"), 2), (("--at", "nobody:3"), 4), (("1", ), 2),

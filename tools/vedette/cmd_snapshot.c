@@ -15,14 +15,14 @@ static int64_t wall_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Digits alone, in `size` bytes. */
+/* Digits alone. `seq` is left as it is by anything else, such as a time, which begins with some. */
 static bool parse_seq(const char *text, uint64_t *seq)
 {
-    char *end = NULL;
-    if (text[0] < '0' || text[0] > '9' || strlen(text) > 19)
+    size_t size = strlen(text);
+    if (size == 0 || size > 19 || strspn(text, "0123456789") != size)
         return false;
-    *seq = strtoull(text, &end, 10);
-    return *end == 0;
+    *seq = strtoull(text, NULL, 10);
+    return true;
 }
 
 /* 2026-01-31T12:00:00.000Z, also without the milliseconds; or 5m, for so long ago. */

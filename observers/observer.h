@@ -107,8 +107,8 @@ typedef struct vd_observer {
     const char *name;    /* also the actor's, unless it is run under another one */
     const char *summary; /* one sentence */
     const char *kinds;   /* the event types it may write, separated by spaces */
-    /* Of what save writes and of what apply makes of events: raised when either changes. A kept state
-     * of another version is not loaded. */
+    /* Of what save writes and of what apply makes of events: raised when either changes. A stored
+     * state of another version is not loaded. */
     uint32_t version;
     bool on_demand; /* it runs only when the configuration has a table for it */
     /* It reads the events of another observer, which its key `reads` (text, a row of its own)

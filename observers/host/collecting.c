@@ -115,27 +115,10 @@ void vd_collecting_forget(vd_host_t *host, vd_now_t now, vd_effects_t *effects)
     self->broken = false;
 }
 
-void vd_collecting_replay(vd_host_t *host, const vd_event_t *event)
-{
-    vd_place_replay(&host->collecting.place, host->collecting.origin, event);
-}
-
 void vd_collecting_save(const vd_host_t *host, vd_buffer_t *out)
 {
     const vd_collecting_t *self = &host->collecting;
     vd_place_save(&self->place, self->origin, host->observer, host->state, out);
-}
-
-vd_status_t vd_collecting_load(vd_host_t *host, void *state, vd_bytes_t value)
-{
-    vd_collecting_t *self = &host->collecting;
-    return vd_place_load(&self->place, self->origin, host->observer, state, value);
-}
-
-vd_status_t vd_collecting_load_aside(const vd_host_t *host, void *state, vd_bytes_t value)
-{
-    vd_input_place_t aside = {.rest = VD_REST_NOTHING};
-    return vd_place_load(&aside, host->collecting.origin, host->observer, state, value);
 }
 
 /* ---- turns ---- */

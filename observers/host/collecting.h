@@ -60,13 +60,8 @@ bool vd_collecting_is_on(const vd_host_t *host);
 
 /* The state is about to be made anew: nothing is read, the place is not known. */
 void vd_collecting_forget(vd_host_t *host, vd_now_t now, vd_effects_t *effects);
-/* Takes the place from the cause of an own event that is replayed. */
-void vd_collecting_replay(vd_host_t *host, const vd_event_t *event);
-/* The state of the observer with its place, as one value (place.h); and back into a fresh state. */
+/* The state of the observer with its place, as one value (place.h). */
 void vd_collecting_save(const vd_host_t *host, vd_buffer_t *out);
-vd_status_t vd_collecting_load(vd_host_t *host, void *state, vd_bytes_t value);
-/* The same for a state beside the live one: the place stays. */
-vd_status_t vd_collecting_load_aside(const vd_host_t *host, void *state, vd_bytes_t value);
 
 /* ---- reading ---- */
 

@@ -69,7 +69,7 @@ static void send(vd_host_t *self, vd_bytes_t state, vd_effects_t *effects)
                             .payload = state};
     vd_save_snapshot_body_t *body = &message.save_snapshot;
     body->observer = vd_str(self->name);
-    body->version = self->observer->version;
+    body->version = vd_replay_version(self->observer);
     body->session = vd_str(self->session);
     body->store = vd_str(self->position.store);
     body->index = self->position.index;
@@ -91,8 +91,7 @@ void vd_host_keep_settle(vd_host_t *self, vd_now_t now, vd_effects_t *effects)
     self->keeping.events = 0;
     self->keeping.changed = self->keeping.out = false;
     vd_buffer_clear(&self->scratch);
-    vd_place_save(&self->collecting.place, self->collecting.origin, self->observer, self->state,
-                  &self->scratch);
+    vd_collecting_save(self, &self->scratch);
     if (self->scratch.full)
         tell(self, now, "it is larger than a snapshot may be", vd_bytes(NULL, 0), effects);
     else

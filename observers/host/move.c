@@ -18,8 +18,10 @@ static bool add_part(vd_host_t *self, vd_now_t now, vd_buffer_t *run, vd_bytes_t
     vd_buffer_init(&data, VD_EVENT_BYTES_MAX);
     vd_buffer_init(&cause, 1024);
     vd_buffer_init(&event, VD_EVENT_BYTES_MAX);
-    vd_write_map(&data, 4);
+    vd_write_map(&data, 6);
     vd_write_pair_text(&data, "observer", self->name);
+    vd_write_pair_text(&data, "kind", self->observer->name);
+    vd_write_pair_u64(&data, "version", self->observer->version);
     vd_write_pair_u64(&data, "part", part);
     vd_write_pair_u64(&data, "parts", parts);
     vd_write_text(&data, "state");

@@ -49,6 +49,12 @@ void vd_host_past_asked(vd_host_t *self, vd_now_t now, const vd_input_t *input,
                                "observer %s is not restored yet; ask again", self->name);
         return;
     }
+    if (body->session.size > 0 && !vd_name_valid(body->session)) {
+        vd_effects_reply_error(effects, input, VD_USAGE,
+                               "'%.*s' is not a session id; vedette session ls has those there are",
+                               (int)body->session.size, (const char *)body->session.data);
+        return;
+    }
     if (past->count == 1 + VD_PAST_WAITING_MAX) {
         vd_effects_reply_error(
             effects, input, VD_BUSY,

@@ -138,6 +138,7 @@ static void read_on(vd_replay_t *self, vd_now_t now, vd_effects_t *effects)
     vd_peer_t peer = vd_peer_named(self->spec.peer);
     self->phase = VD_REPLAY_READING;
     self->passed = self->stopped = false;
+    self->links.part = 0; /* the parts of a state are in one session */
     vd_effects_timer_clear(effects, self->spec.ask_timer);
     if (!self->subscriber) {
         self->subscriber =
@@ -177,7 +178,7 @@ static void ask(vd_replay_t *self, vd_now_t now, vd_effects_t *effects)
     assert(self->phase == VD_REPLAY_LOADING);
     vd_message_t message = {.id = VD_MESSAGE_LOAD_SNAPSHOT};
     message.load_snapshot.observer = vd_str(self->spec.name);
-    message.load_snapshot.version = self->spec.observer->version;
+    message.load_snapshot.version = vd_replay_version(self->spec.observer);
     message.load_snapshot.session = vd_str(session_at_hand(self));
     message.load_snapshot.below = self->below;
     message.load_snapshot.seq = self->links.at == 0 ? self->moment.seq : 0;

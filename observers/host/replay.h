@@ -4,7 +4,7 @@
  * 1. It begins with a session and goes back over those that it continues, to the newest one that
  *    holds this observer's state: kept by SAVE_SNAPSHOT, written there as events, or from its first
  *    event on. From there on the observer's events are applied, session by session.
- * 2. A kept state of another version, one that cannot be loaded, and one whose position the store
+ * 2. A state of another version or kind of observer, one that cannot be loaded, and one whose position the store
  *    does not know (it went back, or was pruned) are left out: an older one is tried, then all
  *    events. What it ends with is always what the stored events lead to.
  * 3. Events that are damaged or gone are told as an error of stage state; the others are applied.
@@ -19,7 +19,7 @@
 #include "stream/stream.h"
 
 #define VD_LINKS_MAX 64 /* sessions that a replay goes back */
-/* The type of the events with a saved state: data {observer, part, parts, state}. */
+/* The type of the events with a saved state: data {observer, kind, version, part, parts, state}. */
 #define VD_OBSERVER_STATE "observer_state"
 
 /* Everything up to it, and nothing behind. */
@@ -97,6 +97,10 @@ typedef struct vd_replay {
     int64_t at_ms;              /* time of its commit */
     char session[VD_NAME_BYTES_MAX + 1]; /* that it is in */
 } vd_replay_t;
+
+/* The version under which states are kept: that of the observer, and of which kind it is, since another
+ * kind may have been run under the same name. */
+uint64_t vd_replay_version(const vd_observer_t *observer);
 
 /* The names of the spec must outlive the replay. */
 void vd_replay_init(vd_replay_t *self, const vd_replay_spec_t *spec);

@@ -16,6 +16,11 @@ static bool is_own(const vd_replay_t *self, const vd_event_t *event, uint64_t *t
     return true;
 }
 
+uint64_t vd_replay_version(const vd_observer_t *observer)
+{
+    return (uint64_t)vd_crc32c(0, vd_str(observer->name)) << 32 | observer->version;
+}
+
 bool vd_replay_fresh(vd_replay_t *self)
 {
     if (self->state)
@@ -58,21 +63,36 @@ static vd_status_t load(vd_replay_t *self, vd_bytes_t saved)
     return VD_OK;
 }
 
+/* Was the state written by an observer of this kind and version? One without them is of the first. */
+static bool is_readable(const vd_replay_t *self, const vd_value_t *data)
+{
+    const vd_observer_t *observer = self->spec.observer;
+    vd_str_t kind = vd_value_get_str(data, "kind");
+    vd_value_t version;
+    if (kind.size > 0 && !vd_str_is(kind, observer->name))
+        return false;
+    return vd_value_get(data, "version", &version) ? vd_value_u64(&version, 0) == observer->version
+                                                   : observer->version <= 1;
+}
+
 /* The next part of a state that was written as events. Parts are one frame, and so one after the
- * other. A state that cannot be loaded is left out: what came before it leads to the same. */
+ * other. A state that cannot be loaded, or is another version's, is left out: what came before it leads
+ * to the same. */
 static void take_part(vd_replay_t *self, const vd_event_t *event, vd_effects_t *effects)
 {
     vd_links_t *links = &self->links;
     vd_value_t data, state;
     if (!vd_value_of(event->data, &data) || data.kind != VD_KIND_MAP ||
-        !vd_value_get(&data, "state", &state) || state.kind != VD_KIND_BIN)
+        !vd_value_get(&data, "state", &state) || state.kind != VD_KIND_BIN ||
+        !is_readable(self, &data))
         return;
     uint64_t part = vd_value_get_u64(&data, "part", 0);
     if (part == 1) {
         vd_buffer_clear(&links->parts);
         links->part = 1;
     }
-    if (part != links->part || !vd_buffer_add(&links->parts, state.bytes.data, state.bytes.size)) {
+    if (part == 0 || part != links->part ||
+        !vd_buffer_add(&links->parts, state.bytes.data, state.bytes.size)) {
         links->part = 0; /* a part is missing: nothing but a new first one helps */
         return;
     }
@@ -110,11 +130,13 @@ static bool is_wanted(const vd_replay_t *self, const vd_stored_snapshot_body_t *
 {
     const vd_moment_t *moment = &self->moment;
     bool newest = self->links.at == 0;
+    uint64_t touched = kept->index + (kept->offset > 0 ? 1 : 0);
     return vd_str_is(kept->observer, self->spec.name) &&
            vd_str_is(kept->session, self->links.ids[self->links.at]) &&
-           kept->version == self->spec.observer->version && kept->index > 0 &&
+           kept->version == vd_replay_version(self->spec.observer) && kept->index > 0 &&
            kept->store.size > 0 && kept->store.size < VD_STORE_ID_SIZE &&
            (!newest || moment->seq == 0 || (kept->seq > 0 && kept->seq <= moment->seq)) &&
+           (newest || self->end_index == 0 || touched <= self->end_index) &&
            (moment->at_ms == 0 || kept->at_ms <= moment->at_ms) &&
            (self->below == 0 || kept->index < self->below);
 }

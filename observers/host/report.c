@@ -222,8 +222,8 @@ void vd_host_publish_error(vd_host_t *self, vd_now_t now, vd_effects_t *effects)
 void vd_host_write_past(const vd_host_t *self, vd_bytes_t view, vd_buffer_t *out)
 {
     const vd_replay_t *replay = &self->past.replay;
-    assert(replay->phase == VD_REPLAY_DONE && replay->links.count > 0);
-    vd_write_map(out, 12);
+    assert(replay->phase == VD_REPLAY_DONE && replay->links.count > 0 && self->past.samples);
+    vd_write_map(out, 14);
     vd_write_pair_text(out, "observer", self->name);
     vd_write_pair_text(out, "session", replay->session[0] ? replay->session : replay->links.ids[0]);
     vd_write_pair_text(out, "phase", "past");
@@ -232,8 +232,7 @@ void vd_host_write_past(const vd_host_t *self, vd_bytes_t view, vd_buffer_t *out
     write_position(out, &replay->own_position);
     vd_write_pair_u64(out, "seq", replay->seq);
     vd_write_pair_i64(out, "turn_ms", 0);
-    vd_write_text(out, "sources");
-    vd_write_array(out, 0);
+    write_sources(out, self->past.samples, 0);
     write_faults(out, &self->past.faults);
     vd_write_text(out, "state");
     vd_write_raw(out, view);

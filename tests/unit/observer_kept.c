@@ -31,7 +31,7 @@ void kept_save(world_t *world, const vd_message_t *message)
         answer_error(world, message, VD_STORE_TROUBLE);
         return;
     }
-    assert_true(world->kept_count < KEPT && vd_str_is(body->observer, world->observer->name));
+    assert_true(world->kept_count < KEPT && vd_str_is(body->observer, world->name));
     assert_true(body->index > 0 && body->index <= world->index && body->keep == 8);
     kept_t *kept = &world->kept[world->kept_count++];
     *kept = (kept_t){.version = body->version,

@@ -94,6 +94,7 @@ static vd_status_t word_query(const void *state, const vd_samples_t *samples, vd
 
 size_t word_padding;
 bool word_load_refuses;
+uint32_t word_loads;
 
 static void word_save(const void *state, vd_buffer_t *out)
 {
@@ -111,6 +112,7 @@ static vd_status_t word_load(void *state, vd_bytes_t bytes)
 {
     word_t *word = state;
     vd_value_t value;
+    word_loads++;
     if (word_load_refuses || vd_scan_exact(bytes, VD_DEPTH_MAX) != VD_OK ||
         !vd_value_of(bytes, &value))
         return VD_MALFORMED;

@@ -393,7 +393,7 @@ static void start_host(world_t *world)
     char error[256];
     world->stream.on = false;
     vd_host_options_t options = {.observer = world->observer,
-                                 .name = world->observer->name,
+                                 .name = world->name,
                                  .reads = world->reads,
                                  .origin_requests = "ipc://o",
                                  .session = world->sessions[world->given].id,
@@ -438,6 +438,8 @@ static world_t *make_world(bool unassigned, const vd_observer_t *observer, const
     world_t *world = calloc(1, sizeof *world);
     world->unassigned = unassigned;
     world->observer = observer;
+    word_observer.name = "word";
+    world->name = observer->name;
     world->reads = reads;
     world->effects = vd_effects_new();
     world->now_us = 1000000;

@@ -24,6 +24,7 @@ typedef struct word {
 extern vd_observer_t word_observer;
 extern size_t word_padding; /* bytes that its saved state is longer than it needs to be */
 extern bool word_load_refuses;
+extern uint32_t word_loads; /* tried so far */
 
 typedef struct letter {
     uint16_t port;
@@ -78,6 +79,7 @@ typedef struct kept {
 typedef struct world {
     vd_host_t *host;
     const vd_observer_t *observer;
+    const char *name;  /* that it is run under */
     const char *reads; /* of a collector */
     vd_effects_t *effects;
     int64_t now_us;

@@ -95,6 +95,18 @@ static void test_the_version_of_a_state_counts(void **state)
     assert_restart(world, 2, 7, "w7"); /* from its own, older one */
 }
 
+static void test_the_kind_of_a_state_counts(void **state)
+{
+    world_t *world = *state;
+    keep_every(world, 2);
+    see_words(world, 1, 5);
+    word_observer.name = "other"; /* run as "word" all the same */
+    assert_restart(world, 5, 5, "w5");
+    see_words(world, 6, 7);
+    word_observer.name = "word";
+    assert_restart(world, 2, 7, "w7");
+}
+
 static void test_an_older_state_is_taken_when_the_newest_is_of_no_use(void **state)
 {
     world_t *world = *state;
@@ -201,6 +213,30 @@ static void test_a_kept_state_of_the_next_session(void **state)
     assert_restart(world, 1, 10, "w10");
 }
 
+static void test_a_state_of_another_version_at_the_beginning_of_a_session(void **state)
+{
+    world_t *world = *state;
+    see_words(world, 1, 3);
+    roll(world);
+    see_words(world, 4, 5);
+    for (int change = 1; change <= 2; change++) {
+        uint32_t states = world->states, loads = word_loads;
+        if (change == 1)
+            word_observer.version = 2;
+        else
+            word_observer.name = "other";
+        assert_restart(world, change == 1 ? 9 : 11, 5, "w5"); /* the newest session is read twice */
+        assert_int_equal(word_loads, loads);                  /* every event was applied anew */
+        assert_int_equal(world->states, states + 1);
+        pass(world, 2000);
+        kill_host(world);
+        pass(world, 2000);
+        assert_int_equal(word_loads, loads + 1);
+        assert_int_equal(world->states, states + 1);
+    }
+    assert_word(world, "w5");
+}
+
 /* ---- the past ---- */
 
 static void ask_past(world_t *world, const char *session, uint64_t seq, int64_t at_ms)
@@ -228,6 +264,8 @@ static void assert_answer(world_t *world, const char *session, uint64_t seq, con
     assert_true(vd_str_is(vd_value_get_str(&all, "session"), session));
     assert_int_equal(vd_value_get_u64(&all, "seq", 99), seq);
     assert_true(vd_value_get(&all, "sources", &part) && part.count == 0);
+    assert_int_equal(vd_value_get_u64(&all, "source_count", 99), 0);
+    assert_int_equal(vd_value_get_u64(&all, "sources_failed", 99), 0);
     assert_true(vd_value_get(&all, "errors", &part) && part.count == 0);
     assert_true(vd_value_get(&all, "state", &part));
     assert_true(vd_str_is(vd_value_get_str(&part, "word"), word));
@@ -321,6 +359,8 @@ static void test_sessions_that_are_not_there(void **state)
     see_words(world, 1, 2);
     ask_past(world, "nothing", 5, 0);
     assert_int_equal(world->error_status, VD_UNKNOWN_SESSION);
+    ask_past(world, "no session id", 5, 0); /* nobody else waits for it meanwhile */
+    assert_int_equal(world->error_status, VD_USAGE);
     roll(world);
     see_words(world, 3, 4);
     world->sessions[0].gone = world->sessions[0].tombstone = true;
@@ -468,6 +508,7 @@ int main(void)
         PAST_TEST(test_a_state_that_has_changed_is_kept_in_time),
         PAST_TEST(test_nothing_is_kept_if_not_wanted),
         PAST_TEST(test_the_version_of_a_state_counts),
+        PAST_TEST(test_the_kind_of_a_state_counts),
         PAST_TEST(test_an_older_state_is_taken_when_the_newest_is_of_no_use),
         PAST_TEST(test_states_that_cannot_be_loaded),
         PAST_TEST(test_an_ingestor_that_keeps_nothing),
@@ -475,6 +516,7 @@ int main(void)
         PAST_TEST(test_no_answer_is_asked_again),
         PAST_TEST(test_a_state_over_the_limit_is_not_kept),
         PAST_TEST(test_a_kept_state_of_the_next_session),
+        PAST_TEST(test_a_state_of_another_version_at_the_beginning_of_a_session),
         PAST_TEST(test_the_past_by_sequence),
         PAST_TEST(test_the_past_reads_behind_a_kept_state),
         PAST_TEST(test_the_past_by_time),

@@ -84,6 +84,8 @@ EVENTS = {
     },
     "observer_state": {
         "observer": ("text", True, ""),
+        "kind": ("text", False, ""),
+        "version": ("count", False, ""),
         "part": ("count", True, ""),
         "parts": ("count", True, ""),
         "state": ("bytes", True, ""),

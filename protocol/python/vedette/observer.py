@@ -42,6 +42,7 @@ class Observer:
     name = ""      # also the actor's, unless it is run under another one
     summary = ""   # one sentence
     kinds = ""     # the event types that it may write, separated by spaces
+    version = 1    # of what save gives and of what apply makes of events: raised when either changes
     config = {}    # its own keys: {"file": Key("/etc/hostname", "what is read")}
     queries = {}   # what it offers to be asked: {"port": ("PORT", "the services that listen on this port")}
 

@@ -13,11 +13,17 @@ STATE_TYPE = "observer_state"
 PART_BYTES = 204800
 SESSIONS_MAX = 64  # that a restart goes back
 CLOSED = ("completed", "failed")
+GONE = ("pruned", "unknown_session", "corrupt")  # of events: they never come
 
 
 def row_of(client, session):
-    """The row of a session; None when the store does not know it."""
-    rows = client.sessions(session=session)
+    """The row of a session; None when the store does not know it, or any more."""
+    try:
+        rows = client.sessions(session=session)
+    except Error as problem:
+        if problem.status != "pruned":
+            raise
+        rows = []
     return rows[0] if rows else None
 
 
@@ -45,8 +51,9 @@ def state_events(observer, name, cycle, state):
     packed = wire.pack(observer.save(state))
     parts = [packed[at:at + PART_BYTES] for at in range(0, len(packed), PART_BYTES)]
     cause = {"observer": name, "turn": cycle}
-    events = [wire.pack_event(STATE_TYPE, {"observer": name, "part": number, "parts": len(parts), "state": part},
-                              cause=cause) for number, part in enumerate(parts, 1)]
+    whose = {"observer": name, "kind": observer.name, "version": observer.version, "parts": len(parts)}
+    events = [wire.pack_event(STATE_TYPE, {**whose, "part": number, "state": part}, cause=cause)
+              for number, part in enumerate(parts, 1)]
     return events if sum(map(len, events)) + 16 * len(events) <= LIMITS["EMIT_BYTES_MAX"] else []
 
 
@@ -84,19 +91,34 @@ class Replay:
         for event in self._own_events(session):
             self.cycle = max(self.cycle, event.cause.get("turn", 0))
             if event.type == STATE_TYPE:
-                parts = parts + [event.data["state"]] if event.data["part"] == len(parts) + 1 else []
+                whose = (event.data.get("kind", self.observer.name), event.data.get("version", 1))
+                if whose != (self.observer.name, self.observer.version):
+                    continue  # its form may be another one: what came before it leads to the same
+                number = event.data["part"]
+                parts = parts[:number - 1] + [event.data["state"]] if 1 <= number <= len(parts) + 1 else []
                 if parts and len(parts) == event.data["parts"]:
-                    state, parts = self.observer.load(wire.unpack(b"".join(parts))), []
+                    state, parts = self._load(session, b"".join(parts), state), []
             elif state is not None:
                 self.observer.apply(state, event)
                 self.applied += 1
         return state
+
+    def _load(self, session, packed, state):
+        """The stored state; one that cannot be loaded is left out, since what came before it leads to the same."""
+        try:
+            return self.observer.load(wire.unpack(packed))
+        except Exception as problem:
+            self.faults.set("state", f"the state of observer {self.name} in session {session} cannot be loaded "
+                                     f"({type(problem).__name__}: {problem}): the events before it are replayed")
+            return state
 
     def _own_events(self, session):
         mark = self.name.encode()
         position, head = {"seq": 1}, None
         while True:
             answer = self.client.request("ingestor", "read", "FETCH", {"session": session, **position}, timeout_s=30.0)
+            if answer.name != "COMMITS" and answer["status"] not in GONE:
+                raise Error(answer["status"], f"the events of session {session} cannot be replayed: {answer['status']}")
             if answer.name != "COMMITS":
                 self.faults.set("state", f"the events of session {session} cannot be replayed: {answer['status']}")
                 return

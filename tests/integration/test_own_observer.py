@@ -9,6 +9,9 @@ import threading
 
 from cli_harness import Home, wait_for
 from harness import run_tests, vedette
+from own_observer import Own
+from vedette.observing.faults import Faults
+from vedette.observing.replay import Replay
 
 BIN = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build/release/bin")
 PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "own_observer.py")
@@ -104,6 +107,22 @@ def test_it_goes_on_over_sessions_with_its_state():
         lines.home.run("restart", "own", "--wait")
         lines.count(len(wanted))
         assert lines.told() == wanted
+
+
+def test_one_that_comes_late_does_without_what_was_pruned():
+    with Lines('[supervisor]\nsession_roll_events = 16\n') as lines:
+        count = 0
+        while len(lines.client.sessions()) < 3:
+            lines.write(f"line {count + 1}")
+            count += 1
+            lines.count(count)
+        oldest, second, newest = sorted(row["session"] for row in lines.client.sessions())[:3]
+        wait_for("its successor has ended, too", lambda: lines.client.sessions(session=second)[0]["state"] == "completed")
+        assert lines.client.prune(oldest)["ids"] == [oldest]
+        faults = Faults()
+        _, state = Replay(lines.client, Own(), "late", {"file": "", "other": ""}, faults).run(newest)
+        assert state == {"lines": []}
+        assert oldest in faults.newest()["text"], faults.rows()
 
 
 def is_asked_and_asks(lines):

@@ -32,6 +32,7 @@ from .writer import Writer
 COALESCE_S = 0.005
 SOURCES_TOLD_MAX = 512
 ROUND_S = 0.5
+REQUESTS_PER_ROUND = 64
 
 
 class Log:
@@ -250,6 +251,7 @@ class Host:
             number = first + offset if first else 0
             self.observer.apply(self.state, wire.Event(session, number, raw))
             told.append({"seq": number, "type": kind, "data": data})
+        self.writer.applied.set()
         self.complete(told)
 
     def _rejected(self, status, text):
@@ -316,7 +318,8 @@ class Host:
                                  f"({problem})") from problem
 
     def take_requests(self):
-        while True:
+        """Some of what waits: whoever asks without end does not keep it from its turns."""
+        for _ in range(REQUESTS_PER_ROUND):
             try:
                 identity, *frames = self.requests.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
@@ -332,9 +335,10 @@ class Host:
             except (KeyError, TypeError) as problem:
                 name, fields, payload = "ERROR", {"status": "malformed", "text": f"the request lacks {problem}"}, b""
             try:
-                self.requests.send_multipart([identity, *wire.pack_message(name, fields, payload, correlation)])
+                self.requests.send_multipart([identity, *wire.pack_message(name, fields, payload, correlation)],
+                                             zmq.NOBLOCK)
             except zmq.ZMQError:
-                pass  # whoever asked is gone
+                pass  # whoever asked is gone, or does not take what it asks for
 
     # ---- the loop ----
 

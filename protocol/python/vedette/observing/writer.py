@@ -2,7 +2,8 @@
 
 1. Life: OPEN fences the life before; then the stored events are replayed; then turns are emitted, one frame each. So no
    event of an older life is missed or repeated.
-2. One turn is out at a time, and while it is, nobody changes the state.
+2. One turn is out at a time, and while it is, nobody changes the state. Its outcome is applied before anything else is
+   done here: the state that goes into the next session has what was stored in this one.
 3. What is not answered is sent again under the same numbers until it is: a turn's events are stored once.
 4. A session that has ended is gone on from in the one that continues it: the state first, then the turn that the old one
    has rejected. Without a turn the end is noticed within WATCH_S.
@@ -38,6 +39,8 @@ class Writer(threading.Thread):
         self.turns, self.outcomes, self.stopping = queue.Queue(), queue.Queue(), threading.Event()
         self.wake, self._told = os.pipe()
         self.state, self.cycle, self.producer = None, 0, None
+        self.applied = threading.Event()  # what was told as committed is in the state
+        self.applied.set()
 
     def emit(self, raws, cycle):
         """Sends the events of turn `cycle`; its outcome comes."""
@@ -84,6 +87,8 @@ class Writer(threading.Thread):
         self._tell("restored", self.state, self.cycle, self.session, replay.position, replay.applied)
 
     def _next(self):
+        if not self.applied.wait(AGAIN_S):
+            return
         try:
             raws, self.cycle = self.turns.get(timeout=WATCH_S)
         except queue.Empty:
@@ -96,6 +101,7 @@ class Writer(threading.Thread):
             self._move()
         if status == "ok":
             self.faults.clear("commit")
+            self.applied.clear()
             self._tell("committed", self.session, seq, {**self.producer.position, "offset": 0})
         else:
             self._tell("rejected", status, text)

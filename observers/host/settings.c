@@ -26,7 +26,7 @@ static const vd_config_row_t host_rows[] = {
      "events after which the state is kept in the store, to restart from; 0: it is not kept", NULL},
     {"snapshot_interval", VD_CONFIG_DURATION, "\"1m\"", 100, 86400000,
      "after which a state that has changed is kept in any case", NULL},
-    {"snapshots_keep", VD_CONFIG_INT, "32", 1, 1024,
+    {"snapshots_keep", VD_CONFIG_INT, "32", 1, VD_STATES_MAX,
      "states of a session that are kept, the newest ones", NULL},
     {0}};
 

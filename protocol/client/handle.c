@@ -173,9 +173,9 @@ vd_status_t vd_handle_wait(vd_handle_t *self, const char *expression, int timeou
     vd_blob_t value;
     vd_handle_view_t seen = {0};
     vd_status_t status = vd_wait(self->client, self->observer, expression, timeout_ms, &value);
-    if (value.size > 0 && vd_handle_core_snapshot(&self->core, wall_ms(), value, &seen) != VD_OK)
-        return vd_client_fail(self->client, VD_NO_MEMORY, "no memory for the snapshot of %s",
-                              self->observer);
+    vd_status_t read = value.size > 0 ? read_snapshot(self, value, &seen) : VD_OK;
+    if (read != VD_OK)
+        return read;
     if (snapshot != NULL)
         *snapshot = seen;
     return status;

@@ -107,8 +107,8 @@ static bool is_good_name(const char *name)
 /* Names that other actors of a runtime have. */
 static bool is_taken(const char *name)
 {
-    static const char *const taken[] = {"broker", "ingestor", "supervisor", "static",
-                                        "manual", "host",     "services",   "raft"};
+    static const char *const taken[] = {"broker", "ingestor", "supervisor", "static",      "manual",
+                                        "host",   "services", "raft",       "availability"};
     for (size_t at = 0; at < sizeof taken / sizeof *taken; at++)
         if (strcmp(name, taken[at]) == 0)
             return true;

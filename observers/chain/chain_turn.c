@@ -186,15 +186,20 @@ static void ask(work_t *work, heard_t *heard, vd_str_t id, uint64_t height)
     vd_buffer_free(&args);
 }
 
-/* Asks for what lies between the graph and the node's head. */
-static void ask_upwards(work_t *work, heard_t *heard, uint64_t root_height)
+/* The height from which on the node's blocks are asked for upwards. */
+static uint64_t known_height(const work_t *work, const heard_t *heard, uint64_t root_height)
 {
     const vd_chain_node_t *node = vd_chain_node(&work->nodes, heard->name);
     uint64_t from = heard->reached, head = heard->answer.head.height;
     if (node && node->head[0] && node->height > from && node->height < head)
         from = node->height;
-    if (from < root_height)
-        from = root_height;
+    return from > root_height ? from : root_height;
+}
+
+/* Asks for what lies between the graph and the node's head. */
+static void ask_upwards(work_t *work, heard_t *heard, uint64_t root_height)
+{
+    uint64_t from = known_height(work, heard, root_height), head = heard->answer.head.height;
     ask(work, heard, heard->answer.head.tip, 0);
     /* In windows: the next one begins when this one is in the graph, so that little is ever out. */
     uint64_t window = (from / ASKS + 1) * ASKS;
@@ -202,17 +207,18 @@ static void ask_upwards(work_t *work, heard_t *heard, uint64_t root_height)
         ask(work, heard, vd_str(""), height);
 }
 
-/* Asks for what lies below the orphans. */
+/* Asks for what lies below the orphans, where it is not asked for upwards. */
 static void ask_downwards(work_t *work, uint64_t root_height)
 {
     vd_graph_wish_t wishes[WISHES];
     size_t count = vd_graph_wishes(work->graph, wishes, WISHES);
     for (size_t at = 0; at < count; at++) {
+        uint64_t height = wishes[at].height;
         heard_t *heard = heard_of(work, wishes[at].source);
-        if (!heard)
+        if (!heard || !heard->sample ||
+            (height != VD_HEIGHT_UNKNOWN && height > known_height(work, heard, root_height)))
             continue;
         ask(work, heard, wishes[at].id, 0);
-        uint64_t height = wishes[at].height;
         for (uint32_t step = 0; height != VD_HEIGHT_UNKNOWN && step < DOWNWARDS; step++)
             if (height > root_height + step)
                 ask(work, heard, vd_str(""), height - step);

@@ -203,27 +203,43 @@ static void take(vd_host_t *self, vd_now_t now, const vd_input_t *input, vd_effe
         vd_readings_step(&self->readings, now, input, effects);
 }
 
-/* Asks the observer for the reads of sources that came, changed or had new samples. */
-static void declare(vd_host_t *self)
+static void declare_source(vd_host_t *self, vd_observed_t *source)
 {
-    for (uint32_t at = 0; at < self->samples->source_count; at++) {
-        vd_observed_t *source = self->samples->sources[at];
+    vd_reads_t reads;
+    vd_reads_open(&reads);
+    self->observer->reads(self->state, self->samples, &source->record, &reads);
+    vd_outlet_t *outlet = vd_roster_outlet(&self->roster, source->record.poller);
+    if (vd_samples_declare(self->samples, source, &reads) && outlet)
+        outlet->dirty = true;
+    vd_reads_close(&reads);
+}
+
+/* Asks the observer for the reads of sources that came, changed or had new samples: of at most
+ * `limit` of them, the next ones in later steps. */
+static void declare(vd_host_t *self, uint32_t limit)
+{
+    vd_samples_t *samples = self->samples;
+    for (; self->declare_at < samples->source_count; self->declare_at++) {
+        vd_observed_t *source = samples->sources[self->declare_at];
         if (source->declared)
             continue;
-        vd_reads_t reads;
-        vd_reads_open(&reads);
-        self->observer->reads(self->state, self->samples, &source->record, &reads);
-        vd_outlet_t *outlet = vd_roster_outlet(&self->roster, source->record.poller);
-        if (vd_samples_declare(self->samples, source, &reads) && outlet)
-            outlet->dirty = true;
-        vd_reads_close(&reads);
+        if (limit == 0)
+            return;
+        limit--;
+        declare_source(self, source);
     }
+    self->declaring = false;
+}
+
+static void declare_all(vd_host_t *self)
+{
+    self->declare_at = 0;
+    declare(self, UINT32_MAX);
 }
 
 /* What follows from the input: the phases, the reads, the turn. */
 static void settle(vd_host_t *self, vd_now_t now, vd_effects_t *effects)
 {
-    uint64_t cycle = self->cycle;
     if (vd_emit_state(self->emit) == VD_EMIT_FENCED) {
         self->ended = true;
         vd_effects_exit(effects, VD_FENCED, "a newer observer %s has taken over", self->name);
@@ -248,13 +264,17 @@ static void settle(vd_host_t *self, vd_now_t now, vd_effects_t *effects)
         self->new_us = now.mono_us > 0 ? now.mono_us : 1;
     self->urgent = self->urgent || self->readings.answered != self->seen_answers;
     self->seen_answers = self->readings.answered;
-    if (self->roster.changes != self->seen_membership)
-        declare(self); /* before a turn, so that a source that has moved is not missing from it */
+    /* Before a turn, so that a source that has moved is not missing from it. */
+    if (self->roster.changes != self->seen_membership ||
+        (self->declaring && vd_host_is_turn_due(self, now)))
+        declare_all(self);
     vd_collecting_settle(self, now, effects);
     if (vd_host_is_turn_due(self, now))
         vd_host_run_turn(self, now, effects);
-    if (self->cycle != cycle || restored)
-        declare(self);
+    if (restored)
+        declare_all(self);
+    else if (self->declaring)
+        declare(self, VD_DECLARED_PER_STEP);
     self->seen_membership = self->roster.changes;
     if (self->faults.changes != self->published_faults)
         vd_host_publish_error(self, now, effects);

@@ -24,7 +24,10 @@ enum {
     VD_HOST_TIMER_PAST_ASK,
 };
 
-enum { VD_INPUTS_PER_TURN = 64 /* that are gone through at once while they yield no event */ };
+enum {
+    VD_INPUTS_PER_TURN = 64,    /* that are gone through at once while they yield no event */
+    VD_DECLARED_PER_STEP = 128, /* sources behind a cycle, so that requests are answered between */
+};
 
 /* Why a session's row is asked for. */
 typedef enum vd_asking {
@@ -136,6 +139,8 @@ struct vd_host {
     bool urgent;           /* an answer to a turn's read has come */
     bool again;            /* the last turn was full */
     bool failed;           /* the last turn failed: wait for the interval */
+    bool declaring;        /* sources are still to be asked for their reads since the last cycle */
+    uint32_t declare_at;   /* the next one of them */
     int64_t opened_us;     /* when the phase began */
     uint64_t seen_membership;
     uint64_t seen_malformed;

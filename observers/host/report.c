@@ -99,9 +99,9 @@ static health_t health_of(const vd_observed_t *source)
     return health;
 }
 
-static void write_source(vd_buffer_t *out, const vd_observed_t *source, int64_t now_ms)
+static void write_source(vd_buffer_t *out, const vd_observed_t *source, health_t health,
+                         int64_t now_ms)
 {
-    health_t health = health_of(source);
     vd_write_map(out, 4);
     vd_write_pair_str(out, "name", source->record.name);
     vd_write_text(out, "age_ms");
@@ -113,18 +113,16 @@ static void write_source(vd_buffer_t *out, const vd_observed_t *source, int64_t 
     vd_write_pair_str(out, "error", health.error);
 }
 
-static const vd_observed_t *source_at(const vd_samples_t *samples, size_t at)
-{
-    return vd_samples_source(samples, vd_samples_source_at(samples, at)->name);
-}
-
 /* How many there are, also where not all of them are told. */
 static void write_sources(vd_buffer_t *out, const vd_samples_t *samples, int64_t now_ms)
 {
     size_t count = vd_samples_source_count(samples), failed = 0;
     size_t told = count < SOURCES_TOLD_MAX ? count : SOURCES_TOLD_MAX;
+    health_t healths[SOURCES_TOLD_MAX];
     for (size_t at = 0; at < count; at++) {
-        health_t health = health_of(source_at(samples, at));
+        health_t health = health_of(vd_samples_observed_at(samples, at));
+        if (at < told)
+            healths[at] = health;
         failed += !vd_str_is(health.status, "ok") && !vd_str_is(health.status, "waiting");
     }
     vd_write_pair_u64(out, "source_count", count);
@@ -132,7 +130,7 @@ static void write_sources(vd_buffer_t *out, const vd_samples_t *samples, int64_t
     vd_write_text(out, "sources");
     vd_write_array(out, (uint32_t)told);
     for (size_t at = 0; at < told; at++)
-        write_source(out, source_at(samples, at), now_ms);
+        write_source(out, vd_samples_observed_at(samples, at), healths[at], now_ms);
 }
 
 static const char *phase_name(vd_host_phase_t phase)

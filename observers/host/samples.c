@@ -48,6 +48,8 @@ static void slot_free(vd_samples_t *self, vd_slot_t *slot)
 
 static void observed_free(vd_samples_t *self, vd_observed_t *source)
 {
+    if (self->index->last == source)
+        self->index->last = NULL;
     while (source->slot_count > 0)
         slot_free(self, source->slots[--source->slot_count]);
     free(source->slots);
@@ -96,9 +98,15 @@ static uint32_t place(const vd_samples_t *self, vd_str_t name, bool *found)
 vd_observed_t *vd_samples_source(const vd_samples_t *self, vd_str_t name)
 {
     assert(self);
+    vd_samples_index_t *index = self->index;
     bool found;
+    if (index->last && vd_bytes_equal(index->last->record.name, name))
+        return index->last;
     uint32_t at = place(self, name, &found);
-    return found ? self->sources[at] : NULL;
+    if (!found)
+        return NULL;
+    index->last = self->sources[at];
+    return index->last;
 }
 
 /* Gives `source` a copy of `record` of its own. */
@@ -178,13 +186,19 @@ void vd_samples_drop_source(vd_samples_t *self, vd_str_t name)
             (self->source_count - at) * sizeof(vd_observed_t *));
 }
 
+/* The sizes come first: most targets differ in them. */
+static bool is_of(const vd_slot_t *slot, vd_str_t op, vd_str_t target)
+{
+    return vd_bytes_equal(vd_bytes(slot->wish.target, slot->target_size), target) &&
+           vd_str_is(op, slot->wish.op);
+}
+
 static vd_slot_t *find_slot(const vd_observed_t *source, vd_str_t op, vd_str_t target,
                             bool standing)
 {
     for (uint32_t at = 0; at < source->slot_count; at++) {
         vd_slot_t *slot = source->slots[at];
-        if (slot->standing == standing && vd_str_is(op, slot->wish.op) &&
-            vd_str_is(target, slot->wish.target))
+        if (slot->standing == standing && is_of(slot, op, target))
             return slot;
     }
     return NULL;
@@ -218,6 +232,7 @@ static vd_slot_t *add_slot(vd_observed_t *source, vd_str_t op, vd_str_t target, 
         memcpy(slot->wish.target, target.data, target.size);
     if (args.size)
         memcpy(slot->wish.args, args.data, args.size);
+    slot->target_size = target.size;
     slot->wish.args_size = args.size;
     source->slots[source->slot_count++] = slot;
     return slot;
@@ -248,12 +263,31 @@ static bool same_wish(const vd_read_wish_t *a, const vd_read_wish_t *b)
            vd_bytes_equal(vd_bytes(a->args, a->args_size), vd_bytes(b->args, b->args_size));
 }
 
+/* Do the standing slots follow each other as `reads` do? */
+static bool is_declared(const vd_observed_t *source, const vd_reads_t *reads)
+{
+    uint32_t next = 0;
+    for (uint32_t at = 0; at < source->slot_count; at++) {
+        const vd_slot_t *slot = source->slots[at];
+        if (!slot->standing)
+            continue;
+        if (next == reads->count)
+            return false;
+        const vd_read_wish_t *wish = &reads->list[next++];
+        if (!is_of(slot, vd_str(wish->op), vd_str(wish->target)) || !same_wish(wish, &slot->wish))
+            return false;
+    }
+    return next == reads->count;
+}
+
 bool vd_samples_declare(vd_samples_t *self, vd_observed_t *source, const vd_reads_t *reads)
 {
     assert(self && source && reads);
     bool changed = false;
-    self->index->valid = false;
     source->declared = true;
+    if (is_declared(source, reads))
+        return false;
+    self->index->valid = false;
     for (uint32_t at = source->slot_count; at-- > 0;) {
         vd_slot_t *slot = source->slots[at];
         if (!slot->standing)
@@ -448,9 +482,11 @@ const vd_sample_record_t *vd_samples_find(const vd_samples_t *self, vd_str_t sou
     if (!observed)
         return NULL;
     const vd_kept_t *newest = NULL;
-    for (int standing = 0; standing <= 1; standing++) {
-        const vd_slot_t *slot = find_slot(observed, vd_str(op), vd_str(target), standing);
-        if (slot && slot->count > 0 && (!newest || slot->kept[0]->serial > newest->serial))
+    vd_str_t of_op = vd_str(op), of_target = vd_str(target);
+    for (uint32_t at = 0; at < observed->slot_count; at++) {
+        const vd_slot_t *slot = observed->slots[at];
+        if (slot->count > 0 && (!newest || slot->kept[0]->serial > newest->serial) &&
+            is_of(slot, of_op, of_target))
             newest = slot->kept[0];
     }
     return newest ? &newest->record : NULL;
@@ -494,9 +530,15 @@ size_t vd_samples_source_count(const vd_samples_t *self)
     return index_of(self)->source_count;
 }
 
-const vd_source_record_t *vd_samples_source_at(const vd_samples_t *self, size_t at)
+const vd_observed_t *vd_samples_observed_at(const vd_samples_t *self, size_t at)
 {
     assert(self);
     const vd_samples_index_t *index = index_of(self);
-    return at < index->source_count ? &index->sources[at]->record : NULL;
+    return at < index->source_count ? index->sources[at] : NULL;
+}
+
+const vd_source_record_t *vd_samples_source_at(const vd_samples_t *self, size_t at)
+{
+    const vd_observed_t *source = vd_samples_observed_at(self, at);
+    return source ? &source->record : NULL;
 }

@@ -49,6 +49,7 @@ typedef struct vd_observed vd_observed_t;
 typedef struct vd_slot {
     vd_observed_t *source;
     vd_read_wish_t wish;
+    size_t target_size; /* of wish.target */
     bool standing;
     uint32_t count;
     vd_kept_t *kept[VD_KEEP_MAX];
@@ -78,13 +79,15 @@ struct vd_observed {
     vd_slot_t **slots;
 };
 
-/* Lists made when they are first asked for after a change, so that walking by number is quick. */
+/* Lists made when they are first asked for after a change, so that walking by number is quick; and
+ * the source that was looked up last, since its reads are looked up one after the other. */
 typedef struct vd_samples_index {
     bool valid;
     uint32_t source_count, slot_count;
     uint32_t source_room, slot_room;
     const vd_observed_t **sources; /* those with standing reads */
     const vd_slot_t **slots;       /* those with a sample */
+    vd_observed_t *last;           /* NULL: none */
 } vd_samples_index_t;
 
 struct vd_samples {
@@ -108,6 +111,8 @@ vd_samples_t *vd_samples_new(void);
 void vd_samples_destroy(vd_samples_t **self);
 
 vd_observed_t *vd_samples_source(const vd_samples_t *self, vd_str_t name);
+/* The source at a place of vd_samples_source_at. */
+const vd_observed_t *vd_samples_observed_at(const vd_samples_t *self, size_t at);
 /* Adds a source or takes over a new record of it; a new incarnation, adapter, address or auth drops
  * its samples. NULL when there are too many or no memory. */
 vd_observed_t *vd_samples_set_source(vd_samples_t *self, const vd_source_record_t *record);

@@ -39,7 +39,7 @@ bool vd_host_is_turn_due(const vd_host_t *self, vd_now_t now)
 
 void vd_host_schedule(vd_host_t *self, vd_now_t now, vd_effects_t *effects)
 {
-    int64_t at_us = due_us(self);
+    int64_t at_us = self->declaring ? now.mono_us : due_us(self);
     if (at_us < 0)
         vd_effects_timer_clear(effects, VD_HOST_TIMER_TURN);
     else
@@ -80,6 +80,8 @@ static void complete(vd_host_t *self, vd_now_t now, uint64_t seq, vd_effects_t *
     for (uint32_t at = 0; at < self->samples->source_count; at++)
         if (self->samples->sources[at]->touched > seen)
             self->samples->sources[at]->declared = false;
+    self->declaring = true;
+    self->declare_at = 0;
     draw(self, now);
     vd_host_publish_cycle(self, now, seq, effects);
     if (vd_samples_have_new(self->samples) && self->new_us == 0)

@@ -200,6 +200,8 @@ static bool is_octal(const uint8_t *text)
 static bool unescape(vd_str_t word, char *out, size_t size)
 {
     size_t used = 0;
+    if (!memchr(word.data, '\\', word.size) && !memchr(word.data, 0, word.size))
+        return word.size > 0 && vd_str_copy(out, size, word);
     for (size_t at = 0; at < word.size; at++) {
         uint8_t c = word.data[at];
         if (c == '\\' && at + 3 < word.size && is_octal(word.data + at + 1)) {

@@ -9,6 +9,8 @@ typedef struct vd_look {
     const vd_samples_t *samples;
     vd_turn_t *turn;
     vd_str_t source;
+    bool counted; /* processors are known */
+    vd_processors_t processors;
 } vd_look_t;
 
 static const vd_sample_record_t *sample_of(const vd_look_t *look, const char *op,
@@ -57,19 +59,18 @@ static vd_change_t decide(const vd_look_t *look, const vd_sample_record_t *sampl
 
 /* ---- load ---- */
 
-static bool processors_of(const vd_look_t *look, vd_processors_t *processors)
+static void count_processors(vd_look_t *look)
 {
     const vd_sample_record_t *sample = sample_of(look, "read", "/proc/stat");
-    return sample && vd_processors_parse(sample->content, processors);
+    look->counted = sample && vd_processors_parse(sample->content, &look->processors);
 }
 
 static bool load_of(const vd_look_t *look, const vd_sample_record_t *sample, double *figure)
 {
     vd_load_t load;
-    vd_processors_t processors;
-    if (!processors_of(look, &processors) || !vd_load_parse(sample->content, &load))
+    if (!look->counted || !vd_load_parse(sample->content, &load))
         return false;
-    *figure = 100.0 * load.one / processors.count;
+    *figure = 100.0 * load.one / look->processors.count;
     return true;
 }
 
@@ -79,16 +80,15 @@ static bool tell_load(const vd_look_t *look)
     vd_change_t change =
         decide(look, sample, load_of, &look->self->load, has(look, VD_MARK_LOAD, ""));
     vd_load_t load;
-    vd_processors_t processors;
     double percent;
-    if (change == VD_STAYS || !processors_of(look, &processors) ||
-        !vd_load_parse(sample->content, &load) || !load_of(look, sample, &percent))
+    if (change == VD_STAYS || !vd_load_parse(sample->content, &load) ||
+        !load_of(look, sample, &percent))
         return true;
     vd_buffer_t *data = begin(look, 6);
     vd_write_pair_f64(data, "load_1m", load.one);
     vd_write_pair_f64(data, "load_5m", load.five);
     vd_write_pair_f64(data, "load_15m", load.fifteen);
-    vd_write_pair_u64(data, "processors", processors.count);
+    vd_write_pair_u64(data, "processors", look->processors.count);
     vd_write_pair_f64(data, "load_percent", percent);
     vd_write_pair_f64(data, "edge_percent",
                       change == VD_RAISE ? look->self->load.raise : look->self->load.normal);
@@ -327,16 +327,14 @@ static uint32_t count_interfaces(const vd_look_t *look, vd_bytes_t text)
 static bool describe(const vd_look_t *look, const vd_sample_record_t *table)
 {
     const vd_sample_record_t *meminfo = sample_of(look, "read", "/proc/meminfo");
-    vd_processors_t processors;
     vd_memory_t memory;
     vd_interface_t interface;
     vd_bytes_t text = table->content;
-    if (!meminfo || !vd_memory_parse(meminfo->content, &memory) ||
-        !processors_of(look, &processors))
+    if (!meminfo || !vd_memory_parse(meminfo->content, &memory) || !look->counted)
         return true;
     uint32_t rest = count_interfaces(look, text);
     vd_buffer_t *data = begin(look, 3);
-    vd_write_pair_u64(data, "processors", processors.count);
+    vd_write_pair_u64(data, "processors", look->processors.count);
     vd_write_pair_u64(data, "memory_bytes", memory.total_bytes);
     vd_write_text(data, "interfaces");
     vd_write_array(data, rest);
@@ -362,7 +360,11 @@ vd_status_t vd_machine_turn(const void *state, const vd_samples_t *samples, vd_t
 {
     assert(state && samples && turn);
     for (size_t at = 0; at < vd_samples_source_count(samples); at++) {
-        vd_look_t look = {state, samples, turn, vd_samples_source_at(samples, at)->name};
+        vd_look_t look = {.self = state,
+                          .samples = samples,
+                          .turn = turn,
+                          .source = vd_samples_source_at(samples, at)->name};
+        count_processors(&look);
         if (!look_at(&look))
             break; /* full: the next turn finds the rest */
     }

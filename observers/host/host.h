@@ -60,6 +60,10 @@ enum {
 
 /* The operation of its DO: the state is restored, the observer is ready. No answer is expected. */
 #define VD_HOST_READY 1u
+#ifdef VD_FAILPOINTS
+/* Of tests alone: `object` names a place behind what the step has sent (kit/failpoint.h). */
+#define VD_HOST_PLACE 2u
+#endif
 
 typedef struct vd_host_options {
     const vd_observer_t *observer;

@@ -4,6 +4,7 @@
 
 #include "collecting.h"
 #include "host.h"
+#include "kit/failpoint.h"
 
 #define VD_VIEW_BYTES_MAX (VD_SNAPSHOT_BYTES_MAX / 4 * 3)
 
@@ -146,6 +147,13 @@ struct vd_host {
     uint64_t seen_malformed;
     uint64_t published_faults;
 };
+
+#ifdef VD_FAILPOINTS
+#define vd_host_failpoint_sent(effects, name)                                                      \
+    vd_effects_do((effects), VD_HOST_PLACE, 0, (void *)(name))
+#else
+#define vd_host_failpoint_sent(effects, name) ((void)0)
+#endif
 
 /* report.c: the snapshot of the feed "state", and one item of it. */
 vd_feed_snapshot_fn vd_host_write_snapshot;

@@ -80,6 +80,7 @@ static void send(vd_host_t *self, vd_bytes_t state, vd_effects_t *effects)
     body->at_ms = keeping->at_ms;
     body->keep = self->options.snapshots_keep;
     vd_effects_send(effects, VD_HOST_PORT_READ, &ingestor, &message);
+    vd_host_failpoint_sent(effects, "observer.keeping");
     keeping->out = true;
 }
 
@@ -109,6 +110,7 @@ bool vd_host_keep_answered(vd_host_t *self, vd_now_t now, const vd_input_t *inpu
         return true;
     keeping->out = false;
     if (input->message->id == VD_MESSAGE_DONE) {
+        vd_failpoint("observer.kept");
         if (keeping->told)
             vd_faults_clear(&self->faults, VD_STAGE_STATE, now.wall_ms);
         keeping->told = false;

@@ -1,6 +1,7 @@
 /* main.c: the process of an observer: options, configuration, sockets around the host core. */
 #include "host.h"
 #include "kit/actor.h"
+#include "kit/failpoint.h"
 #include "kit/options.h"
 #include "settings.h"
 
@@ -11,6 +12,12 @@
 static void perform(void *arg, vd_actor_t *actor, const vd_effect_t *effect)
 {
     (void)arg;
+#ifdef VD_FAILPOINTS
+    if (effect->id == VD_HOST_PLACE) {
+        vd_failpoint_sent(effect->object);
+        return;
+    }
+#endif
     assert(effect->kind == VD_EFFECT_DO && effect->id == VD_HOST_READY);
     vd_actor_ready(actor);
 }

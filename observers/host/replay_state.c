@@ -1,6 +1,8 @@
 /* replay_state.c: what events and kept states make of the state of a replay. */
 #include "replay.h"
 
+#include "kit/failpoint.h"
+
 #include <assert.h>
 #include <stdio.h>
 
@@ -114,6 +116,7 @@ void vd_replay_take_event(vd_replay_t *self, const vd_event_t *event, const vd_c
     if (vd_str_is(event->type, VD_OBSERVER_STATE)) {
         take_part(self, event, effects);
     } else if (self->links.based) {
+        vd_failpoint("observer.replaying");
         self->spec.observer->apply(self->state, event);
         vd_place_replay(&self->place, self->spec.origin, event);
         self->applied++;
@@ -168,5 +171,6 @@ bool vd_replay_load_kept(vd_replay_t *self, const vd_message_t *message, vd_effe
     strcpy(self->session, self->links.ids[self->links.at]);
     if (kept->cycle > self->cycle)
         self->cycle = kept->cycle;
+    vd_failpoint("observer.loaded");
     return true;
 }

@@ -105,6 +105,7 @@ bool vd_host_restore_settle(vd_host_t *self, vd_now_t now, vd_effects_t *effects
         settle_failure(self, now, effects);
     if (replay->phase != VD_REPLAY_DONE)
         return false;
+    vd_failpoint("observer.restored");
     bool stated = replay->links.stated;
     self->observer->destroy(&self->state);
     self->state = vd_replay_take_state(replay);

@@ -166,10 +166,12 @@ void vd_host_turn_failed(vd_host_t *self, vd_now_t now, const char *what, const 
 void vd_host_offer_turn(vd_host_t *self, vd_now_t now, vd_effects_t *effects)
 {
     assert(!self->outstanding && !self->moving && self->turn.count > 0);
+    vd_failpoint("observer.before_emit");
     vd_status_t status =
         vd_emit_offer(self->emit, now, vd_str(self->session), vd_buffer_view(&self->turn.run),
                       self->turn.count, self->turn.number, effects);
     self->offered++;
+    vd_host_failpoint_sent(effects, "observer.after_emit");
     if (status == VD_OK)
         self->outstanding = true;
     else
@@ -223,7 +225,9 @@ void vd_host_outcome(void *arg, vd_now_t now, const vd_outcome_t *outcome, vd_ef
     self->position = outcome->position;
     self->seq = seq;
     self->seq_unknown = !known;
+    vd_failpoint("observer.committed");
     apply_events(self, seq);
+    vd_failpoint("observer.applied");
     vd_host_keep_applied(self, now, self->turn.count, seq);
     complete(self, now, seq, effects);
 }

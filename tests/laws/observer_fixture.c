@@ -80,24 +80,28 @@ void vd_bench_drop(vd_bench_t *self, const char *source)
     vd_samples_drop_source(self->samples, vd_str(source));
 }
 
-static void put(vd_bench_t *self, vd_slot_t *slot, const char *status, vd_bytes_t meta,
-                vd_bytes_t content)
+/* Puts it as the slot's next sample, at the next moment. */
+static void put_record(vd_bench_t *self, vd_slot_t *slot, vd_sample_record_t record)
 {
     vd_buffer_t bytes;
     vd_buffer_init(&bytes, 4 << 20);
     self->wall_ms += 7;
-    vd_sample_record_t record = {.source = slot->source->record.name,
-                                 .source_inc = slot->source->record.inc,
-                                 .op = vd_str(slot->wish.op),
-                                 .target = vd_str(slot->wish.target),
-                                 .n = ++self->n,
-                                 .at_ms = self->wall_ms,
-                                 .status = vd_str(status),
-                                 .meta = meta,
-                                 .content = content};
+    record.source = slot->source->record.name;
+    record.source_inc = slot->source->record.inc;
+    record.op = vd_str(slot->wish.op);
+    record.target = vd_str(slot->wish.target);
+    record.n = ++self->n;
+    record.at_ms = self->wall_ms;
     assert_int_equal(vd_record_encode(VD_RECORD_sample, &record, &bytes), VD_OK);
     assert_true(vd_samples_put(self->samples, slot, vd_buffer_view(&bytes)));
     vd_buffer_free(&bytes);
+}
+
+static void put(vd_bench_t *self, vd_slot_t *slot, const char *status, vd_bytes_t meta,
+                vd_bytes_t content)
+{
+    put_record(self, slot,
+               (vd_sample_record_t){.status = vd_str(status), .meta = meta, .content = content});
 }
 
 static vd_slot_t *slot_of(const vd_observed_t *source, const char *op, const char *target)
@@ -132,6 +136,19 @@ void vd_bench_put_of(vd_bench_t *self, const char *source, const char *op, const
     vd_slot_t *slot = slot_of(vd_samples_source(self->samples, vd_str(source)), op, target);
     if (slot)
         put(self, slot, status, vd_bytes(NULL, 0), content);
+}
+
+void vd_bench_put_recorded(vd_bench_t *self, const vd_sample_record_t *record)
+{
+    char op[VD_NAME_BYTES_MAX + 1], target[VD_TEXT_BYTES_MAX + 1];
+    assert_true(vd_str_copy(op, sizeof op, record->op));
+    assert_true(vd_str_copy(target, sizeof target, record->target));
+    vd_slot_t *slot = slot_of(vd_samples_source(self->samples, record->source), op, target);
+    if (!slot)
+        return;
+    if (record->at_ms > self->wall_ms)
+        self->wall_ms = record->at_ms;
+    put_record(self, slot, *record);
 }
 
 void vd_bench_answer(vd_bench_t *self, const vd_read_record_t *read, const char *status,

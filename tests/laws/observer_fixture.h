@@ -39,6 +39,9 @@ void vd_bench_put_of(vd_bench_t *self, const char *source, const char *op, const
 void vd_bench_put(vd_bench_t *self, const char *op, const char *target, const char *text);
 void vd_bench_put_bytes(vd_bench_t *self, const char *op, const char *target, vd_bytes_t meta,
                         vd_bytes_t content);
+/* A recorded sample of a standing read of its source, at its own time or later. Ignored when the read
+ * is not declared. */
+void vd_bench_put_recorded(vd_bench_t *self, const vd_sample_record_t *record);
 /* The answer to a one-off read. */
 void vd_bench_answer(vd_bench_t *self, const vd_read_record_t *read, const char *status,
                      vd_bytes_t content);

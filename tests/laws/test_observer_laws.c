@@ -16,7 +16,7 @@
 
 #include "availability/availability.h"
 #include "core/core.h"
-#include "laws/observer_fixture.h"
+#include "laws/observer_laws.h"
 #include "machine/machine.h"
 #include "raft/raft.h"
 #include "services/services.h"
@@ -341,89 +341,12 @@ typedef struct subject {
     void (*answer)(vd_bench_t *, world_t *, const vd_read_record_t *);
 } subject_t;
 
-static void copy(vd_buffer_t *to, const vd_buffer_t *from)
-{
-    vd_buffer_clear(to);
-    assert_true(from->size == 0 || vd_buffer_add(to, from->data, from->size));
-}
-
-static void assert_same(vd_bytes_t a, vd_bytes_t b)
-{
-    assert_int_equal(a.size, b.size);
-    assert_true(vd_bytes_equal(a, b));
-}
-
-static void assert_same_state(const vd_observer_t *observer, const void *a, const void *b)
-{
-    vd_buffer_t left, right;
-    vd_buffer_init(&left, 1 << 22);
-    vd_buffer_init(&right, 1 << 22);
-    observer->save(a, &left);
-    observer->save(b, &right);
-    assert_int_equal(vd_scan_exact(vd_buffer_view(&left), VD_DEPTH_MAX), VD_OK);
-    assert_same(vd_buffer_view(&left), vd_buffer_view(&right));
-    vd_buffer_free(&left);
-    vd_buffer_free(&right);
-}
-
-static void assert_pure(vd_bench_t *bench)
-{
-    vd_buffer_t run, reads;
-    vd_buffer_init(&run, 1 << 22);
-    vd_buffer_init(&reads, 1 << 22);
-    assert_int_equal(vd_bench_turn(bench), VD_OK);
-    copy(&run, &bench->turn.run);
-    copy(&reads, &bench->turn.reads);
-    bench->number--;
-    assert_int_equal(vd_bench_turn(bench), VD_OK);
-    assert_same(vd_buffer_view(&run), vd_buffer_view(&bench->turn.run));
-    assert_same(vd_buffer_view(&reads), vd_buffer_view(&bench->turn.reads));
-    vd_buffer_free(&run);
-    vd_buffer_free(&reads);
-}
-
-/* Is every event of a type that the observer declares? */
-static void assert_declared(const vd_bench_t *bench)
-{
-    for (uint32_t at = 0; at < bench->turn.count; at++) {
-        char type[VD_NAME_BYTES_MAX + 1];
-        vd_event_t event = vd_bench_event(bench, at);
-        vd_str_copy(type, sizeof type, event.type);
-        assert_non_null(strstr(bench->observer->kinds, type));
-    }
-}
-
-static void assert_view(const vd_bench_t *bench)
-{
-    vd_buffer_t view, again;
-    vd_buffer_init(&view, VD_SNAPSHOT_BYTES_MAX);
-    vd_buffer_init(&again, VD_SNAPSHOT_BYTES_MAX);
-    bench->observer->view(bench->state, bench->samples, &view);
-    bench->observer->view(bench->state, bench->samples, &again);
-    assert_int_equal(vd_scan_exact(vd_buffer_view(&view), VD_DEPTH_MAX), VD_OK);
-    assert_same(vd_buffer_view(&view), vd_buffer_view(&again));
-    vd_buffer_free(&view);
-    vd_buffer_free(&again);
-}
-
 static void answer_reads(const subject_t *subject, vd_bench_t *bench, world_t *world)
 {
     vd_bytes_t rest = vd_buffer_view(&bench->turn.reads);
     vd_read_record_t read;
     while (vd_bench_next_read(&rest, &read))
         subject->answer(bench, world, &read);
-}
-
-/* A state from the store: everything that was committed, applied to a fresh one. */
-static void assert_restart(vd_bench_t *bench)
-{
-    void *running = bench->state;
-    bench->state = vd_bench_fresh(bench);
-    vd_bench_apply(bench->observer, bench->state, vd_buffer_view(&bench->log));
-    assert_same_state(bench->observer, running, bench->state);
-    assert_int_equal(vd_bench_turn(bench), VD_OK);
-    assert_int_equal(bench->turn.count, 0);
-    bench->observer->destroy(&running);
 }
 
 static uint64_t run_world(const subject_t *subject, uint64_t seed)
@@ -440,8 +363,8 @@ static uint64_t run_world(const subject_t *subject, uint64_t seed)
     for (uint32_t step = 0; step < STEPS; step++) {
         if (below(&world, 4) > 0)
             subject->move(&bench, &world);
-        assert_pure(&bench);
-        assert_declared(&bench);
+        vd_law_pure(&bench);
+        vd_law_declared(&bench);
         events += bench.turn.count;
         if (below(&world, 8) == 0)
             continue; /* never committed: it is found again */
@@ -456,7 +379,7 @@ static uint64_t run_world(const subject_t *subject, uint64_t seed)
             assert_int_equal(observer->load(second, vd_buffer_view(&saved)), VD_OK);
             second_at = bench.log.size;
         }
-        assert_view(&bench);
+        vd_law_view(&bench);
     }
     /* Whatever waits for an answer gets it, then all is quiet. */
     for (int turns = 0; turns < 2 * VD_ANSWER_TURNS; turns++) {
@@ -469,9 +392,9 @@ static uint64_t run_world(const subject_t *subject, uint64_t seed)
     assert_int_equal(bench.turn.read_count, 0);
     vd_bytes_t log = vd_buffer_view(&bench.log);
     vd_bench_apply(observer, second, vd_bytes(log.data + second_at, log.size - second_at));
-    assert_same_state(observer, bench.state, second);
+    vd_law_equal(&bench, second);
     vd_bench_assert_kept(&bench, &world.seed);
-    assert_restart(&bench);
+    vd_law_restart(&bench);
     observer->destroy(&second);
     vd_buffer_free(&saved);
     vd_bench_close(&bench);

@@ -24,6 +24,7 @@ typedef struct vd_file_work {
     uint64_t took_us;
     char op[VD_NAME_BYTES_MAX + 1];
     char prefix[VD_TEXT_BYTES_MAX + 1];
+    char match[VD_TEXT_BYTES_MAX + 1];
     char path[PATH_BYTES_MAX];
 } vd_file_work_t;
 
@@ -118,16 +119,17 @@ static void close_adapter(void **self_pointer)
     *self_pointer = NULL;
 }
 
-/* The prefix that links must have, from args. */
-static vd_status_t read_args(vd_bytes_t args, char *prefix, size_t size)
+/* What links and lines must be like, from args. */
+static vd_status_t read_args(vd_bytes_t args, vd_file_work_t *work)
 {
     vd_value_t map;
-    prefix[0] = 0;
     if (args.size == 0)
         return VD_OK;
     if (!vd_value_of(args, &map) || map.kind != VD_KIND_MAP)
         return VD_WRONG_TYPE;
-    return vd_str_copy(prefix, size, vd_value_get_str(&map, "prefix")) ? VD_OK : VD_TOO_LARGE;
+    bool fits = vd_str_copy(work->prefix, sizeof work->prefix, vd_value_get_str(&map, "prefix")) &&
+                vd_str_copy(work->match, sizeof work->match, vd_value_get_str(&map, "match"));
+    return fits ? VD_OK : VD_TOO_LARGE;
 }
 
 static bool is_same_path(const vd_work_t *work, const void *arg)
@@ -146,8 +148,8 @@ static vd_status_t prepare(vd_file_adapter_state_t *self, vd_file_work_t *work,
         why = status == VD_DENIED ? "a target must not contain .."
                                   : "address and target are too long";
     if (status == VD_OK) {
-        status = read_args(request->args, work->prefix, sizeof work->prefix);
-        why = "args must be a map with a text prefix";
+        status = read_args(request->args, work);
+        why = "args must be a map with the texts prefix and match";
     }
     if (status == VD_OK && vd_pool_stuck_matches(self->pool, is_same_path, work)) {
         status = VD_TIMED_OUT;
@@ -171,6 +173,7 @@ static void start(void *arg, const vd_read_request_t *request)
     work->job.op = work->op;
     work->job.path = work->path;
     work->job.prefix = work->prefix;
+    work->job.match = work->match;
     work->job.bytes_max = request->bytes_max;
     atomic_init(&work->job.stop, false);
     vd_buffer_init(&work->job.meta, META_BYTES_MAX);

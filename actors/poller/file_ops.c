@@ -1,6 +1,7 @@
 /* file_ops.c: reading files, file systems and links. */
 #include "file_ops.h"
 
+#include "wire/run.h"
 #include "wire/value.h"
 
 #include <assert.h>
@@ -110,7 +111,7 @@ static int open_regular(vd_file_job_t *job)
     }
     if (!is_readable_kind(job, &status))
         return -1;
-    if (status.st_size > 0 && (uint64_t)status.st_size > job->bytes_max) {
+    if (job->match[0] == 0 && status.st_size > 0 && (uint64_t)status.st_size > job->bytes_max) {
         fail(job, VD_TOO_LARGE, "%s has %" PRIu64 " bytes, the limit is %" PRIu64, job->path,
              (uint64_t)status.st_size, job->bytes_max);
         return -1;
@@ -128,8 +129,31 @@ static int open_regular(vd_file_job_t *job)
     return -1;
 }
 
+/* Leaves out of the content, whose first `kept` bytes stay, the lines that do not match. A line that is
+ * not complete waits for the rest of it, unless the file is at its `end`. */
+static void keep_lines(vd_file_job_t *job, size_t *kept, bool end)
+{
+    uint8_t *data = job->content.data;
+    size_t at = *kept, size = job->content.size;
+    while (at < size) {
+        const uint8_t *newline = memchr(data + at, '\n', size - at);
+        if (newline == NULL && !end)
+            break;
+        size_t line = newline != NULL ? (size_t)(newline - data) + 1 - at : size - at;
+        vd_str_t text = vd_bytes(data + at, newline != NULL ? line - 1 : line);
+        if (*kept == 0 || vd_glob_match(vd_str(job->match), text)) {
+            memmove(data + *kept, data + at, line);
+            *kept += line;
+        }
+        at += line;
+    }
+    if (at < size)
+        memmove(data + *kept, data + at, size - at);
+    job->content.size = *kept + (size - at);
+}
+
 /* Reads one step. Returns whether there may be more. */
-static bool read_step(vd_file_job_t *job, int fd)
+static bool read_step(vd_file_job_t *job, int fd, size_t *kept)
 {
     uint8_t *to = vd_buffer_reserve(&job->content, READ_STEP_BYTES);
     if (to == NULL) {
@@ -144,6 +168,8 @@ static bool read_step(vd_file_job_t *job, int fd)
         return false;
     }
     job->content.size += (size_t)got;
+    if (job->match[0] != 0)
+        keep_lines(job, kept, got == 0);
     if (job->content.size <= job->bytes_max)
         return got > 0;
     fail(job, VD_TOO_LARGE, "%s has more than %" PRIu64 " bytes, the limit", job->path,
@@ -156,7 +182,8 @@ static void run_read(vd_file_job_t *job)
     int fd = open_regular(job);
     if (fd < 0)
         return;
-    while (!atomic_load(&job->stop) && read_step(job, fd))
+    size_t kept = 0;
+    while (!atomic_load(&job->stop) && read_step(job, fd, &kept))
         ;
     close(fd);
 }
@@ -292,6 +319,7 @@ void vd_file_run(vd_file_job_t *job)
 {
     static void (*const run[])(vd_file_job_t *) = {run_read, run_space, run_links};
     assert(job != NULL && job->op != NULL && job->path != NULL && job->prefix != NULL);
+    assert(job->match != NULL);
     job->status = VD_OK;
     for (int i = 0; vd_file_op_names[i] != NULL; i++) {
         if (strcmp(job->op, vd_file_op_names[i]) == 0) {

@@ -2,7 +2,8 @@
  *
  * 1. read: the whole content of the regular file `target` (files under /proc and /sys among them).
  *    Anything that is no regular file is refused before it is opened: opening a device or a FIFO
- *    can have effects.
+ *    can have effects. args {"match": glob} keeps the first line and those that match (* and ?), so
+ *    that a few lines of a table can be had however long it is.
  * 2. space: statvfs of `target`: meta {total, free, avail: bytes; files, ffree: counts}, no
  *    content.
  * 3. links: `target` is a glob (components with * ? [] match names); content is the MessagePack
@@ -24,8 +25,9 @@
 typedef struct vd_file_job {
     /* What is wanted; strings end with a zero byte. */
     const char *op;
-    const char *path; /* address and target joined, see vd_file_path */
-    const char *prefix;
+    const char *path;   /* address and target joined, see vd_file_path */
+    const char *prefix; /* of links */
+    const char *match;  /* of lines; "": the file as it is */
     uint64_t bytes_max;
     atomic_bool stop;
     /* What it gives. */

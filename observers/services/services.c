@@ -15,6 +15,8 @@
 static const char table_path[] = "observers.services";
 static const char links_target[] = "/proc/[0-9]*/fd/*";
 static const char *const tables[2] = {"/proc/net/tcp", "/proc/net/tcp6"};
+/* {"match": "* 0A *"}: of the tables the sockets that listen, however many connections there are. */
+static const char listening[] = "\x81\xa5match\xa6* 0A *";
 static const vd_protocol_t protocols[2] = {VD_TCP, VD_TCP6};
 
 static const vd_config_row_t rows[] = {
@@ -54,10 +56,13 @@ static void declare_reads(const void *state, const vd_samples_t *samples,
     (void)samples;
     if (!vd_str_is(source->adapter, "file") || !vd_glob_match(vd_str(self->glob), source->name))
         return;
-    vd_reads_add(reads, "read", tables[0], 0);
-    /* A machine without IPv6 has no such table. */
-    vd_reads_add_spec(reads,
-                      &(vd_read_spec_t){.op = "read", .target = tables[1], .optional = true});
+    for (int at = 0; at < 2; at++)
+        vd_reads_add_spec(reads, &(vd_read_spec_t){
+                                     .op = "read",
+                                     .target = tables[at],
+                                     .args = vd_bytes(listening, sizeof listening - 1),
+                                     .optional = at == 1, /* not there without IPv6 */
+                                 });
 }
 
 /* ---- turn ---- */

@@ -275,6 +275,37 @@ static void links(void **state)
     close(text);
 }
 
+static void lines_that_match(void **state)
+{
+    fixture_t *self = *state;
+    static const char wanted[] = "heading\n    1 0A x\n    2 0A x\nlast 0A x";
+    vd_buffer_t table, args;
+    char line[64];
+    vd_buffer_init(&table, 4 * BYTES_MAX + 4096);
+    vd_buffer_init(&args, 256);
+    vd_buffer_add(&table, "heading\n    1 0A x\n", 19);
+    for (unsigned i = 0; table.size < 4 * BYTES_MAX; i++) {
+        int size = snprintf(line, sizeof line, "%5u 01 x\n", i);
+        vd_buffer_add(&table, line, (size_t)size);
+        if (i == 3000)
+            vd_buffer_add(&table, "    2 0A x\n", 11);
+    }
+    vd_buffer_add(&table, "last 0A x", 10); /* with its zero byte */
+    int fd = make_file(self, "table", (const char *)table.data);
+    vd_write_map(&args, 1);
+    vd_write_pair_text(&args, "match", "* 0A *");
+    char path[128];
+    snprintf(path, sizeof path, "%s/table", self->dir);
+    assert_int_equal(ask(self, "read", path, vd_bytes(NULL, 0), BYTES_MAX), VD_TOO_LARGE);
+    assert_int_equal(ask(self, "read", path, vd_buffer_view(&args), BYTES_MAX), VD_OK);
+    assert_int_equal(self->content.size, sizeof wanted - 1);
+    assert_memory_equal(self->content.data, wanted, sizeof wanted - 1);
+    assert_int_equal(ask(self, "read", path, vd_buffer_view(&args), 16), VD_TOO_LARGE);
+    vd_buffer_free(&table);
+    vd_buffer_free(&args);
+    close(fd);
+}
+
 static void many_at_once(void **state)
 {
     fixture_t *self = *state;
@@ -387,6 +418,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(no_way_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(space, set_up, tear_down),
         cmocka_unit_test_setup_teardown(links, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(lines_that_match, set_up, tear_down),
         cmocka_unit_test_setup_teardown(many_at_once, set_up, tear_down),
         cmocka_unit_test(hanging_work_harms_nobody),
     };

@@ -109,6 +109,15 @@ def test_it_goes_on_over_sessions_with_its_state():
         assert lines.told() == wanted
 
 
+class Newer(Own):
+    version = 2
+
+
+class Other(Own):
+    def load(self, value):
+        raise ValueError("it is of another form")
+
+
 def test_one_that_comes_late_does_without_what_was_pruned():
     with Lines('[supervisor]\nsession_roll_events = 16\n') as lines:
         count = 0
@@ -118,6 +127,14 @@ def test_one_that_comes_late_does_without_what_was_pruned():
             lines.count(count)
         oldest, second, newest = sorted(row["session"] for row in lines.client.sessions())[:3]
         wait_for("its successor has ended, too", lambda: lines.client.sessions(session=second)[0]["state"] == "completed")
+        # A stored state that is of no use is left out: every event is applied instead.
+        for observer, applied, told in ((Own(), 0, None), (Newer(), count, None), (Other(), count, "of another form")):
+            faults = Faults()
+            replay = Replay(lines.client, observer, "own", {"file": "", "other": ""}, faults)
+            _, state = replay.run(newest)
+            assert state == {"lines": [f"line {number}" for number in range(1, count + 1)]}, state
+            assert replay.applied >= applied and bool(faults.rows()) == bool(told), (replay.applied, faults.rows())
+            assert told is None or told in faults.newest()["text"], faults.rows()
         assert lines.client.prune(oldest)["ids"] == [oldest]
         faults = Faults()
         _, state = Replay(lines.client, Own(), "late", {"file": "", "other": ""}, faults).run(newest)

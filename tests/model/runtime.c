@@ -140,6 +140,17 @@ static void crash(vd_world_t *world, void *arg, uint64_t life)
         vd_process_kill(world, self->process);
 }
 
+/* A shell has started the process before it carries out the next wish. */
+static void end_doomed(vd_model_child_t *self)
+{
+    self->doomed = 0;
+    self->asked = true;
+    if (self->doom == VD_DO_KILL)
+        vd_process_kill(self->whole->world, self->process);
+    else
+        vd_process_stop(self->whole->world, self->process);
+}
+
 static void spawn(vd_world_t *world, void *arg, uint64_t number)
 {
     vd_model_child_t *child = arg;
@@ -155,6 +166,8 @@ static void spawn(vd_world_t *world, void *arg, uint64_t number)
     vd_process_boot(world, child->process, child->session, token == 1);
     uint64_t pid = vd_process_pid(child->process);
     complete(self, VD_DONE_SPAWN, token, &pid);
+    if (child->doomed == token && vd_process_is_up(child->process))
+        end_doomed(child);
     if (child->crashes == 0 || !vd_process_is_up(child->process))
         return;
     child->crashes--;
@@ -192,6 +205,11 @@ static void check_kill(vd_whole_t *self, const vd_model_child_t *child)
 static void signal_child(vd_whole_t *self, const vd_effect_t *effect)
 {
     vd_model_child_t *child = child_of_token(self, effect->token);
+    if (child != NULL && !vd_process_is_up(child->process) &&
+        (effect->id == VD_DO_KILL || effect->id == VD_DO_TERMINATE)) {
+        child->doomed = effect->token;
+        child->doom = effect->id;
+    }
     if (child == NULL || !vd_process_is_up(child->process))
         return;
     switch (effect->id) {
@@ -244,7 +262,7 @@ static void *boot(vd_world_t *world, vd_node_t *node, void *arg)
     self->ups++;
     for (uint32_t i = 0; i < self->child_count; i++) {
         vd_model_child_t *child = &self->children[i];
-        child->token = 0;
+        child->token = child->doomed = 0;
         child->level = child->death_count = 0;
         child->not_before_us = 0;
         child->asked = child->by_hand = false;

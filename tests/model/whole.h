@@ -115,6 +115,8 @@ typedef struct vd_model_child {
     int64_t crash_us; /* after so long */
     bool asked;       /* its death was asked for */
     bool by_hand;     /* somebody has asked for a start */
+    uint64_t doomed;  /* the process of this token is signalled as soon as it is there */
+    uint32_t doom;    /* so */
     int64_t alive_us; /* when the supervisor heard of it last */
     uint32_t level;   /* early deaths in a row */
     int64_t died_us;

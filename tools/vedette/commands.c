@@ -176,10 +176,10 @@ const cli_command_t cli_commands[] = {
     {"history", "OBSERVER [--after CURSOR] [--follow] [--count N]",
      "Show what an observer told from cycle to cycle.",
      "The deltas that it holds (its settings history, history_age, history_bytes), and\n"
-     "with --follow those that come, each once. As a table their events alone; -o ndjson\n"
-     "prints every delta with its cursor, to go on from another time. A cursor that is\n"
-     "held no more, or of a life that is over, brings a snapshot in its place: one line\n"
-     "with \"kind\": \"snapshot\" and why.",
+     "with --follow those that come, each once. As a table their events alone; -o\n"
+     "ndjson prints every delta with its cursor, to go on from another time. A cursor\n"
+     "that is held no more, or of a life that is over, brings a snapshot in its place:\n"
+     "one line with \"kind\": \"snapshot\" and why.",
      history_options, 1, 1, cmd_history},
     {"query", "OBSERVER [NAME [ARGUMENT...]]", "Ask an observer a question, or which it answers.",
      "An argument that is JSON is passed as such, any other as text. Without NAME the\n"

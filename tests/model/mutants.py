@@ -7,6 +7,7 @@ import concurrent.futures
 import json
 import os
 import re
+import resource
 import shlex
 import shutil
 import subprocess
@@ -91,6 +92,13 @@ class Build:
         return model
 
 
+MEMORY_BYTES_MAX = 2 << 30  # a defect that takes memory without end shall not take it from others
+
+
+def bound_memory():
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
+
+
 def judge(build, row, directory, seeds):
     """Runs seeds until one fails. (caught, seeds run, what was said)."""
     model = build.make(row, directory)
@@ -99,7 +107,8 @@ def judge(build, row, directory, seeds):
         many = min(step, seeds - at + 1)
         try:
             done = subprocess.run([model, "--seeds", str(many), "--from", str(at), "--stop"], stdout=subprocess.PIPE,
-                                  stderr=subprocess.STDOUT, text=True, errors="replace", timeout=300)
+                                  stderr=subprocess.STDOUT, text=True, errors="replace", timeout=300,
+                                  preexec_fn=bound_memory)
         except subprocess.TimeoutExpired:
             return at, "a run does not come to its end"
         if done.returncode:
@@ -108,7 +117,7 @@ def judge(build, row, directory, seeds):
                 return int(match[1]), match[2]
             seed = re.search(r"--seed (\d+)", done.stdout)
             said = re.search(r"Assertion `(.*?)' failed", done.stdout, re.S)
-            return int(seed[1]) if seed else at, "an assertion of the core: " + (said[1] if said else "it crashed")
+            return int(seed[1]) if seed else at, "an assertion of the core: " + (said[1] if said else "it crashed, or took 2 GiB")
         at += many
         step = 100
     return None, ""

@@ -113,13 +113,13 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     fixture_t *self = *state;
-    const char *names[] = {"fifo", "large", "secret", "text"};
+    const char *names[] = {"fifo", "large", "secret", "table", "text"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char path[128];
         snprintf(path, sizeof path, "%s/%s", self->dir, names[i]);
         unlink(path);
     }
-    rmdir(self->dir);
+    assert_int_equal(rmdir(self->dir), 0);
     vd_file_adapter.close(&self->adapter);
     zloop_destroy(&self->loop);
     vd_buffer_free(&self->content);

@@ -119,9 +119,16 @@ class Script:
         self.world.client.prune(OLD)
         self.signal(signal.SIGCONT)
 
+    def told(self, name):
+        """The modes that were told of a follower, in order."""
+        events = ledger.Store(self.world.client, pruned=(OLD,)).events
+        return [e.data["to"] for e in events if e.type == "subscriber_mode" and e.data["name"] == self.names[name]]
+
     def end(self):
         self.producer.end()
         self.rows()
+        for name in self.followers:  # nothing more comes: each goes back to live
+            wait_for(f"{name} has told of every mode", lambda: MODES <= set(self.told(name)), 60)
         store = ledger.Store(self.world.client, pruned=(OLD,))
         events = store.of(self.world.session)
         wanted = sha256(row_of(event) for event in events)
@@ -130,10 +137,6 @@ class Script:
             part.end()
             rows = [json.loads(line) for line in part.lines() if line.startswith("{")]
             assert sha256(row for row in rows if row["session"] == self.world.session) == wanted, name
-        modes = [event.data for event in store.events if event.type == "subscriber_mode"]
-        for name in self.followers:
-            told = [row["to"] for row in modes if row["name"] == self.names[name]]
-            assert MODES <= set(told), f"{name}: {told}"
         return len(events), wanted
 
 

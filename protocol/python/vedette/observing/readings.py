@@ -51,6 +51,7 @@ class Readings:
         self.client, self.name, self.inc, self.interval_s = client, name, inc, interval_s
         self.samples, self.faults = samples, faults
         self.membership = Feed(client, "broker", "membership")
+        self.broker_heard = time.monotonic()  # or begun; the feed's own time is 0 while it asks again
         self.outlets, self.by_feed, self.once = {}, {}, {}
         self.renew_s = max(1.0, min(10.0, interval_s))
         self.renew_at, self.answered = 0.0, 0
@@ -81,7 +82,8 @@ class Readings:
             elif value.get("op") == "source_gone" and value["name"] in self.samples.by_name:
                 if value.get("inc", 0) in (0, self.samples.by_name[value["name"]].inc):
                     self._drop_source(value["name"])
-        silent_s = time.monotonic() - self.membership.heard
+        self.broker_heard = max(self.broker_heard, self.membership.heard)
+        silent_s = time.monotonic() - self.broker_heard
         if silent_s > 5.0:
             self.faults.set("membership", "the broker does not answer; what is known is kept")
         else:

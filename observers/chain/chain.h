@@ -8,7 +8,8 @@
  * 3. One failing node hides nothing of another's. What a node says that cannot be beside what is known is
  *    told as node_refused and changes nothing else.
  * 4. A node's head that goes to a block which does not descend from the one before is a reorganization,
- *    unless it only went back on its own branch.
+ *    unless it only went back on its own branch. A node that reorganizes goes back block by block, and is
+ *    seen on the way: what counts is the head that it had before it went back.
  * 5. What is final is what nodes say is irreversible, or, if none does, what stands `confirmations`
  *    below the best head. It never goes back. Blocks more than `history` below it are forgotten.
  * 6. A divergence is told when two nodes call blocks irreversible of which neither descends from the
@@ -16,7 +17,7 @@
  *
  * Events:
  *   block_discovered {id, parent, height, node}     parents first; the first one is the root
- *   head_changed {node, id, height, previous}
+ *   head_changed {node, id, height, previous, left}   left: only while it is back on its own branch
  *   reorg {node, from, to, fork_point, depth, removed, added}   ids, at most 64 of each, the highest
  *   node_lagging {node, height, best, behind}, node_caught_up {node, height}
  *   node_refused {node, block, reason}              once for each block and reason in a row
@@ -42,6 +43,7 @@ typedef struct vd_chain_node {
     char name[VD_NAME_BYTES_MAX + 1];
     char head[VD_CHAIN_ID_SIZE]; /* empty: none is known yet */
     uint64_t height;
+    char left[VD_CHAIN_ID_SIZE]; /* the head from which it went back; empty: it did not */
     bool lagging;
     char refused[VD_CHAIN_ID_SIZE]; /* the last block that was refused from it */
     char reason[VD_CHAIN_REASON_SIZE];

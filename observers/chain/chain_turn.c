@@ -268,6 +268,7 @@ static void write_line(work_t *work, vd_buffer_t *data, const char *key, uint32_
         vd_write_str(data, vd_graph_id(work->graph, line[at]));
 }
 
+/* Tells a reorganization, if the way from one head to the other is one. */
 static void tell_reorg(work_t *work, const heard_t *heard, uint32_t from, uint32_t to,
                        const vd_sample_record_t *cause)
 {
@@ -286,6 +287,38 @@ static void tell_reorg(work_t *work, const heard_t *heard, uint32_t from, uint32
     tell(work, "reorg", data, cause);
 }
 
+/* The head from which a node's new one is looked at: the one that it left, if it went back since. */
+static uint32_t head_before(const work_t *work, const vd_chain_node_t *node)
+{
+    uint32_t left =
+        node && node->left[0] ? vd_graph_find(work->graph, vd_str(node->left)) : VD_BLOCK_NONE;
+    if (left != VD_BLOCK_NONE || !node || !node->head[0])
+        return left;
+    return vd_graph_find(work->graph, vd_str(node->head));
+}
+
+static void tell_head(work_t *work, const heard_t *heard, const vd_chain_head_t *head,
+                      uint32_t left, const vd_sample_record_t *sample)
+{
+    const vd_chain_node_t *node = vd_chain_node(&work->nodes, heard->name);
+    char previous[VD_CHAIN_ID_SIZE] = ""; /* it goes while it is told */
+    if (node)
+        vd_str_copy(previous, sizeof previous, vd_str(node->head));
+    vd_buffer_t *data = vd_turn_scratch(work->turn);
+    vd_write_map(data, left == VD_BLOCK_NONE ? 4 : 5);
+    vd_write_pair_str(data, "node", heard->name);
+    vd_write_pair_str(data, "id", head->tip);
+    vd_write_pair_u64(data, "height", head->height);
+    vd_write_text(data, "previous");
+    if (previous[0])
+        vd_write_text(data, previous);
+    else
+        vd_write_nil(data);
+    if (left != VD_BLOCK_NONE)
+        vd_write_pair_str(data, "left", vd_graph_id(work->graph, left));
+    tell(work, "head_changed", data, sample);
+}
+
 static void judge_head(work_t *work, const heard_t *heard, const vd_chain_head_t *head,
                        const vd_sample_record_t *sample)
 {
@@ -299,23 +332,12 @@ static void judge_head(work_t *work, const heard_t *heard, const vd_chain_head_t
     const vd_chain_node_t *node = vd_chain_node(&work->nodes, heard->name);
     if (node && vd_str_is(head->tip, node->head))
         return;
-    char previous[VD_CHAIN_ID_SIZE] = ""; /* it goes while it is told */
-    if (node)
-        vd_str_copy(previous, sizeof previous, vd_str(node->head));
-    uint32_t before = previous[0] ? vd_graph_find(work->graph, vd_str(previous)) : VD_BLOCK_NONE;
+    uint32_t before = head_before(work, node);
+    bool is_back =
+        before != VD_BLOCK_NONE && before != block && vd_graph_descends(work->graph, before, block);
     if (before != VD_BLOCK_NONE)
         tell_reorg(work, heard, before, block, sample);
-    vd_buffer_t *data = vd_turn_scratch(work->turn);
-    vd_write_map(data, 4);
-    vd_write_pair_str(data, "node", heard->name);
-    vd_write_pair_str(data, "id", head->tip);
-    vd_write_pair_u64(data, "height", head->height);
-    vd_write_text(data, "previous");
-    if (previous[0])
-        vd_write_text(data, previous);
-    else
-        vd_write_nil(data);
-    tell(work, "head_changed", data, sample);
+    tell_head(work, heard, head, is_back ? before : VD_BLOCK_NONE, sample);
 }
 
 /* Judges the heads that the node has shown since the one that is known of it, the oldest first: one whose

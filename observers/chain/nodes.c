@@ -51,6 +51,7 @@ static void head_changed(vd_chain_nodes_t *self, const vd_value_t *data)
     if (!node)
         return;
     take_text(node->head, sizeof node->head, data, "id");
+    take_text(node->left, sizeof node->left, data, "left");
     node->height = vd_value_get_u64(data, "height", 0);
 }
 
@@ -130,9 +131,10 @@ void vd_chain_nodes_save(const vd_chain_nodes_t *self, vd_buffer_t *out)
     vd_write_array(out, self->count);
     for (uint32_t at = 0; at < self->count; at++) {
         const vd_chain_node_t *node = &self->list[at];
-        vd_write_map(out, 6);
+        vd_write_map(out, 7);
         vd_write_pair_text(out, "name", node->name);
         vd_write_pair_text(out, "head", node->head);
+        vd_write_pair_text(out, "left", node->left);
         vd_write_pair_u64(out, "height", node->height);
         vd_write_pair_bool(out, "lagging", node->lagging);
         vd_write_pair_text(out, "refused", node->refused);
@@ -162,6 +164,7 @@ vd_status_t vd_chain_nodes_load(vd_chain_nodes_t *self, const vd_value_t *map)
         if (!node)
             return VD_MALFORMED;
         take_text(node->head, sizeof node->head, &row, "head");
+        take_text(node->left, sizeof node->left, &row, "left");
         node->height = vd_value_get_u64(&row, "height", 0);
         node->lagging = is_true(&row, "lagging");
         take_text(node->refused, sizeof node->refused, &row, "refused");

@@ -287,6 +287,42 @@ static void tells_heads_that_were_left_at_once(void **state)
     close_world(&world);
 }
 
+/* A node goes back block by block before it goes on, and may be seen at each of these steps. */
+static void tells_the_whole_depth_of_one_that_is_seen_on_its_way(void **state)
+{
+    (void)state;
+    static world_t world;
+    open_world(&world, "[observers.chain]\nhistory = 100\n");
+    all_at(&world, grow(&world, 0, 30));
+    settle(&world);
+    uint32_t old = world.head[0], other = grow(&world, ancestor(&world, old, 20), 11);
+    world.head[1] = other;
+    settle(&world);
+    for (uint32_t height = 29; height >= 20; height -= 3) {
+        world.head[0] = ancestor(&world, old, height);
+        assert_int_equal(times(settle(&world), "reorg "), 0);
+    }
+    world.head[0] = ancestor(&world, other, 23);
+    const char *told = settle(&world);
+    assert_int_equal(times(told, "reorg "), 1);
+    assert_int_equal(times(told, "\"depth\":10,"), 1);
+    expect_lawful(&world);
+    world.head[0] = other;
+    assert_int_equal(times(settle(&world), "reorg "), 0);
+    /* Who went back and returns has reorganized nothing, nor has who goes on from there. */
+    world.head[0] = ancestor(&world, other, 25);
+    settle(&world);
+    expect_lawful(&world);
+    world.head[0] = grow(&world, other, 2);
+    assert_int_equal(times(settle(&world), "reorg "), 0);
+    world.head[0] = grow(&world, ancestor(&world, other, 30), 3);
+    told = settle(&world);
+    assert_int_equal(times(told, "\"depth\":3,"), 1);
+    expect_heads(&world);
+    expect_lawful(&world);
+    close_world(&world);
+}
+
 static void names_who_lags_and_who_fails_hides_nothing(void **state)
 {
     (void)state;
@@ -455,6 +491,7 @@ int main(void)
         cmocka_unit_test(catches_up_parents_first),
         cmocka_unit_test(tells_reorganizations_of_every_depth),
         cmocka_unit_test(tells_heads_that_were_left_at_once),
+        cmocka_unit_test(tells_the_whole_depth_of_one_that_is_seen_on_its_way),
         cmocka_unit_test(names_who_lags_and_who_fails_hides_nothing),
         cmocka_unit_test(names_who_lies),
         cmocka_unit_test(forgets_what_is_long_final),

@@ -320,6 +320,9 @@ static void hurt_store(vd_whole_t *self, const vd_model_fault_t *fault)
     } else if (fault->kind == FAULT_BACK) {
         stop_machine(self, false);
         vd_whole_go_back(self, 1 + fault->a % 60);
+        if (fault->b % 2 == 0) /* the relay hears of it late */
+            vd_world_cut(self->world, vd_process_node(vd_relay_part_process(self)),
+                         self->ingestor.node, vd_whole_now_us(self) + fault->for_us);
     } else {
         for (uint32_t i = 0; i < 1 + fault->b % 6; i++)
             vd_whole_damage(self, fault->a / (i + 1));

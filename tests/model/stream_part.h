@@ -28,6 +28,10 @@ typedef struct lane {
     uint64_t granted, received; /* events */
     uint64_t index, offset;     /* what has come leads up to here */
     uint64_t begun;             /* it was told to begin here */
+    bool asked;                 /* it was asked to begin behind this position */
+    uint64_t asked_index, asked_offset;
+    const vd_ledger_t *history; /* the only one that held what came when it came */
+    uint64_t newest;            /* entry of it there */
 } lane_t;
 
 /* A position that was to be kept in the store. */
@@ -71,5 +75,9 @@ typedef struct stream {
 struct vd_stream_part {
     stream_t streams[WHOLE_STREAMS];
 };
+
+/* stream_watch.c */
+void vd_stream_sent(stream_t *self, const vd_message_t *message);
+void vd_stream_taken(stream_t *self, const vd_message_t *message);
 
 #endif

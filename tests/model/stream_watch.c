@@ -1,0 +1,169 @@
+/* stream_watch.c: what is seen of a subscriber's streams from outside, and checked. */
+#include "stream_part.h"
+
+#include <inttypes.h>
+
+void vd_stream_sent(stream_t *self, const vd_message_t *message)
+{
+    bool live = message->id == VD_MESSAGE_START && vd_str_is(message->start.stream, "live");
+    lane_t *lane = message->correlation == self->live.correlation ? &self->live : &self->commit;
+    if (message->id == VD_MESSAGE_START) {
+        lane = live ? &self->live : &self->commit;
+        *lane = (lane_t){.correlation = message->correlation,
+                         .on = true,
+                         .granted = message->start.items,
+                         .asked = !message->start.head && message->start.store.size > 0,
+                         .asked_index = message->start.index,
+                         .asked_offset = message->start.offset};
+    } else if (message->correlation != lane->correlation) {
+        return;
+    } else if (message->id == VD_MESSAGE_STOP) {
+        lane->on = false;
+    } else if (message->id == VD_MESSAGE_CREDIT && message->credit.items > lane->granted) {
+        lane->granted = message->credit.items;
+    }
+}
+
+/* Where a place stands to what has come of a stream. */
+static int against(const lane_t *lane, uint64_t index, uint64_t offset)
+{
+    if (index != lane->index)
+        return index < lane->index ? -1 : 1;
+    return offset < lane->offset ? -1 : offset > lane->offset;
+}
+
+/* What a frame says that it costs is what it holds. */
+static void check_cost(const stream_t *self, const vd_message_t *message)
+{
+    vd_bytes_t payload = message->payload;
+    vd_commit_run_t runs[VD_COMMIT_PIECES_MAX];
+    vd_commit_t commit;
+    uint64_t events = 0;
+    while (vd_commit_next(&payload, &commit, runs, VD_COMMIT_PIECES_MAX) == VD_OK)
+        for (uint32_t i = 0; i < commit.run_count; i++)
+            events += runs[i].absent == VD_OK ? runs[i].count : 0;
+    if (events != message->commits.events)
+        vd_whole_fail(self->whole,
+                      "[credit] %s has %" PRIu64 " events in a frame that counts %" PRIu64,
+                      self->name, events, message->commits.events);
+}
+
+static void see_commits(stream_t *self, lane_t *lane, const vd_commits_body_t *body)
+{
+    if (against(lane, body->index, body->offset) <= 0)
+        return; /* once more */
+    /* The network has repeated the START: the stream has begun twice, and its credit anew. */
+    if (against(lane, body->after, body->after_offset) < 0 && self->whole->weather.repeat > 0)
+        lane->received = 0;
+    lane->index = body->index;
+    lane->offset = body->offset;
+    lane->received += body->events;
+    if (lane->received > lane->granted)
+        vd_whole_fail(self->whole,
+                      "[credit] %s has %" PRIu64 " events of a %s stream and granted "
+                      "%" PRIu64,
+                      self->name, lane->received, lane == &self->live ? "live" : "commit",
+                      lane->granted);
+    vd_reception_view_t view;
+    vd_reception_look(self->reception, &view);
+    if (self->held && view.held && body->events > 0 && self->whole->weather.ordered &&
+        self->held_life == vd_node_life(self->whole->ingestor.node))
+        vd_whole_fail(self->whole, "[held] %s is sent events while an operator holds it",
+                      self->name);
+}
+
+/* ---- one history ---- */
+
+/* A stream begins where it was asked to, or is refused. */
+static void check_begin(const stream_t *self, const lane_t *lane, const vd_started_body_t *started)
+{
+    if (lane->asked &&
+        (started->index != lane->asked_index || started->offset != lane->asked_offset))
+        vd_whole_fail(self->whole,
+                      "[one history] %s asked for what follows %" PRIu64 ".%" PRIu64
+                      " and is told that it begins behind %" PRIu64 ".%" PRIu64,
+                      self->name, lane->asked_index, lane->asked_offset, started->index,
+                      started->offset);
+}
+
+/* Does this history hold the event, and where? */
+static bool is_of(const vd_ledger_t *ledger, uint64_t index, uint64_t place, uint32_t crc,
+                  uint64_t *at)
+{
+    *at = ledger != NULL ? vd_ledger_find(ledger, index, place) : 0;
+    if (ledger == NULL || *at >= vd_ledger_count(ledger))
+        return false;
+    const vd_ledger_entry_t *entry = vd_ledger_at(ledger, *at);
+    return entry->index == index && entry->place == place && entry->crc == crc;
+}
+
+/* An event that only the store's own history holds, or only the one before the store went back. */
+static void check_entry(stream_t *self, lane_t *lane, uint64_t index, uint64_t place, uint32_t crc)
+{
+    const vd_whole_t *whole = self->whole;
+    uint64_t at, before;
+    bool now = is_of(whole->ledger, index, place, crc, &at);
+    if (now == is_of(whole->ledger_before, index, place, crc, &before))
+        return;
+    const vd_ledger_t *history = now ? whole->ledger : whole->ledger_before;
+    bool other = lane->history != NULL && lane->history != history;
+    if (other && (lane->history == whole->ledger || lane->newest >= whole->kept))
+        vd_whole_fail(
+            self->whole,
+            "[one history] %s has one stream with events of the store before it went back "
+            "and of the store behind that, at commit %" PRIu64,
+            self->name, index);
+    lane->history = history;
+    lane->newest = now ? at : before;
+}
+
+/* What one stream brings is all of one history: also what its reader has already, or refuses. */
+static void check_history(stream_t *self, lane_t *lane, vd_bytes_t payload)
+{
+    vd_commit_run_t runs[VD_COMMIT_PIECES_MAX];
+    vd_commit_t commit;
+    vd_entry_t entry;
+    vd_witness_look(self->whole);
+    while (vd_commit_next(&payload, &commit, runs, VD_COMMIT_PIECES_MAX) == VD_OK)
+        for (uint32_t i = 0; i < commit.run_count; i++) {
+            vd_bytes_t rest = runs[i].run;
+            for (uint32_t at = 0; vd_run_next(&rest, &entry) == VD_OK; at++)
+                check_entry(self, lane, commit.index, runs[i].at + at, entry.crc);
+        }
+}
+
+/* ---- what comes ---- */
+
+void vd_stream_taken(stream_t *self, const vd_message_t *message)
+{
+    lane_t *lane = message->correlation == self->live.correlation ? &self->live : &self->commit;
+    if (message->correlation != lane->correlation || !lane->on)
+        return;
+    switch (message->id) {
+    case VD_MESSAGE_STARTED:
+        /* A START at the head that came twice begins twice, and its credit anew. */
+        if (message->started.index > lane->begun)
+            lane->received = 0;
+        lane->begun = message->started.index;
+        check_begin(self, lane, &message->started);
+        break;
+    case VD_MESSAGE_COMMITS:
+        check_cost(self, message);
+        check_history(self, lane, message->payload);
+        see_commits(self, lane, &message->commits);
+        break;
+    case VD_MESSAGE_HOLD:
+        self->holds += message->hold.held;
+        self->held = message->hold.held;
+        self->held_life = vd_node_life(self->whole->ingestor.node);
+        break;
+    case VD_MESSAGE_USE_COMMITS:
+    case VD_MESSAGE_DROP:
+    case VD_MESSAGE_STREAM_RESET:
+    case VD_MESSAGE_ERROR:
+        lane->on = self->held = false;
+        break;
+    default:
+        break;
+    }
+}

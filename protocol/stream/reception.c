@@ -6,7 +6,6 @@
 #include <string.h>
 
 #define MS        INT64_C(1000)
-#define TICK_US   (200 * MS)
 #define QUIET_US  (1200 * MS) /* without a frame before the reader asks */
 #define SILENT_US (3000 * MS) /* without a frame before it takes a new connection */
 #define BEAT_US   (VD_SUBSCRIBER_BEAT_MS * MS)
@@ -101,7 +100,7 @@ void vd_reception_set_timer(vd_reception_t *self, vd_now_t now, vd_effects_t *ef
     int64_t at_us = self->reading ? self->read_due_us : INT64_MAX;
     for (unsigned i = 0; i < 2; i++) {
         if (lanes[i]->state == VD_LANE_RUNNING)
-            at_us = earlier(at_us, now.mono_us + TICK_US);
+            at_us = earlier(at_us, now.mono_us + VD_RECEPTION_TICK_US);
         else if (lanes[i]->state != VD_LANE_IDLE)
             at_us = earlier(at_us, lanes[i]->due_us);
     }
@@ -528,11 +527,11 @@ static void on_timer(vd_reception_t *self, vd_now_t now, vd_effects_t *effects)
 {
     if (!self->on)
         return;
+    vd_reception_mark_tick(self, now);
     if (self->reading)
         vd_reception_read_due(self, now, effects);
     else if (tick(self, now, &self->live, effects) && tick(self, now, &self->commit, effects))
         vd_reception_judge(self, now, vd_reception_standing(self), effects);
-    self->ticked = self->intake.handed.items;
     vd_reception_set_timer(self, now, effects);
 }
 

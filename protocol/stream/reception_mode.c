@@ -14,7 +14,18 @@ vd_tally_t vd_reception_waiting(const vd_reception_t *self)
 uint64_t vd_reception_standing(const vd_reception_t *self)
 {
     uint64_t used = self->used.items;
-    return (self->ticked > used ? self->ticked - used : 0) + self->early_tally.items;
+    if (self->modes.mode == VD_MODE_PAUSED)
+        return vd_reception_waiting(self).items + self->early_tally.items;
+    return (self->stood > used ? self->stood - used : 0) + self->early_tally.items;
+}
+
+void vd_reception_mark_tick(vd_reception_t *self, vd_now_t now)
+{
+    if (now.mono_us - self->ticked_us < VD_RECEPTION_TICK_US)
+        return;
+    self->stood = self->ticked;
+    self->ticked = self->intake.handed.items;
+    self->ticked_us = now.mono_us;
 }
 
 /* What waits on account of a stream: early frames block the live stream, not the commits that they

@@ -7,6 +7,9 @@
 #include "stream/lane.h"
 #include "stream/reception.h"
 
+/* How long an event waits until it counts as queued. */
+#define VD_RECEPTION_TICK_US INT64_C(200000)
+
 enum {
     /* So often is a damaged frame asked for again before the reception stops. */
     VD_RECEPTION_DAMAGED_MAX = 5,
@@ -29,7 +32,8 @@ struct vd_reception {
     bool prompt; /* what was handed on is dealt with at once: `done` is the position */
     vd_intake_t intake;
     vd_tally_t used; /* in this life, of intake.handed */
-    uint64_t ticked; /* intake.handed.items when the timer was due last */
+    uint64_t ticked, stood; /* intake.handed.items at a tick, and at the tick before */
+    int64_t ticked_us;
     vd_lane_t live, commit;
     uint64_t correlation; /* the newest of all */
     uint64_t seed;
@@ -80,9 +84,11 @@ void vd_reception_on_use_commits(vd_reception_t *self, vd_now_t now, vd_lane_t *
 
 /* Events that wait for the application. */
 vd_tally_t vd_reception_waiting(const vd_reception_t *self);
-/* Events that wait since the timer was due last, or longer, and what is held back: what a frame has
- * just brought is no queue yet for who looks between two frames. */
+/* Events that have waited for a tick or longer, and what is held back: what a frame has just brought
+ * is no queue yet for who looks between two frames. In PAUSED all that wait. */
 uint64_t vd_reception_standing(const vd_reception_t *self);
+/* The timer is due: a tick, if the last one was long enough ago. */
+void vd_reception_mark_tick(vd_reception_t *self, vd_now_t now);
 /* Sends CREDIT: what may be granted now, and what there is to tell. */
 void vd_reception_credit(vd_reception_t *self, vd_now_t now, vd_lane_t *lane,
                          vd_effects_t *effects);

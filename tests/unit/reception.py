@@ -218,6 +218,45 @@ def the_table():
             assert found == step["mode"], f"{run['what']}, step {number}: {found}, wanted {step['mode']}"
 
 
+class AllAtOnce(random.Random):
+    """What can go out goes out, in frames as large as can be."""
+
+    def random(self):
+        return 1.0
+
+    def randint(self, low, high):
+        return high
+
+
+def what_counts_as_a_queue():
+    """The cases that the C library is held to as well."""
+    with open(os.path.join(TOP, "protocol", "vectors", "modes.json"), encoding="utf-8") as file:
+        runs = json.load(file)["queues"]
+    for run in runs:
+        world = World(0, knobs=modes.Knobs(**run.get("knobs", {})), window=None, head=True, memory=1000)
+        world.choice = AllAtOnce()
+        reception = world.reception
+        def settle():
+            nonlocal reception
+            for _ in range(4):
+                world.turn(take=0, step_s=0.0)
+            reception = world.reception
+        settle()
+        begun = world.now
+        for number, step in enumerate(run["steps"]):
+            while world.now < begun + step["now_ms"] / 1000 - 0.001:
+                world.now += 0.01
+                settle()
+            if "frame" in step:
+                world.publisher.commit(step["frame"])
+            for stream in world.publisher.streams.values() if step.get("head") else ():
+                world.publisher.tell_head(stream)
+            for _ in range(step.get("dealt", 0)):
+                reception.dealt_with(reception.queue.popleft(), world.now)
+            settle()
+            assert reception.mode == step["mode"], f"{run['what']}, step {number}: {reception.mode}, wanted {step['mode']}"
+
+
 def every_interleaving_gives_each_event_once():
     for seed in range(SEED, SEED + 120):
         world = World(seed, loss=world_loss(seed), memory=random.Random(seed).choice((2, 5, 12, 1000)))
@@ -516,7 +555,7 @@ def who_is_dropped_is_held_no_more():
 
 
 print(f"VEDETTE_SEED={SEED}", flush=True)
-for case in (the_table, every_interleaving_gives_each_event_once, from_any_position, from_now_on_it_is_live,
+for case in (the_table, what_counts_as_a_queue, every_interleaving_gives_each_event_once, from_any_position, from_now_on_it_is_live,
              deep_lag_takes_no_live, a_slow_application_bounds_what_waits, a_full_queue_pauses_and_goes_on,
              an_operator_holds_it, what_ends_it, a_position_beyond_the_head, without_a_live_stream_commits_do,
              fruitless_rounds_end_in_windows, windows_wait_for_room,

@@ -115,7 +115,8 @@ void world_commit(world_t *w, unsigned events_max, size_t size)
     vd_buffer_init(&event, VD_EVENT_BYTES_MAX);
     vd_buffer_init(&data, VD_EVENT_BYTES_MAX);
     for (unsigned r = 0; r < runs && r < 3; r++) {
-        unsigned s = (first + r) % 3, count = 1 + world_draw(w, events_max);
+        unsigned s = (first + r) % 3;
+        unsigned count = w->exact > 0 ? w->exact : 1 + world_draw(w, events_max);
         vd_buffer_init(&made->bytes[r], 1 << 24);
         for (unsigned i = 0; i < count; i++) {
             vd_buffer_clear(&event);

@@ -80,7 +80,8 @@ typedef struct world {
     unsigned stops;
     vd_status_t stop_status;
     bool consume;
-    bool single; /* commits have one run */
+    bool single;    /* commits have one run */
+    unsigned exact; /* events in each run; 0: up to events_max */
     /* Of a reception. */
     vd_recent_t *recent;
     bool both;             /* it is one */

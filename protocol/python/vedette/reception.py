@@ -5,7 +5,8 @@
 2. `queue` gets each event that was asked for once, in order, whatever the streams overlapped, and Missing for each range
    that is not there; `position` is behind all of it. What the live stream brings ahead of that is held back.
 3. The mode machine (modes.py) says which streams are taken; it looks with every frame, at the queue as it was before the
-   frame. PAUSED keeps a commit stream without credit: it tells the head, and the publisher goes on knowing the subscriber.
+   frame, and in between at what has waited for TICK_S: what a frame has just brought is no queue yet. PAUSED keeps a commit
+   stream without credit: it tells the head, and the publisher goes on knowing the subscriber.
    While an operator holds the subscriber, its streams stay as they are.
 4. Where the streams meet, their chains are compared: a stream of another history than `position` is of (the store went back
    in time) begins again there, so that the publisher says what is to be done.
@@ -27,6 +28,7 @@ from .streams import COMMIT, FETCH, LIVE, Stream
 QUIET_S = 1.2   # without a word before the publisher is asked
 SILENCE_S = 3 * LIMITS["HEAD_INTERVAL_MS"] / 1000  # before a new connection is taken
 ANSWER_S = 1.0  # for the answer to START and FETCH
+TICK_S = 0.2    # between two looks at what waits
 FRUITLESS_MAX = 5
 AGAIN = {"overloaded", "io", "store_trouble", "not_ready", "busy"}  # answers to START after which it is tried again
 _STREAMS_OF = {LIVE_ONLY: (LIVE,), COMMITS_ONLY: (COMMIT,), OVERLAP: (COMMIT, LIVE), PAUSED: (COMMIT,)}
@@ -60,6 +62,9 @@ class Reception:
         self.head, self.lag = 0, 0
         # What a reception before this one has left in the queue waits, too.
         self.waiting_items, self.waiting_bytes = len(self.queue), sum(entry.size for entry in self.queue)
+        self.handed = self.waiting_items  # events that ever came into the queue
+        self.stood = self.ticked = self.handed  # the same TICK_S ago or longer, and when it was looked last
+        self.ticked_at = now
         self.done = 0        # commits that the application has dealt with, as far as it says
         self.fruitless, self.heard = 0, now
         live_first = wish.head and not position.store
@@ -193,10 +198,10 @@ class Reception:
         """An entry of `queue` needs no more room."""
         self.waiting_items -= 1
         self.waiting_bytes -= entry.size
-        if self.mode in (LIVE_ONLY, OVERLAP):  # what came in one frame is no reason to leave live
-            self._grant(now)
-        else:
+        if self.mode == PAUSED:
             self._look(now)
+        else:
+            self._grant(now)
 
     def tick(self, now):
         """Time has passed: signs of life, what is due, what is silent. To be called a few times in a second."""
@@ -215,7 +220,15 @@ class Reception:
                     now - stream.asked >= LIMITS["SUBSCRIBER_BEAT_MS"] / 1000 or
                     (now - stream.last > QUIET_S and now - stream.asked > QUIET_S / 2)):
                 self._credit(stream, now)
-        self._look(now)
+        if now - self.ticked_at >= TICK_S:
+            self.stood, self.ticked, self.ticked_at = self.ticked, self.handed, now
+        self._look(now, queue=self._standing())
+
+    def _standing(self):
+        """Of what waits, what has stood for TICK_S or is held back; all of it in a pause, in which nothing comes."""
+        fresh = 0 if self.mode == PAUSED else self.handed - self.stood
+        held_back = sum(items for _, items, _ in self.held_back)
+        return held_back + max(0, self.waiting_items - held_back - fresh)
 
     def _look(self, now, no_live=False, queue=None):
         """Lets the machine look, and does what its mode takes."""
@@ -248,7 +261,8 @@ class Reception:
         if stream is None or not stream.correlation or self.ended is not None or self.heir:
             return
         self.heard = stream.last = now
-        stream.heard, waited = True, self.waiting_items
+        stream.heard = True
+        waited = self._standing() if message.name == "HEAD" else self.waiting_items
         handler = getattr(self, "_on_" + message.name.lower(), None)
         if handler is not None:
             handler(stream, message, now)
@@ -405,6 +419,7 @@ class Reception:
                 self.heir = item.data.get("continued_by") or None
             if self.wish.type and not self.wish.matches(item.type):
                 return  # session_ended passes the filter of a session
+        self.handed += 1
         self.waiting_items += 1
         self.waiting_bytes += size
         self.queue.append(Entry(item, position, self.wish.session, size))

@@ -31,7 +31,7 @@ struct vd_reception {
     uint64_t done;
     bool prompt; /* what was handed on is dealt with at once: `done` is the position */
     vd_intake_t intake;
-    vd_tally_t used; /* in this life, of intake.handed */
+    vd_tally_t used;        /* in this life, of intake.handed */
     uint64_t ticked, stood; /* intake.handed.items at a tick, and at the tick before */
     int64_t ticked_us;
     vd_lane_t live, commit;

@@ -60,30 +60,16 @@ static void destroy(void **state)
     *state = NULL;
 }
 
-const vd_reader_t *vd_chain_reader(const vd_watched_chain_t *self, const vd_source_record_t *source)
-{
-    assert(self && source);
-    vd_value_t labels;
-    if (!vd_str_is(source->adapter, "http") || !vd_value_of(source->labels, &labels) ||
-        !vd_str_is(vd_value_get_str(&labels, "app"), self->app))
-        return NULL;
-    return vd_reader_named(vd_value_get_str(&labels, "reader"));
-}
-
 static void declare_reads(const void *state, const vd_samples_t *samples,
                           const vd_source_record_t *source, vd_reads_t *reads)
 {
     const vd_watched_chain_t *self = state;
     assert(self && source && reads);
     (void)samples;
-    const vd_reader_t *reader = vd_chain_reader(self, source);
-    if (!reader)
-        return;
-    vd_reads_add_spec(reads, &(vd_read_spec_t){.op = reader->head.op,
-                                               .target = reader->head.target,
-                                               .keep = VD_CHAIN_HEADS_KEPT,
-                                               .interval_ms = self->interval_ms,
-                                               .deadline_ms = self->deadline_ms});
+    const vd_reader_t *reader = vd_pursuit_reader(self->app, source);
+    if (reader)
+        vd_pursuit_declare(reader, self->interval_ms, self->deadline_ms, VD_CHAIN_HEADS_KEPT,
+                           reads);
 }
 
 static void discover(vd_watched_chain_t *self, const vd_value_t *data)

@@ -1,7 +1,8 @@
 /* chain.h: the observer of one chain of blocks: where its nodes stand, how they fork, and what is final.
  *
- * 1. A node is a source of adapter http whose label "app" is the configured one; its label "reader" says
- *    in which form it answers (chainkit/reader.h). One observer watches one chain.
+ * 1. A node is a source of adapter http whose label "app" is the configured one and which has no label
+ *    "wallet"; its label "reader" says in which form it answers (chainkit/reader.h). One observer watches
+ *    one chain.
  * 2. The graph begins `history` blocks below the first head that is heard. A head that is not in it is
  *    caught up with: headers are asked for upwards by height, and downwards where they do not connect,
  *    until they do.
@@ -28,11 +29,11 @@
 #ifndef VD_CHAIN_OBSERVER_H
 #define VD_CHAIN_OBSERVER_H
 
-#include "chainkit/reader.h"
+#include "chainkit/pursuit.h"
 #include "observer.h"
 
 #define VD_CHAIN_TABLE       "observers.chain"
-#define VD_CHAIN_NODES_MAX   64
+#define VD_CHAIN_NODES_MAX   VD_PURSUIT_NODES_MAX
 #define VD_CHAIN_LISTED_MAX  64
 #define VD_CHAIN_HEADS_KEPT  8 /* newest heads of a node that are looked at */
 #define VD_CHAIN_REASON_SIZE 24
@@ -68,10 +69,6 @@ typedef struct vd_watched_chain {
     vd_graph_t *graph;
     vd_chain_nodes_t nodes;
 } vd_watched_chain_t;
-
-/* The reader of a source; NULL: it is no node of this chain. */
-const vd_reader_t *vd_chain_reader(const vd_watched_chain_t *self,
-                                   const vd_source_record_t *source);
 
 /* nodes.c */
 const vd_chain_node_t *vd_chain_node(const vd_chain_nodes_t *self, vd_str_t name);

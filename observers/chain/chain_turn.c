@@ -8,28 +8,13 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* ASKS: one-off reads of one turn, of all nodes: fewer than a poller takes at a time, and than the host
- * holds answers of in eight turns. */
-enum { ASKS = 48, DOWNWARDS = 32, WISHES = 64 };
-
-/* A node as this moment's samples show it. */
-typedef struct heard {
-    vd_str_t name;
-    const vd_reader_t *reader;
-    const vd_sample_record_t *sample; /* its head; NULL: not read yet, or not to be read */
-    vd_answer_t answer;               /* of the head, with sample */
-    uint64_t reached;                 /* the highest block of its answers that is in the graph */
-    uint32_t asks;                    /* how much more may be asked of it in this turn */
-} heard_t;
-
 typedef struct work {
     const vd_watched_chain_t *chain;
     const vd_samples_t *samples;
     vd_turn_t *turn;
     vd_graph_t *graph; /* over the state's */
     vd_chain_nodes_t nodes;
-    uint32_t count;
-    heard_t heard[VD_CHAIN_NODES_MAX];
+    vd_pursuit_t pursuit;
     bool full;
 } work_t;
 
@@ -75,184 +60,19 @@ static void tell_refused(work_t *work, vd_str_t name, vd_str_t block, vd_verdict
     tell(work, "node_refused", data, cause);
 }
 
-/* ---- hearing ---- */
-
-static void hear(work_t *work, const vd_source_record_t *source)
-{
-    char error[VD_TEXT_BYTES_MAX];
-    const vd_reader_t *reader = vd_chain_reader(work->chain, source);
-    if (!reader || work->count == VD_CHAIN_NODES_MAX)
-        return;
-    heard_t *heard = &work->heard[work->count++];
-    *heard = (heard_t){.name = source->name, .reader = reader};
-    const vd_sample_record_t *sample =
-        vd_samples_find(work->samples, source->name, reader->head.op, reader->head.target);
-    if (sample && vd_str_is(sample->status, "ok") &&
-        reader->read_head(sample->content, vd_str(""), &heard->answer, error, sizeof error))
-        heard->sample = sample;
-}
-
-static heard_t *heard_of(work_t *work, vd_str_t name)
-{
-    for (uint32_t at = 0; at < work->count; at++)
-        if (vd_bytes_equal(work->heard[at].name, name))
-            return &work->heard[at];
-    return NULL;
-}
-
 /* ---- blocks ---- */
 
-/* The id that a read asked for; empty: it asked by height. */
-static vd_str_t asked_id(vd_str_t target)
+static bool added(void *arg, uint32_t block, vd_str_t parent, const vd_sample_record_t *cause)
 {
-    if (target.size < VD_CHAIN_ID_DIGITS)
-        return vd_str("");
-    vd_str_t tail = vd_bytes(target.data + target.size - VD_CHAIN_ID_DIGITS, VD_CHAIN_ID_DIGITS);
-    return vd_is_chain_id(tail) ? tail : vd_str("");
+    work_t *work = arg;
+    tell_block(work, block, parent, cause);
+    return !work->full;
 }
 
-static uint64_t root_height_of(const work_t *work, const heard_t *heard)
+static void refused(void *arg, vd_str_t node, vd_str_t block, vd_verdict_t verdict,
+                    const vd_sample_record_t *cause)
 {
-    uint64_t height = heard->answer.head.height, history = work->chain->history;
-    return height > history ? height - history : 0;
-}
-
-/* Takes one answered header: into the graph, with what it brings in told. */
-static void take_header(work_t *work, heard_t *heard, const vd_sample_record_t *sample)
-{
-    char error[VD_TEXT_BYTES_MAX];
-    size_t count;
-    vd_answer_t answer = {0};
-    if (!heard->reader->read_block(sample->content, asked_id(sample->target), &answer, error,
-                                   sizeof error))
-        return;
-    vd_graph_claim_t claim = {answer.block.id, answer.block.parent, answer.block.height,
-                              heard->name};
-    bool planted = vd_graph_root(work->graph) != VD_BLOCK_NONE;
-    vd_verdict_t verdict = VD_VERDICT_ORPHAN;
-    if (planted)
-        verdict = vd_graph_add(work->graph, &claim);
-    else if (heard->sample && claim.height == root_height_of(work, heard))
-        verdict = vd_graph_plant(work->graph, &claim);
-    const uint32_t *added = vd_graph_added(work->graph, &count);
-    for (size_t at = 0; verdict == VD_VERDICT_ADDED && at < count && !work->full; at++) {
-        uint32_t parent = vd_graph_parent(work->graph, added[at]);
-        tell_block(work, added[at],
-                   parent == VD_BLOCK_NONE ? claim.parent : vd_graph_id(work->graph, parent),
-                   sample);
-    }
-    if (vd_verdict_is_lie(verdict))
-        tell_refused(work, heard->name, claim.id, verdict, sample);
-    const vd_graph_refusal_t *refused = vd_graph_refused(work->graph, &count);
-    for (size_t at = 0; verdict == VD_VERDICT_ADDED && at < count; at++)
-        if (vd_verdict_is_lie(refused[at].verdict))
-            tell_refused(work, vd_str(refused[at].source), vd_str(refused[at].id),
-                         refused[at].verdict, sample);
-    uint32_t block = vd_graph_find(work->graph, claim.id);
-    if (block != VD_BLOCK_NONE && vd_graph_height(work->graph, block) > heard->reached)
-        heard->reached = vd_graph_height(work->graph, block);
-    vd_answer_free(&answer);
-}
-
-static void take_headers(work_t *work)
-{
-    size_t count = vd_samples_count(work->samples);
-    for (size_t at = 0; at < count && !work->full; at++) {
-        const vd_sample_record_t *sample = vd_samples_at(work->samples, at);
-        heard_t *heard = heard_of(work, sample->source);
-        if (heard && vd_str_is(sample->status, "ok") &&
-            !vd_str_is(sample->target, heard->reader->head.target))
-            take_header(work, heard, sample);
-    }
-}
-
-/* ---- asking ---- */
-
-static void ask(work_t *work, heard_t *heard, vd_str_t id, uint64_t height)
-{
-    vd_ask_t ask;
-    vd_buffer_t args;
-    heard->reader->ask_header(id, height, &ask);
-    if (heard->asks == 0 || !ask.op[0] ||
-        vd_samples_find(work->samples, heard->name, ask.op, ask.target))
-        return; /* it was answered just now, well or not */
-    heard->asks--;
-    vd_buffer_init(&args, 512);
-    if (ask.body[0]) {
-        vd_write_map(&args, 1);
-        vd_write_pair_text(&args, "body", ask.body);
-    }
-    vd_turn_read_args(work->turn, heard->name, ask.op, ask.target, vd_buffer_view(&args));
-    vd_buffer_free(&args);
-}
-
-/* The height from which on the node's blocks are asked for upwards. */
-static uint64_t known_height(const work_t *work, const heard_t *heard, uint64_t root_height)
-{
-    const vd_chain_node_t *node = vd_chain_node(&work->nodes, heard->name);
-    uint64_t from = heard->reached, head = heard->answer.head.height;
-    if (node && node->head[0] && node->height > from && node->height < head)
-        from = node->height;
-    return from > root_height ? from : root_height;
-}
-
-/* Asks for what lies between the graph and the node's head. */
-static void ask_upwards(work_t *work, heard_t *heard, uint64_t root_height)
-{
-    uint64_t from = known_height(work, heard, root_height), head = heard->answer.head.height;
-    ask(work, heard, heard->answer.head.tip, 0);
-    /* In windows: the next one begins when this one is in the graph, so that little is ever out. */
-    uint64_t window = (from / ASKS + 1) * ASKS;
-    for (uint64_t height = from + 1; height < head && height <= window; height++)
-        ask(work, heard, vd_str(""), height);
-}
-
-/* Asks for what lies below the orphans, where it is not asked for upwards. */
-static void ask_downwards(work_t *work, uint64_t root_height)
-{
-    vd_graph_wish_t wishes[WISHES];
-    size_t count = vd_graph_wishes(work->graph, wishes, WISHES);
-    for (size_t at = 0; at < count; at++) {
-        uint64_t height = wishes[at].height;
-        heard_t *heard = heard_of(work, wishes[at].source);
-        if (!heard || !heard->sample ||
-            (height != VD_HEIGHT_UNKNOWN && height > known_height(work, heard, root_height)))
-            continue;
-        ask(work, heard, wishes[at].id, 0);
-        for (uint32_t step = 0; height != VD_HEIGHT_UNKNOWN && step < DOWNWARDS; step++)
-            if (height > root_height + step)
-                ask(work, heard, vd_str(""), height - step);
-    }
-}
-
-/* Is there something to ask this node for? */
-static bool is_behind(const work_t *work, const heard_t *heard)
-{
-    uint32_t root = vd_graph_root(work->graph);
-    return heard->sample && (root == VD_BLOCK_NONE ||
-                             (heard->answer.head.height > vd_graph_height(work->graph, root) &&
-                              vd_graph_find(work->graph, heard->answer.head.tip) == VD_BLOCK_NONE));
-}
-
-static void ask_all(work_t *work)
-{
-    uint32_t root = vd_graph_root(work->graph), asked = 0;
-    uint64_t root_height = root == VD_BLOCK_NONE ? 0 : vd_graph_height(work->graph, root);
-    for (uint32_t at = 0; at < work->count; at++)
-        asked += is_behind(work, &work->heard[at]);
-    for (uint32_t at = 0; at < work->count; at++)
-        work->heard[at].asks = asked ? (ASKS + asked - 1) / asked : 0;
-    /* First what joins that which was answered to the graph, then what lies above it. */
-    ask_downwards(work, root_height);
-    for (uint32_t at = 0; at < work->count; at++) {
-        heard_t *heard = &work->heard[at];
-        if (!is_behind(work, heard))
-            continue;
-        if (root == VD_BLOCK_NONE)
-            ask(work, heard, vd_str(""), root_height_of(work, heard));
-        else
-            ask_upwards(work, heard, root_height);
-    }
+    tell_refused(arg, node, block, verdict, cause);
 }
 
 /* ---- heads ---- */
@@ -269,7 +89,7 @@ static void write_line(work_t *work, vd_buffer_t *data, const char *key, uint32_
 }
 
 /* Tells a reorganization, if the way from one head to the other is one. */
-static void tell_reorg(work_t *work, const heard_t *heard, uint32_t from, uint32_t to,
+static void tell_reorg(work_t *work, const vd_pursued_t *heard, uint32_t from, uint32_t to,
                        const vd_sample_record_t *cause)
 {
     vd_graph_path_t path = vd_graph_path(work->graph, from, to);
@@ -297,7 +117,7 @@ static uint32_t head_before(const work_t *work, const vd_chain_node_t *node)
     return vd_graph_find(work->graph, vd_str(node->head));
 }
 
-static void tell_head(work_t *work, const heard_t *heard, const vd_chain_head_t *head,
+static void tell_head(work_t *work, const vd_pursued_t *heard, const vd_chain_head_t *head,
                       uint32_t left, const vd_sample_record_t *sample)
 {
     const vd_chain_node_t *node = vd_chain_node(&work->nodes, heard->name);
@@ -319,7 +139,7 @@ static void tell_head(work_t *work, const heard_t *heard, const vd_chain_head_t 
     tell(work, "head_changed", data, sample);
 }
 
-static void judge_head(work_t *work, const heard_t *heard, const vd_chain_head_t *head,
+static void judge_head(work_t *work, const vd_pursued_t *heard, const vd_chain_head_t *head,
                        const vd_sample_record_t *sample)
 {
     uint32_t block = vd_graph_find(work->graph, head->tip);
@@ -342,7 +162,7 @@ static void judge_head(work_t *work, const heard_t *heard, const vd_chain_head_t
 
 /* Judges the heads that the node has shown since the one that is known of it, the oldest first: one whose
  * header came when the node had already gone on counts as well. */
-static void judge_heads(work_t *work, const heard_t *heard)
+static void judge_heads(work_t *work, const vd_pursued_t *heard)
 {
     char error[VD_TEXT_BYTES_MAX];
     vd_answer_t answers[VD_CHAIN_HEADS_KEPT] = {0};
@@ -384,7 +204,7 @@ static uint32_t best_head(const work_t *work)
     return best;
 }
 
-static void judge_lag(work_t *work, const heard_t *heard, uint64_t best)
+static void judge_lag(work_t *work, const vd_pursued_t *heard, uint64_t best)
 {
     const vd_chain_node_t *node = vd_chain_node(&work->nodes, heard->name);
     uint64_t height = heard->answer.head.height;
@@ -409,8 +229,8 @@ static bool said_final(const work_t *work, uint32_t *block)
 {
     bool said = false;
     *block = VD_BLOCK_NONE;
-    for (uint32_t at = 0; at < work->count; at++) {
-        vd_str_t id = work->heard[at].answer.head.final;
+    for (uint32_t at = 0; at < work->pursuit.count; at++) {
+        vd_str_t id = work->pursuit.nodes[at].answer.head.final;
         uint32_t found = id.size ? vd_graph_find(work->graph, id) : VD_BLOCK_NONE;
         said |= id.size > 0;
         if (found != VD_BLOCK_NONE &&
@@ -439,7 +259,7 @@ static void judge_finality(work_t *work, uint32_t best)
     tell(work, "finality_advanced", data, NULL);
 }
 
-static void tell_divergence(work_t *work, const heard_t *a, const heard_t *b)
+static void tell_divergence(work_t *work, const vd_pursued_t *a, const vd_pursued_t *b)
 {
     vd_buffer_t *data = vd_turn_scratch(work->turn);
     vd_write_map(data, 2);
@@ -456,9 +276,9 @@ static void tell_divergence(work_t *work, const heard_t *a, const heard_t *b)
 
 static void judge_divergence(work_t *work)
 {
-    for (uint32_t at = 0; at < work->count; at++)
+    for (uint32_t at = 0; at < work->pursuit.count; at++)
         for (uint32_t other = 0; other < at && !work->nodes.diverged; other++) {
-            const heard_t *a = &work->heard[other], *b = &work->heard[at];
+            const vd_pursued_t *a = &work->pursuit.nodes[other], *b = &work->pursuit.nodes[at];
             vd_str_t a_id = a->answer.head.final, b_id = b->answer.head.final;
             uint32_t left = a_id.size ? vd_graph_find(work->graph, a_id) : VD_BLOCK_NONE;
             uint32_t right = b_id.size ? vd_graph_find(work->graph, b_id) : VD_BLOCK_NONE;
@@ -477,7 +297,7 @@ static void tell_removed(work_t *work)
         return;
     for (uint32_t at = work->nodes.count; at-- > 0 && !work->full;) {
         vd_chain_node_t gone = work->nodes.list[at]; /* it goes while it is told */
-        if (heard_of(work, vd_str(gone.name)))
+        if (vd_pursuit_node(&work->pursuit, vd_str(gone.name)))
             continue;
         vd_buffer_t *data = vd_turn_scratch(work->turn);
         vd_write_map(data, 1);
@@ -488,17 +308,26 @@ static void tell_removed(work_t *work)
 
 static void judge(work_t *work)
 {
-    for (uint32_t at = 0; at < work->count && !work->full; at++)
-        if (work->heard[at].sample)
-            judge_heads(work, &work->heard[at]);
+    for (uint32_t at = 0; at < work->pursuit.count && !work->full; at++)
+        if (work->pursuit.nodes[at].sample)
+            judge_heads(work, &work->pursuit.nodes[at]);
     uint32_t best = best_head(work);
     if (best == VD_BLOCK_NONE || work->full)
         return;
-    for (uint32_t at = 0; at < work->count && !work->full; at++)
-        if (work->heard[at].sample)
-            judge_lag(work, &work->heard[at], vd_graph_height(work->graph, best));
+    for (uint32_t at = 0; at < work->pursuit.count && !work->full; at++)
+        if (work->pursuit.nodes[at].sample)
+            judge_lag(work, &work->pursuit.nodes[at], vd_graph_height(work->graph, best));
     judge_divergence(work);
     judge_finality(work, best);
+}
+
+static void ask(work_t *work)
+{
+    for (uint32_t at = 0; at < work->pursuit.count; at++) {
+        const vd_chain_node_t *node = vd_chain_node(&work->nodes, work->pursuit.nodes[at].name);
+        work->pursuit.nodes[at].known = node && node->head[0] ? node->height : 0;
+    }
+    vd_pursuit_ask(&work->pursuit);
 }
 
 vd_status_t vd_chain_turn(const void *state, const vd_samples_t *samples, vd_turn_t *turn)
@@ -516,15 +345,22 @@ vd_status_t vd_chain_turn(const void *state, const vd_samples_t *samples, vd_tur
     work->turn = turn;
     work->graph = graph;
     work->nodes = chain->nodes;
-    for (size_t at = 0; at < vd_samples_source_count(samples); at++)
-        hear(work, vd_samples_source_at(samples, at));
+    work->pursuit = (vd_pursuit_t){.app = chain->app,
+                                   .history = chain->history,
+                                   .samples = samples,
+                                   .turn = turn,
+                                   .graph = graph,
+                                   .arg = work,
+                                   .added = added,
+                                   .refused = refused};
+    vd_pursuit_hear(&work->pursuit);
     tell_removed(work);
-    take_headers(work);
+    if (!work->full)
+        vd_pursuit_take(&work->pursuit);
     if (!work->full)
         judge(work);
-    ask_all(work);
-    for (uint32_t at = 0; at < work->count; at++)
-        vd_answer_free(&work->heard[at].answer);
+    ask(work);
+    vd_pursuit_close(&work->pursuit);
     vd_graph_destroy(&graph);
     free(work);
     return VD_OK;

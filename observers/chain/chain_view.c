@@ -38,7 +38,7 @@ static void write_node(const vd_watched_chain_t *self, const vd_samples_t *sampl
     vd_str_t status = vd_str("");
     for (size_t at = 0; at < vd_samples_source_count(samples); at++) {
         const vd_source_record_t *source = vd_samples_source_at(samples, at);
-        const vd_reader_t *reader = vd_chain_reader(self, source);
+        const vd_reader_t *reader = vd_pursuit_reader(self->app, source);
         if (!reader || !vd_str_is(source->name, node->name))
             continue;
         const vd_sample_record_t *sample =

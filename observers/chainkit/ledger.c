@@ -49,11 +49,12 @@ void vd_ledger_destroy(vd_ledger_t **self_p)
 
 uint32_t vd_ledger_add_wallet(vd_ledger_t *self, vd_str_t name)
 {
-    assert(self && self->row_count == 0);
+    assert(self);
     if (self->wallet_count == VD_LEDGER_WALLETS_MAX || name.size == 0 ||
         name.size > VD_NAME_BYTES_MAX || vd_ledger_wallet(self, name) != VD_WALLET_NONE)
         return VD_WALLET_NONE;
     vd_str_copy(self->wallets[self->wallet_count], sizeof self->wallets[0], name);
+    vd_ledger_drop_balances(self);
     return self->wallet_count++;
 }
 

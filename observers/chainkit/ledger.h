@@ -39,8 +39,8 @@ void vd_ledger_destroy(vd_ledger_t **self_p);
 
 /* ---- wallets ---- */
 
-/* Adds a wallet; wallets are added before the first delta. Its number, from 0; VD_WALLET_NONE when
- * the name is known, too long or one too many. */
+/* Adds a wallet, at any time. Its number, from 0; VD_WALLET_NONE when the name is known, too long or
+ * one too many. */
 uint32_t vd_ledger_add_wallet(vd_ledger_t *self, vd_str_t name);
 uint32_t vd_ledger_wallet_count(const vd_ledger_t *self);
 /* VD_WALLET_NONE: there is none of this name. */
@@ -84,6 +84,8 @@ vd_status_t vd_ledger_read(const vd_ledger_t *self, const vd_graph_t *graph,
 /* Takes a delta. VD_NOT_FOUND: that of the parent is missing; VD_MALFORMED: it cannot be; VD_TOO_LARGE:
  * too many coins, or too much; VD_NO_MEMORY. Anything but VD_OK changes nothing. */
 vd_status_t vd_ledger_take(vd_ledger_t *self, const vd_graph_t *graph, const vd_delta_t *delta);
+/* Takes out of a delta what the ledger has of it already. */
+void vd_ledger_strip(const vd_ledger_t *self, vd_delta_t *delta);
 /* Was the delta of this block taken? */
 bool vd_ledger_has(const vd_ledger_t *self, const vd_graph_t *graph, uint32_t block);
 
@@ -93,6 +95,10 @@ bool vd_ledger_has(const vd_ledger_t *self, const vd_graph_t *graph, uint32_t bl
  * taken. */
 vd_status_t vd_ledger_balances(const vd_ledger_t *self, const vd_graph_t *graph, uint32_t block,
                                uint64_t *balances);
+/* The same at a block of a graph that may lie over the ledger's own, where deltas that are not taken yet
+ * stand in the chain `last`. */
+vd_status_t vd_ledger_balances_ahead(const vd_ledger_t *self, const vd_graph_t *graph,
+                                     uint32_t block, const vd_delta_t *last, uint64_t *balances);
 typedef struct vd_coin {
     vd_str_t tx;
     uint32_t index;

@@ -68,6 +68,17 @@ void vd_ledger_forget_balances(const vd_ledger_t *self)
         cache->kept[at] = (vd_kept_balances_t){0};
 }
 
+void vd_ledger_drop_balances(vd_ledger_t *self)
+{
+    free(self->cache->kept);
+    free(self->cache->values);
+    self->cache->kept = NULL;
+    self->cache->values = NULL;
+    if (self->cache->block_room > 0)
+        memset(self->cache->of_block, 0xff, /* VD_NONE */
+               self->cache->block_room * sizeof *self->cache->of_block);
+}
+
 static void add(const vd_ledger_t *self, const uint64_t *more, uint64_t *balances)
 {
     for (uint32_t at = 0; at < self->wallet_count; at++)
@@ -96,6 +107,38 @@ vd_status_t vd_ledger_balances(const vd_ledger_t *self, const vd_graph_t *graph,
     add(self, kept ? kept : self->base, balances);
     if (at != block)
         keep(self, block, balances);
+    return VD_OK;
+}
+
+/* The delta of a block in a chain of them; NULL: it is not there. */
+static const vd_delta_t *delta_of(const vd_delta_t *last, uint32_t block)
+{
+    while (last && last->block != block)
+        last = last->before;
+    return last;
+}
+
+vd_status_t vd_ledger_balances_ahead(const vd_ledger_t *self, const vd_graph_t *graph,
+                                     uint32_t block, const vd_delta_t *last, uint64_t *balances)
+{
+    assert(self && graph && balances);
+    uint32_t known = block;
+    while (!vd_ledger_has(self, graph, known)) {
+        if (!delta_of(last, known))
+            return VD_NOT_FOUND;
+        known = vd_graph_parent(graph, known);
+        if (known == VD_BLOCK_NONE)
+            break;
+    }
+    memset(balances, 0, self->wallet_count * sizeof *balances);
+    if (known != VD_BLOCK_NONE)
+        vd_ledger_balances(self, graph, known, balances);
+    for (; block != known; block = vd_graph_parent(graph, block)) {
+        const vd_delta_t *delta = delta_of(last, block);
+        for (uint32_t at = 0; at < delta->count; at++)
+            balances[delta->moves[at].wallet] +=
+                delta->moves[at].spent ? -delta->moves[at].value : delta->moves[at].value;
+    }
     return VD_OK;
 }
 

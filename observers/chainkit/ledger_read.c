@@ -164,6 +164,19 @@ static bool has_touch(const vd_ledger_t *self, uint32_t coin, uint32_t block, bo
     return false;
 }
 
+void vd_ledger_strip(const vd_ledger_t *self, vd_delta_t *delta)
+{
+    assert(self && delta);
+    uint32_t left = 0;
+    for (uint32_t at = 0; at < delta->count; at++) {
+        const vd_move_t *move = &delta->moves[at];
+        uint32_t coin = vd_ledger_find_coin(self, move->tx, move->index);
+        if (coin == VD_NONE || !has_touch(self, coin, delta->block, move->spent))
+            delta->moves[left++] = *move;
+    }
+    delta->count = left;
+}
+
 static vd_status_t take_created(vd_ledger_t *self, const vd_graph_t *graph, uint32_t block,
                                 const vd_move_t *move)
 {

@@ -99,5 +99,7 @@ void vd_ledger_untouch_first(vd_ledger_t *self, uint32_t block);
 bool vd_ledger_is_unspent(const vd_ledger_t *self, const vd_graph_t *graph, uint32_t coin,
                           uint32_t block, bool *created);
 void vd_ledger_forget_balances(const vd_ledger_t *self);
+/* The same with the room for them, which is made for so many wallets. */
+void vd_ledger_drop_balances(vd_ledger_t *self);
 
 #endif

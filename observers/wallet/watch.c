@@ -98,16 +98,16 @@ static bool is_last(const vd_addresses_t *page, const vd_wallet_history_t *known
             (has_tx(page, known->mark) || vd_str_is(page->txs[page->tx_count - 1], known->after)));
 }
 
-/* Goes on with the list after a page, the newest one or one that was asked for. */
+/* Goes on with the list after a page, the newest one or the one behind what was read. */
 static void go_back(vd_wallet_work_t *work, const vd_address_source_t *source,
                     const vd_addresses_t *page, bool newest, const vd_sample_record_t *cause)
 {
     const vd_wallet_history_t *known = vd_wallet_history(work->state, source->name);
     bool walking = known && known->after[0], last = is_last(page, known);
-    if (newest && (walking || (known && known->done && last)))
+    if (newest == walking || (newest && known && known->done && last))
         return;
     vd_str_t first = page->tx_count > 0 ? page->txs[0] : vd_str("");
-    if (!newest)
+    if (walking)
         first = vd_str(known->first);
     vd_str_t after = last ? vd_str("") : page->txs[page->tx_count - 1];
     tell_history(work, source, first, after, last, cause);

@@ -14,7 +14,7 @@ typedef struct vd_wallet_work {
     bool full;           /* the turn takes no more events */
     bool watched;        /* addresses were told: blocks are read with them, from the next turn on */
     bool unread;         /* a source of addresses that answers was not read through yet */
-    bool untold; /* of a block in the pursuit's graph nothing could be told */
+    bool untold;         /* of a block in the pursuit's graph nothing could be told */
     bool reading_failed; /* without memory */
     const vd_answer_t *answer; /* that is being taken */
     struct vd_block_answer *answers;

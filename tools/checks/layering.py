@@ -2,7 +2,7 @@
 """layering.py: who may include whom: protocol <- actors/kit <- {broker, actors/*, observers}; tools stand on protocol and kit.
 
 An observer's own folder stands on observers/*.h, the shared host in observers/host and the kits that some of them share
-besides, on no other observer.
+besides, on no other observer. A kit stands on observers/*.h.
 """
 import os
 import re
@@ -26,7 +26,7 @@ def layer(path):
 def allowed(layer_name):
     below = {"protocol": set(), "kit": {"protocol"}}.get(layer_name, {"protocol", "kit"})
     if layer_name in OBSERVER_KITS:
-        below = below | {"observers/json"}
+        below = below | {"observers", "observers/json"}
     elif layer_name.startswith("observers/"):
         below = below | {"observers", "observers/host"} | OBSERVER_KITS
     return below | {layer_name}

@@ -130,22 +130,6 @@ static void show_pool(vd_block_world_t *self, uint32_t node)
     vd_buffer_free(&text);
 }
 
-void vd_block_world_show(vd_block_world_t *self)
-{
-    for (uint32_t node = 0; node < self->node_count; node++) {
-        char id[WORLD_ID_SIZE], text[256];
-        show_pool(self, node);
-        vd_block_id(self->head[node], id);
-        snprintf(
-            text, sizeof text,
-            "{\"network\":\"regtest\",\"chain\":{\"height\":%u,\"tip\":\"%s\",\"progress\":1}}",
-            self->height[self->head[node]], id);
-        vd_bench_put_of(&self->bench, names[node], "get", "/",
-                        self->silent[node] ? "timed_out" : "ok",
-                        self->silent[node] ? vd_str("") : vd_str(text));
-    }
-}
-
 static void write_txs(const vd_block_world_t *self, uint32_t block, vd_buffer_t *out)
 {
     char id[WORLD_ID_SIZE];
@@ -176,31 +160,74 @@ static uint32_t block_of(const vd_block_world_t *self, uint32_t node, const char
     return WORLD_BLOCKS;
 }
 
+/* What the node answers to a block or (not whole) header that is asked for by `text`. */
+static const char *find_answer(const vd_block_world_t *self, uint32_t node, bool whole,
+                               const char *text, vd_buffer_t *out)
+{
+    char id[WORLD_ID_SIZE], parent[WORLD_ID_SIZE];
+    uint32_t block = block_of(self, node, text);
+    if (self->silent[node])
+        return "timed_out";
+    if (block == WORLD_BLOCKS)
+        return "not_found";
+    vd_block_id(block, id);
+    vd_block_id(self->parent[block] < 0 ? WORLD_BLOCKS : (uint32_t)self->parent[block], parent);
+    add_text(out, "{\"hash\":\"%s\",\"height\":%u,\"prevBlock\":\"%s\",\"time\":1", id,
+             self->height[block], parent);
+    if (whole)
+        write_txs(self, block, out);
+    add_text(out, "}");
+    return "ok";
+}
+
 static void answer(vd_block_world_t *self, const vd_read_record_t *read)
 {
-    char target[128], id[WORLD_ID_SIZE], parent[WORLD_ID_SIZE];
+    char target[128];
     vd_buffer_t text;
     uint32_t node = (uint32_t)(read->source.data[1] - '0');
     vd_str_copy(target, sizeof target, read->target);
     bool whole = strncmp(target, "/block/", 7) == 0;
     assert_true(whole || strncmp(target, "/header/", 8) == 0);
-    uint32_t block = block_of(self, node, target + (whole ? 7 : 8));
-    if (self->silent[node] || block == WORLD_BLOCKS) {
-        vd_bench_answer(&self->bench, read, self->silent[node] ? "timed_out" : "not_found",
-                        vd_str(""));
-        return;
-    }
-    self->blocks_read += whole;
     vd_buffer_init(&text, 1 << 16);
-    vd_block_id(block, id);
-    vd_block_id(self->parent[block] < 0 ? WORLD_BLOCKS : (uint32_t)self->parent[block], parent);
-    add_text(&text, "{\"hash\":\"%s\",\"height\":%u,\"prevBlock\":\"%s\",\"time\":1", id,
-             self->height[block], parent);
-    if (whole)
-        write_txs(self, block, &text);
-    add_text(&text, "}");
-    vd_bench_answer(&self->bench, read, "ok", vd_buffer_view(&text));
+    const char *status = find_answer(self, node, whole, target + (whole ? 7 : 8), &text);
+    self->blocks_read += whole && text.size > 0;
+    vd_bench_answer(&self->bench, read, status, vd_buffer_view(&text));
     vd_buffer_free(&text);
+}
+
+/* Of the headers by height, those that are read all the time. */
+static void show_headers(vd_block_world_t *self, uint32_t node)
+{
+    uint32_t highest = 0;
+    for (uint32_t at = 0; at < self->node_count; at++)
+        if (self->height[self->head[at]] > highest)
+            highest = self->height[self->head[at]];
+    for (uint32_t height = 0; height <= highest; height++) {
+        char target[32];
+        vd_buffer_t text;
+        vd_buffer_init(&text, 1 << 16);
+        snprintf(target, sizeof target, "/header/%u", height);
+        const char *status = find_answer(self, node, false, target + 8, &text);
+        vd_bench_put_of(&self->bench, names[node], "get", target, status, vd_buffer_view(&text));
+        vd_buffer_free(&text);
+    }
+}
+
+void vd_block_world_show(vd_block_world_t *self)
+{
+    for (uint32_t node = 0; node < self->node_count; node++) {
+        char id[WORLD_ID_SIZE], text[256];
+        show_pool(self, node);
+        vd_block_id(self->head[node], id);
+        snprintf(
+            text, sizeof text,
+            "{\"network\":\"regtest\",\"chain\":{\"height\":%u,\"tip\":\"%s\",\"progress\":1}}",
+            self->height[self->head[node]], id);
+        vd_bench_put_of(&self->bench, names[node], "get", "/",
+                        self->silent[node] ? "timed_out" : "ok",
+                        self->silent[node] ? vd_str("") : vd_str(text));
+        show_headers(self, node);
+    }
 }
 
 /* ---- turns ---- */

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "core/core.h"
 #include "laws/observer_laws.h"
 
 static void copy(vd_buffer_t *to, const vd_buffer_t *from)
@@ -111,4 +112,60 @@ void vd_law_equal(vd_bench_t *bench, void *state)
     assert_same(vd_buffer_view(&left), vd_buffer_view(&right));
     vd_buffer_free(&left);
     vd_buffer_free(&right);
+}
+
+void vd_law_hostile_saves(const vd_observer_t *observer, const char *toml)
+{
+    vd_bench_t bench;
+    uint64_t seed = 7;
+    vd_bench_open(&bench, observer, toml);
+    for (int round = 0; round < 2000; round++) {
+        uint8_t bytes[24];
+        for (size_t at = 0; at < sizeof bytes; at++)
+            bytes[at] = (uint8_t)vd_random_next(&seed);
+        void *loaded = vd_bench_fresh(&bench);
+        observer->load(loaded, vd_bytes(bytes, (size_t)round % sizeof bytes));
+        observer->destroy(&loaded);
+    }
+    vd_bench_close(&bench);
+}
+
+static void ask_anything(vd_bench_t *bench, const vd_query_row_t *row, vd_buffer_t *out)
+{
+    uint64_t seed = 11;
+    for (int round = 0; round < 2000; round++) {
+        uint8_t bytes[12];
+        for (size_t at = 0; at < sizeof bytes; at++)
+            bytes[at] = (uint8_t)vd_random_next(&seed);
+        bytes[0] = 0x90 | (bytes[0] & 3);
+        vd_buffer_clear(out);
+        bench->observer->query(bench->state, bench->samples, vd_str(row->name),
+                               vd_bytes(bytes, 1 + (size_t)round % (sizeof bytes - 1)), out);
+    }
+}
+
+void vd_law_queries(const vd_observer_t *observer, const char *toml)
+{
+    vd_bench_t bench;
+    vd_buffer_t out;
+    vd_bench_open(&bench, observer, toml);
+    vd_buffer_init(&out, VD_SNAPSHOT_BYTES_MAX);
+    for (const vd_query_row_t *row = observer->queries; row && row->name; row++) {
+        assert_true(vd_name_valid(vd_str(row->name)) && strcmp(row->name, VD_QUERIES) != 0);
+        assert_true(row->arguments && row->help && row->help[0]);
+        vd_buffer_clear(&out);
+        vd_status_t status = observer->query(bench.state, bench.samples, vd_str(row->name),
+                                             vd_bytes("\x90", 1), &out);
+        assert_int_equal(status, row->arguments[0] ? VD_USAGE : VD_OK);
+        if (status == VD_OK)
+            assert_int_equal(vd_scan_exact(vd_buffer_view(&out), VD_DEPTH_MAX), VD_OK);
+        ask_anything(&bench, row, &out);
+    }
+    vd_buffer_clear(&out);
+    if (observer->query)
+        assert_int_equal(observer->query(bench.state, bench.samples, vd_str("nothing"),
+                                         vd_bytes("\x90", 1), &out),
+                         VD_NOT_FOUND);
+    vd_buffer_free(&out);
+    vd_bench_close(&bench);
 }

@@ -22,4 +22,9 @@ void vd_law_view(const vd_bench_t *bench);
  * is left to be told, its turn is quiet. */
 void vd_law_restart(vd_bench_t *bench);
 
+/* Of an observer and its configuration: what is no save is refused or taken, and does no harm. */
+void vd_law_hostile_saves(const vd_observer_t *observer, const char *toml);
+/* What is offered is answered; what is not is unknown; no arguments do harm. */
+void vd_law_queries(const vd_observer_t *observer, const char *toml);
+
 #endif

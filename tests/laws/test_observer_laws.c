@@ -434,55 +434,13 @@ static void test_laws(void **state)
 static void test_hostile_saves(void **state)
 {
     const subject_t *subject = *state;
-    vd_bench_t bench;
-    uint64_t seed = 7;
-    vd_bench_open(&bench, subject->observer, subject->toml);
-    for (int round = 0; round < 2000; round++) {
-        uint8_t bytes[24];
-        for (size_t at = 0; at < sizeof bytes; at++)
-            bytes[at] = (uint8_t)vd_random_next(&seed);
-        void *loaded = vd_bench_fresh(&bench);
-        subject->observer->load(loaded, vd_bytes(bytes, round % sizeof bytes));
-        subject->observer->destroy(&loaded);
-    }
-    vd_bench_close(&bench);
+    vd_law_hostile_saves(subject->observer, subject->toml);
 }
 
-/* What is offered is answered; what is not is unknown; no arguments do harm. */
 static void test_queries(void **state)
 {
     const subject_t *subject = *state;
-    const vd_observer_t *observer = subject->observer;
-    vd_bench_t bench;
-    vd_buffer_t out;
-    uint64_t seed = 11;
-    vd_bench_open(&bench, observer, subject->toml);
-    vd_buffer_init(&out, VD_SNAPSHOT_BYTES_MAX);
-    for (const vd_query_row_t *row = observer->queries; row && row->name; row++) {
-        assert_true(vd_name_valid(vd_str(row->name)) && strcmp(row->name, VD_QUERIES) != 0);
-        assert_true(row->arguments && row->help && row->help[0]);
-        vd_status_t status = observer->query(bench.state, bench.samples, vd_str(row->name),
-                                             vd_bytes("\x90", 1), &out);
-        assert_int_equal(status, row->arguments[0] ? VD_USAGE : VD_OK);
-        if (status == VD_OK)
-            assert_int_equal(vd_scan_exact(vd_buffer_view(&out), VD_DEPTH_MAX), VD_OK);
-        for (int round = 0; round < 2000; round++) {
-            uint8_t bytes[12];
-            for (size_t at = 0; at < sizeof bytes; at++)
-                bytes[at] = (uint8_t)vd_random_next(&seed);
-            bytes[0] = 0x90 | (bytes[0] & 3);
-            vd_buffer_clear(&out);
-            observer->query(bench.state, bench.samples, vd_str(row->name),
-                            vd_bytes(bytes, 1 + (size_t)round % (sizeof bytes - 1)), &out);
-        }
-    }
-    vd_buffer_clear(&out);
-    if (observer->query)
-        assert_int_equal(observer->query(bench.state, bench.samples, vd_str("nothing"),
-                                         vd_bytes("\x90", 1), &out),
-                         VD_NOT_FOUND);
-    vd_buffer_free(&out);
-    vd_bench_close(&bench);
+    vd_law_queries(subject->observer, subject->toml);
 }
 
 int main(void)

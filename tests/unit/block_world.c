@@ -232,15 +232,13 @@ void vd_block_world_show(vd_block_world_t *self)
 
 /* ---- turns ---- */
 
-bool vd_block_world_step(vd_block_world_t *self)
+bool vd_block_world_take(vd_block_world_t *self)
 {
     vd_bench_t *bench = &self->bench;
     vd_buffer_t text, reads;
     vd_read_record_t read;
     vd_buffer_init(&text, TEXT_MAX);
     vd_buffer_init(&reads, 1 << 20);
-    vd_block_world_show(self);
-    assert_int_equal(vd_bench_turn(bench), VD_OK);
     const char *told = vd_bench_text(bench, &text);
     vd_buffer_add(&self->text, told, strlen(told));
     vd_buffer_add(&reads, bench->turn.reads.data, bench->turn.reads.size);
@@ -252,6 +250,13 @@ bool vd_block_world_step(vd_block_world_t *self)
     vd_buffer_free(&text);
     vd_buffer_free(&reads);
     return busy;
+}
+
+bool vd_block_world_step(vd_block_world_t *self)
+{
+    vd_block_world_show(self);
+    assert_int_equal(vd_bench_turn(&self->bench), VD_OK);
+    return vd_block_world_take(self);
 }
 
 const char *vd_block_world_settle(vd_block_world_t *self)

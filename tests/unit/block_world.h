@@ -44,7 +44,9 @@ void vd_block_world_all_pool(vd_block_world_t *self, uint64_t txs);
 
 /* New samples of everything that is read. */
 void vd_block_world_show(vd_block_world_t *self);
-/* Shows, turns, commits, answers. Was there anything to do? */
+/* Commits the turn at hand, and answers what it asked. Was there anything to do? */
+bool vd_block_world_take(vd_block_world_t *self);
+/* Shows, turns, and takes what came of it: was there anything to do? */
 bool vd_block_world_step(vd_block_world_t *self);
 /* Steps until nothing is told any longer; returns what was. */
 const char *vd_block_world_settle(vd_block_world_t *self);

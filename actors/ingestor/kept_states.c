@@ -105,10 +105,19 @@ void vd_kept_save_state(vd_kept_t *self, vd_now_t now, const vd_input_t *input,
 
 /* ---- loading ---- */
 
+/* The state goes out as shared bytes: it may be larger than what a step writes otherwise. */
 static void answer(vd_kept_t *self, const vd_input_t *input, const vd_store_snapshot_t *snapshot,
                    vd_bytes_t state, vd_effects_t *effects)
 {
-    vd_message_t message = {.id = VD_MESSAGE_STORED_SNAPSHOT, .payload = state};
+    vd_message_t message = {.id = VD_MESSAGE_STORED_SNAPSHOT,
+                            .correlation = input->message->correlation};
+    vd_shared_t *payload = vd_shared_new(state.size);
+    if (payload == NULL) {
+        vd_effects_reply_error(effects, input, VD_NO_MEMORY, "there is no memory for the state");
+        return;
+    }
+    memcpy(payload->data, state.data, state.size);
+    payload->size = state.size;
     vd_stored_snapshot_body_t *body = &message.stored_snapshot;
     vd_store_tail_t tail;
     vd_store_tail(self->store, &tail);
@@ -122,7 +131,8 @@ static void answer(vd_kept_t *self, const vd_input_t *input, const vd_store_snap
     body->seq = snapshot->seq;
     body->cycle = snapshot->cycle;
     body->at_ms = snapshot->at_ms;
-    vd_effects_reply(effects, input, &message);
+    vd_effects_send_shared(effects, input->port, &input->peer, &message, payload);
+    vd_shared_release(&payload);
 }
 
 static void answer_none(const vd_input_t *input, vd_status_t status, const char *observer,

@@ -139,7 +139,7 @@ const vd_observer_t vd_chain_observer = {
     .kinds = "block_discovered head_changed reorg node_lagging node_caught_up node_refused "
              "node_removed finality_advanced divergence",
     .on_demand = true,
-    .version = 1,
+    .version = 2,
     .config = rows,
     .init = init,
     .destroy = destroy,

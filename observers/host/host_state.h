@@ -212,6 +212,8 @@ bool vd_host_restore_settle(vd_host_t *self, vd_now_t now, vd_effects_t *effects
 void vd_host_keep_restored(vd_host_t *self, vd_now_t now);
 void vd_host_keep_applied(vd_host_t *self, vd_now_t now, uint32_t count, uint64_t seq);
 void vd_host_keep_moved(vd_host_t *self, vd_now_t now, uint64_t seq);
+/* A session was begun without the state, which is told: it is kept there as soon as may be. */
+void vd_host_keep_soon(vd_host_t *self);
 /* After each step: keeps it when that is due. */
 void vd_host_keep_settle(vd_host_t *self, vd_now_t now, vd_effects_t *effects);
 /* Does the input answer a SAVE_SNAPSHOT? Then it is taken. */

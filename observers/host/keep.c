@@ -3,7 +3,7 @@
 
 #include <assert.h>
 
-enum { ANSWER_US = 10000000 };
+enum { ANSWER_US = 10000000, KEPT_BYTES = 32 << 20, KEEP_MIN = 2 };
 
 /* Correlations of a stream begin at 2^48; those of replays and rows are higher. */
 static const uint64_t correlation_bit = UINT64_C(1) << 61;
@@ -34,6 +34,12 @@ void vd_host_keep_moved(vd_host_t *self, vd_now_t now, uint64_t seq)
     self->keeping.at_ms = now.wall_ms;
 }
 
+void vd_host_keep_soon(vd_host_t *self)
+{
+    self->keeping.changed = self->keeping.told = true;
+    self->keeping.at_us = -self->options.snapshot_interval_ms * 1000;
+}
+
 /* Told once, until it is over. */
 static void tell(vd_host_t *self, vd_now_t now, const char *what, vd_str_t text,
                  vd_effects_t *effects)
@@ -60,13 +66,20 @@ static bool is_due(const vd_host_t *self, vd_now_t now)
            (keeping->changed && since_us >= self->options.snapshot_interval_ms * 1000);
 }
 
-static void send(vd_host_t *self, vd_bytes_t state, vd_effects_t *effects)
+/* How many states stay: the larger they are, the fewer, so that a session's take a bounded place. */
+static uint64_t keep_of(const vd_host_t *self, size_t size)
+{
+    uint64_t fit = KEPT_BYTES / (size + 1);
+    fit = fit > KEEP_MIN ? fit : KEEP_MIN;
+    return self->options.snapshots_keep < fit ? self->options.snapshots_keep : fit;
+}
+
+static void send(vd_host_t *self, vd_shared_t *state, vd_effects_t *effects)
 {
     vd_keeping_t *keeping = &self->keeping;
     vd_peer_t ingestor = vd_peer_named("ingestor");
     vd_message_t message = {.id = VD_MESSAGE_SAVE_SNAPSHOT,
-                            .correlation = correlation_bit | ++keeping->correlation,
-                            .payload = state};
+                            .correlation = correlation_bit | ++keeping->correlation};
     vd_save_snapshot_body_t *body = &message.save_snapshot;
     body->observer = vd_str(self->name);
     body->version = vd_replay_version(self->observer);
@@ -78,8 +91,8 @@ static void send(vd_host_t *self, vd_bytes_t state, vd_effects_t *effects)
     body->seq = keeping->seq;
     body->cycle = self->cycle;
     body->at_ms = keeping->at_ms;
-    body->keep = self->options.snapshots_keep;
-    vd_effects_send(effects, VD_HOST_PORT_READ, &ingestor, &message);
+    body->keep = keep_of(self, state->size);
+    vd_effects_send_shared(effects, VD_HOST_PORT_READ, &ingestor, &message, state);
     vd_host_failpoint_sent(effects, "observer.keeping");
     keeping->out = true;
 }
@@ -91,12 +104,20 @@ void vd_host_keep_settle(vd_host_t *self, vd_now_t now, vd_effects_t *effects)
     self->keeping.at_us = now.mono_us;
     self->keeping.events = 0;
     self->keeping.changed = self->keeping.out = false;
-    vd_buffer_clear(&self->scratch);
-    vd_collecting_save(self, &self->scratch);
-    if (self->scratch.full)
-        tell(self, now, "it is larger than a snapshot may be", vd_bytes(NULL, 0), effects);
-    else
-        send(self, vd_buffer_view(&self->scratch), effects);
+    vd_buffer_t state;
+    vd_buffer_init(&state, VD_STATE_BYTES_MAX);
+    vd_collecting_save(self, &state);
+    vd_shared_t *shared = state.full ? NULL : vd_shared_new(state.size);
+    if (shared) {
+        memcpy(shared->data, state.data, state.size);
+        shared->size = state.size;
+        send(self, shared, effects);
+        vd_shared_release(&shared);
+    } else {
+        tell(self, now, "it is larger than a kept state may be, or than memory", vd_bytes(NULL, 0),
+             effects);
+    }
+    vd_buffer_free(&state);
 }
 
 bool vd_host_keep_answered(vd_host_t *self, vd_now_t now, const vd_input_t *input,

@@ -89,11 +89,12 @@ static void enter(vd_host_t *self, vd_now_t now, vd_effects_t *effects)
     if (count == 0) {
         if (vd_faults_set(&self->faults, VD_STAGE_STATE, now.wall_ms,
                           "the state of observer %s does not fit into one frame of %d bytes: "
-                          "session %s begins without it, and a restart goes back to the sessions "
-                          "before",
+                          "session %s begins without it, and until it is kept there a restart "
+                          "goes back to the sessions before",
                           self->name, VD_EMIT_BYTES_MAX, target))
             vd_effects_log(effects, VD_WARN, "%s", self->faults.stages[VD_STAGE_STATE].text);
         arrive(self, now, 0, effects);
+        vd_host_keep_soon(self);
     } else if (vd_emit_offer(self->emit, now, vd_str(target), vd_buffer_view(&run), count,
                              TOKEN_STATE, effects) == VD_OK) {
         self->outstanding = self->stating = true;

@@ -41,7 +41,7 @@ void kept_save(world_t *world, const vd_message_t *message)
                      .position = {.index = body->index, .offset = body->offset}};
     vd_str_copy(kept->session, sizeof kept->session, body->session);
     vd_str_copy(kept->position.store, sizeof kept->position.store, body->store);
-    vd_buffer_init(&kept->state, 1 << 21);
+    vd_buffer_init(&kept->state, VD_STATE_BYTES_MAX);
     assert_true(vd_buffer_add(&kept->state, message->payload.data, message->payload.size));
     vd_message_t answer = {.id = VD_MESSAGE_DONE, .correlation = message->correlation};
     post(world, VD_HOST_PORT_READ, world->asker, &answer);

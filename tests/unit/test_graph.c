@@ -416,6 +416,42 @@ static void same_bytes(const vd_graph_t *a, const vd_graph_t *b)
     vd_buffer_free(&second);
 }
 
+/* A hundred thousand blocks of three nodes, with a fork each ten: that is within what a store keeps of
+ * one observer. */
+static void is_saved_in_little_more_than_its_ids(void **state)
+{
+    (void)state;
+    enum { MANY = 100000 };
+    static const vd_graph_limits_t large = {2 * MANY, 16, 8};
+    char id[65], parent[65], last[65] = "";
+    vd_buffer_t first, second;
+    vd_graph_t *graph = vd_graph_new(&large), *loaded = vd_graph_new(&large);
+    assert_true(graph && loaded);
+    for (uint32_t at = 0; at < MANY; at++) {
+        static const char *const names[] = {"node-0", "node-1", "node-2"};
+        uint64_t random = vd_hash_mix(at + 1);
+        snprintf(id, sizeof id, "%016llx%048x", (unsigned long long)random, at);
+        vd_graph_claim_t one = {vd_str(id), vd_str(at % 10 == 9 ? last : parent),
+                                at == 0 ? 7 : VD_HEIGHT_UNKNOWN, vd_str(names[at / 1000 % 3])};
+        assert_int_equal(at == 0 ? vd_graph_plant(graph, &one) : vd_graph_add(graph, &one),
+                         VD_VERDICT_ADDED);
+        memcpy(last, parent, sizeof last);
+        memcpy(parent, id, sizeof parent);
+    }
+    vd_buffer_init(&first, VD_STATE_BYTES_MAX);
+    vd_buffer_init(&second, VD_STATE_BYTES_MAX);
+    vd_graph_save(graph, &first);
+    assert_true(!first.full && first.size < 34 * MANY);
+    assert_int_equal(vd_graph_load(loaded, vd_buffer_view(&first)), VD_OK);
+    assert_int_equal(vd_graph_count(loaded), MANY);
+    vd_graph_save(loaded, &second);
+    assert_true(vd_bytes_equal(vd_buffer_view(&first), vd_buffer_view(&second)));
+    vd_buffer_free(&first);
+    vd_buffer_free(&second);
+    vd_graph_destroy(&graph);
+    vd_graph_destroy(&loaded);
+}
+
 static void one_history(uint64_t seed)
 {
     naive_t naive;
@@ -516,6 +552,7 @@ int main(void)
         cmocka_unit_test(drops_what_stands_below_the_root),
         cmocka_unit_test(keeps_its_bounds),
         cmocka_unit_test(answers_as_a_naive_graph),
+        cmocka_unit_test(is_saved_in_little_more_than_its_ids),
         cmocka_unit_test(refuses_damaged_graphs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -186,7 +186,7 @@ static void test_a_state_over_the_limit_is_not_kept(void **state)
 {
     world_t *world = *state;
     keep_every(world, 2);
-    word_padding = VD_SNAPSHOT_BYTES_MAX;
+    word_padding = VD_STATE_BYTES_MAX;
     see_words(world, 1, 3);
     assert_int_equal(world->kept_count, 0);
     assert_error(world, "state", true);
@@ -194,6 +194,24 @@ static void test_a_state_over_the_limit_is_not_kept(void **state)
     see_words(world, 4, 5);
     assert_int_equal(world->kept_count, 1);
     assert_error(world, "state", false);
+}
+
+/* One that is larger than a frame of events is no first word of a session, but is kept there at once. */
+static void test_a_large_state_is_kept_in_the_next_session(void **state)
+{
+    world_t *world = *state;
+    keep_every(world, 1000);
+    word_padding = 2 * VD_EMIT_BYTES_MAX;
+    see_words(world, 1, 3);
+    assert_int_equal(world->kept_count, 0);
+    roll(world);
+    pass(world, 1000);
+    assert_int_equal(world->states, 0);
+    assert_int_equal(world->kept_count, 1);
+    assert_true(strcmp(world->kept[0].session, "s2") == 0);
+    assert_error(world, "state", false);
+    assert_restart(world, 0, 3, "w3");
+    word_padding = 10;
 }
 
 static void test_a_kept_state_of_the_next_session(void **state)
@@ -515,6 +533,7 @@ int main(void)
         PAST_TEST(test_a_store_that_refuses_is_told_once_and_outlived),
         PAST_TEST(test_no_answer_is_asked_again),
         PAST_TEST(test_a_state_over_the_limit_is_not_kept),
+        PAST_TEST(test_a_large_state_is_kept_in_the_next_session),
         PAST_TEST(test_a_kept_state_of_the_next_session),
         PAST_TEST(test_a_state_of_another_version_at_the_beginning_of_a_session),
         PAST_TEST(test_the_past_by_sequence),

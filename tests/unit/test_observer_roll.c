@@ -291,7 +291,7 @@ static void test_a_state_in_parts(void **state)
 static void test_a_state_too_large_is_told_and_restored_from_before(void **state)
 {
     world_t *world = *state;
-    word_padding = VD_EMIT_BYTES_MAX;
+    word_padding = VD_STATE_BYTES_MAX;
     see(world, "tree");
     roll(world);
     see(world, "house");
@@ -371,7 +371,7 @@ static void test_damaged_events_are_told_and_found_again(void **state)
 static void test_what_was_pruned_is_told(void **state)
 {
     world_t *world = *state;
-    word_padding = VD_EMIT_BYTES_MAX; /* so that nothing but the first session knows of tree */
+    word_padding = VD_STATE_BYTES_MAX; /* so that nothing but the first session knows of tree */
     see(world, "tree");
     roll(world);
     see(world, "house");
@@ -405,7 +405,7 @@ static void test_an_observer_whose_session_has_a_tombstone_begins_anew(void **st
 static void test_a_tombstone_on_the_way_back_is_an_end(void **state)
 {
     world_t *world = *state;
-    word_padding = VD_EMIT_BYTES_MAX; /* so that nothing but the first session knows of tree */
+    word_padding = VD_STATE_BYTES_MAX; /* so that nothing but the first session knows of tree */
     see(world, "tree");
     roll(world);
     see(world, "house");

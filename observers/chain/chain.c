@@ -54,8 +54,10 @@ static void destroy(void **state)
 {
     assert(state);
     vd_watched_chain_t *self = *state;
-    if (self)
+    if (self) {
         vd_graph_destroy(&self->graph);
+        vd_chain_walks_free(self);
+    }
     free(self);
     *state = NULL;
 }
@@ -103,6 +105,7 @@ static void apply(void *state, const vd_event_t *event)
     if (!vd_value_of(event->data, &data) || data.kind != VD_KIND_MAP)
         return;
     vd_chain_nodes_apply(&self->nodes, event);
+    vd_chain_walks_apply(self, event);
     if (vd_str_is(event->type, "block_discovered"))
         discover(self, &data);
     else if (vd_str_is(event->type, "finality_advanced"))
@@ -113,31 +116,36 @@ static void save(const void *state, vd_buffer_t *out)
 {
     const vd_watched_chain_t *self = state;
     assert(self && out);
-    vd_write_map(out, 2);
+    vd_write_map(out, 3);
     vd_write_text(out, "graph");
     vd_graph_save(self->graph, out);
     vd_write_text(out, "nodes");
     vd_chain_nodes_save(&self->nodes, out);
+    vd_write_text(out, "walks");
+    vd_chain_walks_save(self, out);
 }
 
 static vd_status_t load(void *state, vd_bytes_t value)
 {
     vd_watched_chain_t *self = state;
     assert(self);
-    vd_value_t map, graph, nodes;
+    vd_value_t map, graph, nodes, walks;
     if (!vd_value_of(value, &map) || !vd_value_get(&map, "graph", &graph) ||
-        !vd_value_get(&map, "nodes", &nodes))
+        !vd_value_get(&map, "nodes", &nodes) || !vd_value_get(&map, "walks", &walks))
         return VD_MALFORMED;
     vd_status_t status = vd_graph_load(self->graph, graph.raw);
-    return status == VD_OK ? vd_chain_nodes_load(&self->nodes, &nodes) : status;
+    if (status == VD_OK)
+        status = vd_chain_nodes_load(&self->nodes, &nodes);
+    return status == VD_OK ? vd_chain_walks_load(self, &walks) : status;
 }
 
 const vd_observer_t vd_chain_observer = {
     .name = "chain",
     .summary = "The nodes of a chain of blocks: their heads, forks and reorganizations, and what "
                "is final.",
-    .kinds = "block_discovered head_changed reorg node_lagging node_caught_up node_refused "
-             "node_removed finality_advanced divergence",
+    .kinds = "block_discovered ancestors_read head_changed reorg node_syncing node_synced "
+             "node_lagging node_caught_up node_refused node_removed finality_advanced divergence "
+             "divergence_ended",
     .on_demand = true,
     .version = 2,
     .config = rows,

@@ -35,7 +35,10 @@ static void write_tips(const vd_watched_chain_t *self, vd_buffer_t *out)
 static void write_node(const vd_watched_chain_t *self, const vd_samples_t *samples,
                        const vd_chain_node_t *node, vd_buffer_t *out)
 {
+    char error[VD_TEXT_BYTES_MAX];
+    vd_answer_t answer = {0};
     vd_str_t status = vd_str("");
+    const vd_chain_refusal_t *refused = vd_chain_refused(node);
     for (size_t at = 0; at < vd_samples_source_count(samples); at++) {
         const vd_source_record_t *source = vd_samples_source_at(samples, at);
         const vd_reader_t *reader = vd_pursuit_reader(self->app, source);
@@ -44,15 +47,31 @@ static void write_node(const vd_watched_chain_t *self, const vd_samples_t *sampl
         const vd_sample_record_t *sample =
             vd_samples_find(samples, source->name, reader->head.op, reader->head.target);
         status = sample ? sample->status : status;
+        if (vd_str_is(status, "ok"))
+            reader->read_head(sample->content, vd_str(""), &answer, error, sizeof error);
     }
-    vd_write_map(out, 7);
+    vd_write_map(out, 12);
     vd_write_pair_text(out, "name", node->name);
     write_text_or_nil(out, "head", node->head);
     vd_write_pair_u64(out, "height", node->height);
     vd_write_pair_bool(out, "lagging", node->lagging);
-    write_text_or_nil(out, "refused", node->refused);
-    write_text_or_nil(out, "reason", node->reason);
+    vd_write_pair_bool(out, "syncing", node->syncing);
+    vd_write_pair_bool(out, "diverged", node->diverged);
+    vd_write_pair_u64(out, "refusals", node->refusals);
+    write_text_or_nil(out, "refused", refused ? refused->block : "");
+    write_text_or_nil(out, "reason", refused ? refused->reason : "");
     vd_write_pair_str(out, "status", status);
+    vd_write_text(out, "shown");
+    if (answer.head.tip.size)
+        vd_write_str(out, answer.head.tip);
+    else
+        vd_write_nil(out);
+    vd_write_text(out, "shown_height");
+    if (answer.head.tip.size)
+        vd_write_u64(out, answer.head.height);
+    else
+        vd_write_nil(out);
+    vd_answer_free(&answer);
 }
 
 void vd_chain_view(const void *state, const vd_samples_t *samples, vd_buffer_t *out)
@@ -69,7 +88,7 @@ void vd_chain_view(const void *state, const vd_samples_t *samples, vd_buffer_t *
         write_block(self, best, out);
     write_text_or_nil(out, "final", self->nodes.final);
     vd_write_pair_u64(out, "final_height", self->nodes.final_height);
-    vd_write_pair_bool(out, "diverged", self->nodes.diverged);
+    vd_write_pair_bool(out, "diverged", vd_chain_diverged(&self->nodes));
     vd_write_text(out, "tips");
     write_tips(self, out);
     vd_write_text(out, "nodes");

@@ -86,6 +86,9 @@ typedef struct vd_graph_refusal {
 const vd_graph_refusal_t *vd_graph_refused(const vd_graph_t *self, size_t *count);
 
 uint32_t vd_graph_orphan_count(const vd_graph_t *self);
+/* The parent of an orphan, as this source says; the view lives until the next claim. False: there is
+ * no such orphan. */
+bool vd_graph_orphan_parent(const vd_graph_t *self, vd_str_t id, vd_str_t source, vd_str_t *parent);
 /* A block that orphans wait for, of which nothing is known; `source` is who should have it. The
  * views live until the next claim. */
 typedef struct vd_graph_wish {

@@ -87,6 +87,15 @@ static const vd_orphan_t *orphan_of(const vd_graph_t *self, vd_str_t id, vd_str_
     return NULL;
 }
 
+bool vd_graph_orphan_parent(const vd_graph_t *self, vd_str_t id, vd_str_t source, vd_str_t *parent)
+{
+    assert(self && parent);
+    const vd_orphan_t *orphan = orphan_of(self, id, source);
+    if (orphan)
+        *parent = orphan_parent(orphan);
+    return orphan != NULL;
+}
+
 /* Would the claim close a ring of what its source says? */
 static bool closes_ring(const vd_graph_t *self, const vd_graph_claim_t *claim)
 {

@@ -1,8 +1,8 @@
 /* reader_hsd.c: the readers of hsd and bcoin, whose HTTP answers have one form.
  *
  * GET / tells the head, POST / getchaintips the tips, /mempool the pool, /block and /header by hash or
- * height, /tx by hash. The `coin` of an input is not looked at: blocks off the best chain have none, nor
- * is their `depth`, which is positive there too.
+ * height, /tx by hash. bcoin serves no headers: whole blocks stand in for them. The `coin` of an input is
+ * not looked at: blocks off the best chain have none, nor is their `depth`, which is positive there too.
  */
 #include "chainkit/reader_json.h"
 
@@ -300,14 +300,14 @@ static bool read_block(vd_bytes_t content, vd_str_t asked, vd_answer_t *answer, 
     return false;
 }
 
-#define READER_OF(label)                                                                           \
+#define READER_OF(label, header)                                                                   \
     {                                                                                              \
         .name = label, .head = {"get", "/", ""},                                                   \
         .tips = {"post", "/", "{\"method\":\"getchaintips\",\"params\":[]}"},                      \
-        .pool = {"get", "/mempool", ""}, .ask_block = ask_block, .ask_header = ask_header,         \
+        .pool = {"get", "/mempool", ""}, .ask_block = ask_block, .ask_header = header,             \
         .ask_tx = ask_tx, .read_head = read_head, .read_tips = read_tips, .read_pool = read_pool,  \
         .read_block = read_block, .read_tx = read_tx,                                              \
     }
 
-const vd_reader_t vd_hsd_reader = READER_OF("hsd");
-const vd_reader_t vd_bcoin_reader = READER_OF("bcoin");
+const vd_reader_t vd_hsd_reader = READER_OF("hsd", ask_header);
+const vd_reader_t vd_bcoin_reader = READER_OF("bcoin", ask_block);

@@ -27,7 +27,8 @@ static const vd_config_row_t host_rows[] = {
     {"snapshot_interval", VD_CONFIG_DURATION, "\"1m\"", 100, 86400000,
      "after which a state that has changed is kept in any case", NULL},
     {"snapshots_keep", VD_CONFIG_INT, "32", 1, VD_STATES_MAX,
-     "states of a session that are kept, the newest ones; of large ones fewer, 32 MiB in all", NULL},
+     "states of a session that are kept, the newest ones; of large ones fewer, 32 MiB in all",
+     NULL},
     {0}};
 
 static bool has_row(const vd_config_row_t *rows, const char *key)

@@ -128,7 +128,7 @@ class Story:
     """Events replayed against what they mean: a naive graph, in which nothing may happen twice or come out of nothing."""
 
     def __init__(self, events=()):
-        self.parent, self.height, self.heads, self.lagging, self.final, self.turn = {}, {}, {}, set(), None, 0
+        self.parent, self.height, self.heads, self.lagging, self.syncing, self.final, self.turn = {}, {}, {}, set(), set(), None, 0
         self.left = {}  # node: the head from which it went back on its own branch
         self.reorgs = []
         self.went = None  # the reorganization whose new head has to follow
@@ -164,7 +164,7 @@ class Story:
 
     def take_reorg(self, data, where):
         was = self.left.get(data["node"]) or self.heads.get(data["node"])
-        assert data["from"] == was, f"the node was at {was}: {where}"
+        assert data["previous"] == was and was in self.line(data["from"]), f"the node was at {was}: {where}"
         fork, removed, added = self.way(data["from"], data["to"])
         assert data["fork_point"] == fork and data["depth"] == len(removed) > 0, f"{fork}, {len(removed)}: {where}"
         assert data["removed"] == removed[-64:] and data["added"] == added[-64:] and added, where
@@ -179,11 +179,22 @@ class Story:
         elif data["previous"]:
             was = self.left.get(data["node"]) or data["previous"]
             _, removed, added = self.way(was, data["id"])
-            assert not removed or not added, f"that is a reorganization: {where}"
-            assert data.get("left") == (was if removed else None), where
+            assert not removed or not added or data["node"] in self.syncing, f"that is a reorganization: {where}"
+            assert data.get("left") == (was if removed and not added else None), where
         self.went = None
         self.left[data["node"]] = data.get("left")
         self.heads[data["node"]] = data["id"]
+
+    def take_ancestors_read(self, data, where):
+        assert data["blocks"] and not set(data["blocks"]) & set(self.parent) and data["next"] not in self.parent, where
+
+    def take_node_syncing(self, data, where):
+        assert data["node"] not in self.syncing, where
+        self.syncing.add(data["node"])
+
+    def take_node_synced(self, data, where):
+        assert data["node"] in self.syncing, where
+        self.syncing.discard(data["node"])
 
     def take_node_lagging(self, data, where):
         assert data["node"] not in self.lagging and data["behind"] == data["best"] - data["height"] > 0, where

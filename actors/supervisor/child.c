@@ -343,6 +343,13 @@ vd_child_event_t vd_child_next(vd_child_t *self, vd_now_t now)
     return VD_CHILD_DUE;
 }
 
+bool vd_child_is_settled(const vd_child_t *self, const vd_child_policy_t *policy, vd_now_t now)
+{
+    assert(self && policy);
+    return self->level == 0 || (self->state == VD_CHILD_READY &&
+                                now.mono_us - self->ready_us >= policy->backoff_reset_us);
+}
+
 bool vd_child_is_up(const vd_child_t *self)
 {
     return self->wanted == VD_WANT_UP && self->state == VD_CHILD_READY;

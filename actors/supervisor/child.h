@@ -154,6 +154,8 @@ void vd_child_alive(vd_child_t *self, const vd_child_policy_t *policy, vd_now_t 
  * deadline that the supervisor overslept. */
 vd_child_event_t vd_child_next(vd_child_t *self, vd_now_t now);
 
+/* Has it lived long enough for its early deaths to be forgotten? */
+bool vd_child_is_settled(const vd_child_t *self, const vd_child_policy_t *policy, vd_now_t now);
 /* Does it count as up for whoever waits: wanted up and ready? */
 bool vd_child_is_up(const vd_child_t *self);
 /* Is there no process, and none to come by itself? */

@@ -137,14 +137,26 @@ static void want_up(vd_supervisor_t *self, vd_now_t now, uint32_t number, vd_eff
         child->wanted = VD_WANT_UP;
 }
 
-static void want_gone(vd_supervisor_t *self, vd_now_t now, uint32_t number, vd_effects_t *effects)
+/* A poller fewer. False: it goes later. One that has died early of late keeps what that has taught: made
+ * anew it would not wait before it starts, and would never fail. */
+static bool want_gone(vd_supervisor_t *self, vd_now_t now, uint32_t number, vd_effects_t *effects)
 {
     char name[32];
     vd_child_t *child = poller(self, number, name);
     if (!child || child->wanted == VD_WANT_GONE)
-        return;
+        return true;
+    if (!vd_child_is_settled(child, &self->setup.policy, now))
+        return false;
     child->wanted = VD_WANT_GONE;
     (void)vd_supervisor_apply(self, now, child, VD_CHILD_STOP, effects);
+    return true;
+}
+
+/* Looks again after a while, whether pollers may go. */
+static void linger(vd_supervisor_t *self, vd_now_t now, vd_effects_t *effects)
+{
+    self->shrink_at_us = now.mono_us + VD_POLLERS_LINGER_US;
+    vd_effects_timer(effects, VD_TIMER_POLLERS, self->shrink_at_us);
 }
 
 void vd_pollers_follow(vd_supervisor_t *self, vd_now_t now, vd_effects_t *effects)
@@ -165,13 +177,14 @@ void vd_pollers_follow(vd_supervisor_t *self, vd_now_t now, vd_effects_t *effect
         self->shrink_at_us = 0;
         return;
     }
-    if (self->shrink_at_us == 0) {
-        self->shrink_at_us = now.mono_us + VD_POLLERS_LINGER_US;
-        vd_effects_timer(effects, VD_TIMER_POLLERS, self->shrink_at_us);
-    }
+    if (self->shrink_at_us == 0)
+        linger(self, now, effects);
     if (now.mono_us < self->shrink_at_us)
         return;
-    for (uint32_t number = self->setup.pollers_max; number > wanted; number--)
-        want_gone(self, now, number, effects);
+    bool gone = true;
     self->shrink_at_us = 0;
+    for (uint32_t number = self->setup.pollers_max; number > wanted; number--)
+        gone = want_gone(self, now, number, effects) && gone;
+    if (!gone)
+        linger(self, now, effects);
 }

@@ -11,7 +11,8 @@
  *    second STOP, at least STOP_AGAIN later, kills at once: Ctrl-C may arrive twice as one.
  * 4. Pollers follow the broker's membership: as many as sources, at least one, at most
  *    pollers_max. More come at once, fewer after POLLERS_LINGER; the highest number goes first.
- *    An incomplete membership takes none away.
+ *    One that has died early of late stays until that is forgotten (child.h law 5), or until
+ *    somebody stops it. An incomplete membership takes none away.
  * 5. A process is named by its life, a number that is never used twice. What comes from an
  *    older life is ignored.
  * 6. The session rolls (session.h) when it is session_roll_us old, when the ingestor counts

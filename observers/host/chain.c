@@ -214,6 +214,7 @@ void vd_chain_answered(vd_host_t *self, vd_now_t now, const vd_message_t *messag
     vd_session_record_t row;
     if (!vd_chain_is_asking(self, message))
         return;
+    chain->correlation++; /* the same answer once more says nothing */
     if (message->id == VD_MESSAGE_ERROR && vd_status_of_name(message->error.status) == VD_PRUNED)
         take_pruned(self, effects);
     if (message->id != VD_MESSAGE_SESSION_ROWS || vd_scan_exact(rows, VD_DEPTH_MAX) != VD_OK)

@@ -178,8 +178,10 @@ bool vd_collecting_answered(vd_host_t *host, vd_now_t now, const vd_input_t *inp
         return false;
     const vd_message_t *message = input->message;
     if (input->port == VD_HOST_PORT_INPUT && (message->correlation & correlation_bit) != 0) {
-        if (message->correlation == (correlation_bit | self->correlation))
+        if (message->correlation == (correlation_bit | self->correlation)) {
+            self->correlation++; /* the same answer once more says nothing */
             take_rows(host, now, message, effects);
+        }
         return true;
     }
     if (input->port != VD_HOST_PORT_ORIGIN)

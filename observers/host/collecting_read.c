@@ -83,7 +83,13 @@ static void take_absent(void *arg, vd_now_t now, vd_str_t session, uint64_t firs
     vd_collecting_t *self = &host->collecting;
     char what[VD_NAME_BYTES_MAX + 80];
     (void)position, (void)session;
+    const vd_input_place_t *place = &self->place;
     uint64_t last = count > 0 ? first + count - 1 : self->read;
+    if (place->rest == VD_REST_NOTHING && strcmp(place->session, self->session) == 0 &&
+        last <= place->seq) {
+        self->read = last; /* it was dealt with before */
+        return;
+    }
     snprintf(what, sizeof what, "events of session %s behind %llu", self->session,
              (unsigned long long)self->read);
     tell_hole(host, now, what, vd_status_text(status), effects);
@@ -168,8 +174,8 @@ void vd_collecting_read(vd_host_t *host, vd_now_t now, vd_effects_t *effects)
     vd_taken_clear(self);
     strcpy(self->session, place->session);
     self->read = place->seq;
-    if (place->rest == VD_REST_EVENT && self->read > 0)
-        self->read--; /* it is to be given again */
+    if (self->read > 0)
+        self->read--; /* it is to be given again, or it is the end, which the snapshot knew of */
     start(host, now, effects);
 }
 

@@ -459,6 +459,8 @@ static void take_sessions(world_t *world, const vd_message_t *message)
     answer.session_rows.count = count;
     answer.session_rows.more = more;
     post(world, world->port, world->asker, &answer);
+    if (world->rows_twice)
+        post(world, world->port, world->asker, &answer);
     vd_buffer_free(&rows);
     vd_buffer_free(&all);
 }

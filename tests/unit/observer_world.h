@@ -106,7 +106,7 @@ typedef struct world {
     session_t sessions[SESSIONS];
     uint32_t session_count;
     uint32_t given; /* the session that the next life is given */
-    bool rows_silent;
+    bool rows_silent, rows_twice;
     uint32_t page_max; /* rows of a list in one answer */
     uint32_t emits, opens, replays, asked;
     /* The host dies when it has sent so many messages to the ingestor, the last of which arrives or

@@ -349,6 +349,23 @@ static void test_an_end_that_names_nobody(void **state)
     assert_int_equal(world->snapshots, 0);
 }
 
+/* The network repeats answers: the second one is none to what is asked then. */
+static void test_answers_that_come_twice(void **state)
+{
+    world_t *world = *state;
+    hear(world, "tree");
+    world->rows_twice = true;
+    end_session(world, 0, false);
+    pass(world, 3000);
+    begin_session(world);
+    for (int at = 0; at < 5; at++)
+        roll(world);
+    say(world, "house");
+    pass(world, 9000);
+    assert_echoes(world, "tree house");
+    assert_int_equal(world->snapshots, 0);
+}
+
 /* One that is new reads from the first session on. */
 static void test_a_new_collector_reads_all_there_is(void **state)
 {
@@ -427,6 +444,32 @@ static void test_a_hole_is_filled_by_the_snapshot(void **state)
     pass(world, 3000);
     assert_echoes(world, "tree river rain river");
     assert_int_equal(world->snapshots, 1); /* the place is behind it */
+}
+
+/* Behind a snapshot that the other observer gives between the end of its session and the next one, no
+ * end would come any more. */
+static void test_a_snapshot_as_the_session_ends(void **state)
+{
+    world_t *world = *state;
+    hear(world, "tree");
+    world->stream_silent = true;
+    world->stream.on = false;
+    say(world, "house");
+    damage_last(world);
+    roll(world);
+    pass(world, 5000); /* its own state goes over */
+    origin_seq = world->sessions[0].seq;
+    world->rows_silent = true; /* which session goes on is not told in this life */
+    world->stream_silent = false;
+    pass(world, 5000);
+    assert_int_equal(world->snapshots, 1);
+    kill_host(world);
+    world->rows_silent = false;
+    pass(world, 5000);
+    say(world, "river");
+    pass(world, 5000);
+    assert_echoes(world, "tree house river");
+    assert_int_equal(world->snapshots, 1);
 }
 
 /* What comes while the snapshot is not to be had waits, and what it does not hold follows it. */
@@ -579,9 +622,11 @@ int main(void)
         TEST(test_the_store_goes_back),
         TEST(test_the_input_rolls),
         TEST(test_an_end_that_names_nobody),
+        TEST(test_answers_that_come_twice),
         TEST(test_a_new_collector_reads_all_there_is),
         cmocka_unit_test(test_killed_at_any_moment_of_a_roll),
         TEST(test_a_hole_is_filled_by_the_snapshot),
+        TEST(test_a_snapshot_as_the_session_ends),
         TEST(test_the_other_observer_is_asked_until_it_answers),
         TEST(test_what_was_pruned_is_filled_by_the_snapshot),
         TEST(test_a_session_pruned_before_it_was_read),

@@ -394,6 +394,35 @@ static void pollers_follow_the_sources(void **unused)
     assert_int_equal(world_find(world, "term host", 0), -1);
 }
 
+/* What a crashing poller has taught is not forgotten because it is not needed for a while. */
+static void a_crashing_poller_keeps_its_backoff(void **unused)
+{
+    (void)unused;
+    up();
+    world_add_source(world, "a");
+    world_add_source(world, "b");
+    world_run(world, SECOND);
+    assert_int_equal(pollers(), 2);
+    for (int i = 0; i < 4; i++) {
+        world_kill(world, "poller-2");
+        world_run(world, 2 * SECOND);
+        assert_int_equal(pollers(), 2);
+    }
+    world_remove_source(world, "b");
+    world_run(world, 20 * SECOND);
+    assert_int_equal(pollers(), 2);
+    world_kill(world, "poller-2");
+    world_add_source(world, "b");
+    world_run(world, SECOND / 2);
+    assert_int_equal(pollers(), 1); /* it waits for 0.8 s */
+    world_run(world, SECOND);
+    assert_int_equal(pollers(), 2);
+    world_remove_source(world, "b");
+    world_run(world, 50 * SECOND); /* it has settled */
+    assert_int_equal(pollers(), 1);
+    assert_null(vd_supervisor_child(world->core, "poller-2"));
+}
+
 static void an_incomplete_membership_takes_no_poller_away(void **unused)
 {
     (void)unused;
@@ -540,6 +569,7 @@ int main(void)
         TEST(words_by_hand_are_obeyed),
         TEST(silence_kills_and_restarts),
         TEST(pollers_follow_the_sources),
+        TEST(a_crashing_poller_keeps_its_backoff),
         TEST(an_incomplete_membership_takes_no_poller_away),
         TEST(runtime_events_survive_an_absent_ingestor_and_stay_bounded),
         TEST(the_feed_tells_every_child),

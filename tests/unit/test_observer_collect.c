@@ -6,156 +6,10 @@
 
 #include <cmocka.h>
 
-#include "host/collecting.h"
-#include "unit/observer_echo.h"
-#include "unit/observer_world.h"
+#include "unit/collect_world.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-enum { STORY = 1 << 20 };
-
-/* ---- the other observer ---- */
-
-/* Its snapshot: the last word that it has said, in which session, as which event of it. */
-static char origin_word[64], origin_session[VD_NAME_BYTES_MAX + 1];
-static const char *origin_phase;
-static uint64_t origin_seq, origin_total;
-
-static void write_origin(world_t *world, vd_buffer_t *out)
-{
-    (void)world;
-    vd_write_map(out, 5);
-    vd_write_pair_text(out, "session", origin_session);
-    vd_write_pair_text(out, "phase", origin_phase);
-    vd_write_pair_text(out, "at", "2026-01-01T00:00:00.000Z");
-    vd_write_pair_u64(out, "seq", origin_seq);
-    vd_write_text(out, "state");
-    vd_write_map(out, 2);
-    vd_write_pair_text(out, "word", origin_word);
-    vd_write_pair_u64(out, "total", origin_total);
-}
-
-static int begin(void **state)
-{
-    origin_phase = "running";
-    origin_seq = origin_total = 0;
-    origin_word[0] = 0;
-    strcpy(origin_session, "s1");
-    echo_fails = false;
-    echo_turns = 0;
-    set_up_collector(state, &echo_observer, "other", write_origin);
-    return 0;
-}
-
-static void write_event(world_t *world, uint32_t place, const char *type, const char *observer,
-                        const char *text)
-{
-    vd_buffer_t data, cause, event, run;
-    vd_buffer_init(&data, 1024);
-    vd_buffer_init(&cause, 1024);
-    vd_buffer_init(&event, 4096);
-    vd_buffer_init(&run, 4096);
-    vd_write_text(&data, text);
-    vd_write_map(&cause, 2);
-    vd_write_pair_text(&cause, "observer", observer);
-    vd_write_pair_u64(&cause, "turn", 1);
-    vd_event_write(&event, 1700000000123, vd_str(type), vd_buffer_view(&data),
-                   vd_buffer_view(&cause));
-    assert_true(vd_run_add(&run, vd_buffer_view(&event)));
-    write_run(world, place, vd_buffer_view(&run), 1);
-    vd_buffer_free(&data);
-    vd_buffer_free(&cause);
-    vd_buffer_free(&event);
-    vd_buffer_free(&run);
-}
-
-/* The other observer says a word, in the newest session. */
-static void say(world_t *world, const char *text)
-{
-    uint32_t place = world->session_count - 1;
-    write_event(world, place, "word_said", "other", text);
-    snprintf(origin_word, sizeof origin_word, "%s", text);
-    strcpy(origin_session, world->sessions[place].id);
-    origin_seq = world->sessions[place].seq;
-}
-
-static void hear(world_t *world, const char *text)
-{
-    say(world, text);
-    pass(world, 300);
-}
-
-/* ---- what came of it ---- */
-
-static void add_events(const frame_t *frame, char *text)
-{
-    vd_bytes_t run = vd_buffer_view(&frame->run);
-    vd_entry_t entry;
-    while (vd_run_next(&run, &entry) == VD_OK) {
-        vd_event_t event;
-        vd_value_t data;
-        char word[64];
-        assert_int_equal(vd_event_read(entry.event, &event), VD_OK);
-        if (vd_str_is(event.type, VD_OBSERVER_STATE))
-            continue;
-        assert_true(vd_value_of(event.data, &data));
-        vd_str_copy(word, sizeof word, vd_value_get_str(&data, "text"));
-        uint64_t number = vd_value_get_u64(&data, "number", 0);
-        size_t size = strlen(text);
-        assert_true(size + 100 < STORY);
-        if (number > 0)
-            snprintf(text + size, STORY - size, "%s%s%llu", size > 0 ? " " : "", word,
-                     (unsigned long long)number);
-        else
-            snprintf(text + size, STORY - size, "%s%s", size > 0 ? " " : "", word);
-    }
-}
-
-/* The echoes of all sessions that are there, with blanks between them. */
-static const char *echoes(const world_t *world)
-{
-    static char text[STORY];
-    text[0] = 0;
-    for (uint32_t place = 0; place < world->session_count; place++)
-        for (uint32_t at = 0; at < world->frame_count; at++)
-            if (world->frames[at].session == place && world->frames[at].own &&
-                !world->sessions[place].gone)
-                add_events(&world->frames[at], text);
-    return text;
-}
-
-static const echo_t *echo_of(const world_t *world)
-{
-    return vd_host_state(world->host);
-}
-
-static void assert_echoes(const world_t *world, const char *words)
-{
-    assert_string_equal(echoes(world), words);
-    const char *last = strrchr(words, ' ');
-    assert_string_equal(echo_of(world)->text, last ? last + 1 : words);
-}
-
-/* The cause of the newest event of the collector. */
-static void assert_cause(const world_t *world, const char *session, uint64_t seq)
-{
-    const frame_t *newest = NULL;
-    for (uint32_t at = 0; at < world->frame_count; at++)
-        if (world->frames[at].own)
-            newest = &world->frames[at];
-    vd_bytes_t run = vd_buffer_view(&newest->run);
-    vd_entry_t entry;
-    vd_event_t event;
-    vd_value_t cause;
-    assert_int_equal(vd_run_next(&run, &entry), VD_OK);
-    assert_int_equal(vd_event_read(entry.event, &event), VD_OK);
-    assert_true(vd_value_of(event.cause, &cause));
-    assert_true(vd_str_is(vd_value_get_str(&cause, "observer"), "echo"));
-    assert_true(vd_str_is(vd_value_get_str(&cause, "source"), "other"));
-    assert_true(vd_str_is(vd_value_get_str(&cause, "session"), session));
-    assert_int_equal(vd_value_get_u64(&cause, "sample", 0), seq);
-}
 
 /* ---- one session ---- */
 
@@ -232,7 +86,7 @@ static void test_a_slow_collector_makes_the_stream_wait(void **state)
 static void check_death(uint32_t at, bool before, bool many)
 {
     void *state;
-    begin(&state);
+    begin_collector(&state);
     world_t *world = state;
     char expected[STORY] = "tree house";
     hear(world, "tree");
@@ -272,7 +126,7 @@ static void test_losses_repeat_nothing(void **state)
     (void)state;
     for (uint64_t seed = 1; seed <= 30; seed++) {
         void *made;
-        begin(&made);
+        begin_collector(&made);
         world_t *world = made;
         char expected[1024] = "";
         world->seed = seed;
@@ -383,7 +237,7 @@ static void test_a_new_collector_reads_all_there_is(void **state)
 static void check_death_in_roll(uint32_t at, bool before)
 {
     void *state;
-    begin(&state);
+    begin_collector(&state);
     world_t *world = state;
     hear(world, "tree");
     hear(world, "_quiet");
@@ -416,199 +270,7 @@ static void test_killed_at_any_moment_of_a_roll(void **state)
             check_death_in_roll(at, before);
 }
 
-/* ---- holes ---- */
-
-static void damage_last(world_t *world)
-{
-    world->frames[world->frame_count - 1].damaged = true;
-}
-
-static void test_a_hole_is_filled_by_the_snapshot(void **state)
-{
-    world_t *world = *state;
-    hear(world, "tree");
-    world->stream.on = false; /* it hears what follows later, in one go */
-    say(world, "house");
-    damage_last(world);
-    say(world, "rock");  /* in the snapshot, and read behind the hole: passed over */
-    say(world, "river"); /* in the snapshot, and read behind the hole: told once */
-    kill_host(world);
-    pass(world, 3000);
-    assert_echoes(world, "tree river");
-    assert_int_equal(world->snapshots, 1);
-    assert_error(world, "state", false);
-    hear(world, "rain");
-    hear(world, "river");
-    assert_echoes(world, "tree river rain river");
-    kill_host(world);
-    pass(world, 3000);
-    assert_echoes(world, "tree river rain river");
-    assert_int_equal(world->snapshots, 1); /* the place is behind it */
-}
-
-/* Behind a snapshot that the other observer gives between the end of its session and the next one, no
- * end would come any more. */
-static void test_a_snapshot_as_the_session_ends(void **state)
-{
-    world_t *world = *state;
-    hear(world, "tree");
-    world->stream_silent = true;
-    world->stream.on = false;
-    say(world, "house");
-    damage_last(world);
-    roll(world);
-    pass(world, 5000); /* its own state goes over */
-    origin_seq = world->sessions[0].seq;
-    world->rows_silent = true; /* which session goes on is not told in this life */
-    world->stream_silent = false;
-    pass(world, 5000);
-    assert_int_equal(world->snapshots, 1);
-    kill_host(world);
-    world->rows_silent = false;
-    pass(world, 5000);
-    say(world, "river");
-    pass(world, 5000);
-    assert_echoes(world, "tree house river");
-    assert_int_equal(world->snapshots, 1);
-}
-
-/* What comes while the snapshot is not to be had waits, and what it does not hold follows it. */
-static void test_the_other_observer_is_asked_until_it_answers(void **state)
-{
-    world_t *world = *state;
-    hear(world, "tree");
-    world->stream.on = false;
-    say(world, "house");
-    damage_last(world);
-    origin_phase = "restoring";
-    kill_host(world);
-    pass(world, 8000);
-    assert_echoes(world, "tree");
-    assert_error(world, "state", true);
-    world->origin = NULL;
-    pass(world, 3000);
-    uint64_t seq = origin_seq;
-    say(world, "river");
-    say(world, "rain");
-    strcpy(origin_word, "house");
-    origin_seq = seq;
-    origin_phase = "running";
-    world->origin = write_origin;
-    pass(world, 2000);
-    assert_echoes(world, "tree house river rain");
-    assert_error(world, "state", false);
-}
-
-static void test_what_was_pruned_is_filled_by_the_snapshot(void **state)
-{
-    world_t *world = *state;
-    hear(world, "tree");
-    hear(world, "_quiet");
-    roll(world);
-    pass(world, 5000); /* its state is in the second session, and what it reads, too */
-    roll(world);
-    world->rows_silent = true;
-    say(world, "house");
-    pass(world, 100);
-    world->sessions[1].gone = world->sessions[0].gone = true;
-    world->rows_silent = false;
-    kill_host(world);
-    pass(world, 5000);
-    assert_echoes(world, "house");
-    assert_true(world->snapshots >= 1);
-    hear(world, "river");
-    assert_echoes(world, "house river");
-    uint32_t snapshots = world->snapshots;
-    kill_host(world);
-    pass(world, 3000);
-    hear(world, "rain");
-    assert_echoes(world, "house river rain");
-    assert_int_equal(world->snapshots, snapshots);
-}
-
-/* What it has not read is pruned; its own state is not. */
-static void test_a_session_pruned_before_it_was_read(void **state)
-{
-    world_t *world = *state;
-    hear(world, "tree");
-    world->stream_silent = true;
-    world->stream.on = false;
-    say(world, "house");
-    roll(world);
-    pass(world, 5000); /* its state goes over, with a place in the first session */
-    say(world, "river");
-    world->sessions[0].gone = true;
-    world->stream_silent = false;
-    kill_host(world);
-    pass(world, 5000);
-    assert_echoes(world, "river");
-    assert_int_equal(echo_of(world)->count, 2);
-    assert_true(world->snapshots >= 1);
-    hear(world, "rain");
-    assert_echoes(world, "river rain");
-}
-
-/* That the snapshot is still to be had is not forgotten, whatever session it goes to meanwhile. */
-static void test_a_loss_is_remembered(void **state)
-{
-    world_t *world = *state;
-    hear(world, "tree");
-    roll(world);
-    world->rows_silent = true;
-    pass(world, 5000);
-    world->origin = NULL;
-    world->sessions[0].gone = true;
-    world->rows_silent = false;
-    say(world, "house");
-    say(world, "_quiet");
-    strcpy(origin_word, "house");
-    kill_host(world);
-    pass(world, 3000);
-    assert_int_equal(world->states, 1); /* from here on the chain is whole again */
-    kill_host(world);
-    pass(world, 3000);
-    assert_echoes(world, "");
-    world->origin = write_origin;
-    pass(world, 3000);
-    assert_echoes(world, "house");
-}
-
-/* A snapshot that leads to more than one turn takes is gone on with after a restart. */
-static void test_killed_at_any_moment_of_a_snapshot(void **state)
-{
-    (void)state;
-    for (uint32_t at = 1; at <= 16; at++)
-        for (unsigned before = 0; before < 2; before++) {
-            void *made;
-            begin(&made);
-            world_t *world = made;
-            hear(world, "tree");
-            world->stream.on = false;
-            say(world, "house");
-            damage_last(world);
-            say(world, "river");
-            origin_total = 1200;
-            kill_host(world);
-            world->dies_at = world->sent + at;
-            world->dies_before = before;
-            pass(world, 8000);
-            if (world->dies_at != 0)
-                world->dies_at = 0, kill_host(world);
-            pass(world, 8000);
-            hear(world, "rain");
-            kill_host(world);
-            pass(world, 3000);
-            char expected[STORY] = "tree";
-            for (int i = 1; i <= 1200; i++)
-                sprintf(expected + strlen(expected), " %d", i);
-            strcat(expected, " river rain");
-            assert_echoes(world, expected);
-            assert_int_equal(echo_of(world)->count, 1203);
-            tear_down(&made);
-        }
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin_collector, tear_down)
 
 int main(void)
 {
@@ -625,13 +287,6 @@ int main(void)
         TEST(test_answers_that_come_twice),
         TEST(test_a_new_collector_reads_all_there_is),
         cmocka_unit_test(test_killed_at_any_moment_of_a_roll),
-        TEST(test_a_hole_is_filled_by_the_snapshot),
-        TEST(test_a_snapshot_as_the_session_ends),
-        TEST(test_the_other_observer_is_asked_until_it_answers),
-        TEST(test_what_was_pruned_is_filled_by_the_snapshot),
-        TEST(test_a_session_pruned_before_it_was_read),
-        TEST(test_a_loss_is_remembered),
-        cmocka_unit_test(test_killed_at_any_moment_of_a_snapshot),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

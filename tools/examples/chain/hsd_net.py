@@ -24,6 +24,7 @@ from hsd_install import HsdError
 
 ANSWER_S = 60.0
 START_S = 90.0
+STALLED_S = 3.0
 POLL_S = 0.01
 PORTS = range(20000, 32000)
 PR_SET_PDEATHSIG = 1
@@ -329,11 +330,27 @@ class Net:
         return {name: node.head() for name, node in self.nodes.items() if node.is_alive()}
 
     def wait_same(self, timeout_s=START_S):
-        """Until all that live have one head: it, as (id, height)."""
+        """Until all that live have one head: it, as (id, height). Who asked several for the same blocks may wait for minutes
+        for one that has them not yet: where nothing moves, connections begin anew."""
+        last, since = None, time.monotonic()
+
         def same():
-            heads = set(self.heads().values())
-            return heads.pop() if len(heads) == 1 else None
+            nonlocal last, since
+            heads = self.heads()
+            if len(set(heads.values())) == 1:
+                return set(heads.values()).pop()
+            if heads != last:
+                last, since = heads, time.monotonic()
+            elif time.monotonic() - since > STALLED_S and not self.apart:
+                self.reconnect()
+                since = time.monotonic()
+            return None
         return wait_until("all nodes have one head", same, timeout_s)
+
+    def reconnect(self):
+        """Ends all connections and makes them anew."""
+        self.partition(*({name} for name in self.nodes))
+        self.join()
 
     def fork(self, name, depth, address=NOBODY, longer_by=1):
         """Cuts a node off and has it mine `depth` blocks and the others more by `longer_by`: (its blocks, theirs). Once

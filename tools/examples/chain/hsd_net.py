@@ -200,6 +200,11 @@ class Wallet:
         answer = ask("POST", f"{self.node.wallet_url}/", {"method": "getwalletinfo", "params": []})
         return answer["result"]["height"]
 
+    def source(self, labels=None):
+        """For those who watch it: whose addresses are this wallet's."""
+        return {"name": self.name, "adapter": "http", "address": self.node.wallet_url,
+                "labels": {"app": "chain", "reader": "hsd", "wallet": self.name, **(labels or {})}}
+
     def addresses(self):
         """All its own addresses that were ever used, those of change too."""
         found = set()

@@ -87,6 +87,8 @@ static vd_link_t *new_link(vd_links_t *self, const vd_port_t *port, const char *
         free_link(link);
         return NULL;
     }
+    if (self->frame_bytes_max > 0)
+        zsock_set_maxmsgsize(link->socket, (int)self->frame_bytes_max);
     link->handle = zsock_resolve(link->socket);
     return link;
 }

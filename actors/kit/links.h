@@ -43,6 +43,7 @@ typedef struct vd_links {
     zloop_t *loop;
     zloop_fn *reader; /* called with the link; takes messages until there are none */
     void *owner;
+    int64_t frame_bytes_max;              /* of what comes in; 0: FRAME_BYTES_MAX */
     char identity[VD_PEER_BYTES_MAX + 1]; /* prefix of identities */
     vd_link_t *first;
     vd_feeder_t *feeders;

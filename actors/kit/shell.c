@@ -302,6 +302,7 @@ int vd_shell_add(vd_shell_t *self, const vd_core_spec_t *spec, vd_status_t *stat
         core->due_us[id] = NEVER_US;
     vd_links_init(&core->links, self->spec.loop, vd_shell_on_readable, core, self->spec.name,
                   self->spec.inc);
+    core->links.frame_bytes_max = spec->frame_bytes_max;
     *status = open_ports(self, core);
     if (*status != VD_OK) {
         vd_links_free(&core->links);

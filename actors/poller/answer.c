@@ -35,7 +35,7 @@ static bool write_readings(vd_poller_t *self, vd_now_t now, vd_buffer_t *out)
     vd_buffer_clear(&self->rows);
     vd_buffer_clear(out);
     uint32_t count = 0, at = 0;
-    size_t room = VD_READINGS_BYTES_MAX;
+    size_t room = VD_FRAME_BYTES_MAX - 16;
     /* The head of the array tells its count: an array of 32 bits, filled in at the end. */
     uint8_t *head = vd_buffer_reserve(out, 5);
     if (head == NULL)

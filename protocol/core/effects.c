@@ -177,7 +177,7 @@ void vd_effects_send_shared(vd_effects_t *self, uint16_t port, const vd_peer_t *
 {
     assert(payload != NULL && message->payload.size == 0);
     uint32_t before = self->count;
-    if (payload->size > VD_FRAME_BYTES_MAX) {
+    if (payload->size > VD_STATE_BYTES_MAX) {
         self->overflow = true;
         return;
     }

@@ -189,7 +189,7 @@ static void test_a_state_is_handed_out_as_it_was_saved(void **state)
     vd_buffer_t bytes;
     keeping_begin(&k, *state);
     begin_session(*state, &tail);
-    vd_buffer_init(&bytes, 2 * VD_FRAME_BYTES_MAX);
+    vd_buffer_init(&bytes, 2 * VD_STATE_BYTES_MAX);
     vd_message_t save = save_of(&tail, value_of(&bytes, 5000)), load = load_of(3);
     assert_int_equal(keeping_ask(&k, &load), VD_NOT_FOUND);
     assert_int_equal(keeping_ask(&k, &save), VD_OK);
@@ -225,7 +225,7 @@ static void test_states_that_are_refused(void **state)
     vd_buffer_t bytes;
     keeping_begin(&k, *state);
     begin_session(*state, &tail);
-    vd_buffer_init(&bytes, 2 * VD_FRAME_BYTES_MAX);
+    vd_buffer_init(&bytes, 2 * VD_STATE_BYTES_MAX);
     vd_bytes_t value = value_of(&bytes, 100);
     const vd_message_t good = save_of(&tail, value);
     vd_message_t bad = good;
@@ -273,7 +273,7 @@ static void test_what_waits_is_bounded_in_bytes_and_number(void **state)
     uint32_t large = 0;
     keeping_begin(&k, *state);
     begin_session(*state, &tail);
-    vd_buffer_init(&bytes, 2 * VD_FRAME_BYTES_MAX);
+    vd_buffer_init(&bytes, 2 * VD_STATE_BYTES_MAX);
     vd_message_t save = save_of(&tail, value_of(&bytes, VD_STATE_BYTES_MAX));
     while (keeping_ask(&k, &save) == VD_OK)
         assert_true(++large <= VD_KEPT_WRITES);

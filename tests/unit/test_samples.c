@@ -198,7 +198,7 @@ static void readings_are_bounded(void **state)
     get(world, vd_str("readings"));
     assert_false(world->answer.snapshot.complete);
     assert_int_equal(vd_scan_exact(world->answer.payload, VD_DEPTH_MAX), VD_OK);
-    assert_true(world->answer.payload.size <= VD_READINGS_BYTES_MAX);
+    assert_true(world->answer.payload.size <= VD_FRAME_BYTES_MAX);
     void *again = world;
     tear_down(&again);
 }

@@ -15,7 +15,8 @@
  *    others are not touched.
  * 6. A collector reads another observer: the committed events of that one come before its turns one
  *    by one (vd_samples_input), each until its turn has succeeded. What an event leads to is written
- *    in its turn, at the latest; what yields nothing may come again after a restart.
+ *    in its turn, at the latest; what yields nothing may come again after a restart. A turn without one
+ *    says that there is none: it waits until everything is read that was committed before.
  * 7. An observer outside this tree includes this header and links libvedette-observer; its main is
  *    one line: return vd_observer_main(argc, argv, &my_observer);
  */

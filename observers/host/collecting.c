@@ -129,6 +129,12 @@ bool vd_collecting_has_input(const vd_host_t *host)
     return first && (first->kind == VD_TAKEN_EVENT || first->kind == VD_TAKEN_SNAPSHOT);
 }
 
+bool vd_collecting_is_joined(const vd_host_t *host)
+{
+    const vd_collecting_t *self = &host->collecting;
+    return self->phase == VD_COLLECTING_READING && self->joined && !self->first;
+}
+
 /* The place behind a snapshot: what is missing was before it, too. */
 static void place_behind(vd_input_place_t *place, const vd_taken_t *taken)
 {

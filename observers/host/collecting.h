@@ -43,6 +43,7 @@ typedef struct vd_collecting {
     uint64_t life;                       /* of the stream: grows with each START */
     bool broken;                         /* it has stopped, and is to be begun again */
     bool told;                           /* as an error */
+    bool joined;                         /* the stream has been at the head since it began */
     char session[VD_NAME_BYTES_MAX + 1]; /* that is read */
     uint64_t read;                       /* its last event that came into the queue */
     uint64_t correlation;
@@ -79,6 +80,9 @@ void vd_collecting_settle(vd_host_t *host, vd_now_t now, vd_effects_t *effects);
 
 /* Does an input wait for a turn? */
 bool vd_collecting_has_input(const vd_host_t *host);
+/* Is nothing to be read before what happens now, as far as is known? Until then no turn is without an
+ * input: what it says of the time that has passed would leave out what was told meanwhile. */
+bool vd_collecting_is_joined(const vd_host_t *host);
 /* Gives the next input to the turn that is about to run. */
 void vd_collecting_give(vd_host_t *host);
 /* The turn at hand has filled up: it runs again, to say so in its events. Returns false when it has

@@ -125,10 +125,11 @@ static void take_progress(void *arg, vd_now_t now, const vd_position_t *position
                           vd_effects_t *effects)
 {
     vd_host_t *host = arg;
-    (void)position, (void)head, (void)effects;
+    (void)effects;
     if (host->collecting.told)
         vd_faults_clear(&host->faults, VD_STAGE_COMMIT, now.wall_ms);
     host->collecting.told = false;
+    host->collecting.joined |= vd_lag(head, position->index) == 0;
 }
 
 static const vd_subscriber_handler_t handler = {
@@ -161,7 +162,7 @@ static void start(vd_host_t *host, vd_now_t now, vd_effects_t *effects)
     strcpy(subscription.name, host->name);
     strcpy(subscription.session, self->session);
     self->life++;
-    self->broken = false;
+    self->broken = self->joined = false;
     self->phase = VD_COLLECTING_READING;
     vd_subscriber_start(self->subscriber, now, &subscription, effects);
 }

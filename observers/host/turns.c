@@ -16,7 +16,11 @@ static int64_t due_us(const vd_host_t *self)
     /* The first turn waits for a sample, unless it is known that none will come: then what the state
      * says of sources that have left is to be put right. */
     bool none = self->samples->complete && self->samples->source_count == 0;
-    none = none || vd_collecting_is_on(self);
+    if (vd_collecting_is_on(self)) {
+        if (!vd_collecting_has_input(self) && !vd_collecting_is_joined(self))
+            return -1;
+        none = true;
+    }
     if (self->turn_us == 0 && self->new_us == 0 && !none)
         return -1;
     int64_t rest_us = self->turn_us ? self->turn_us + interval_us(self) : self->new_us;

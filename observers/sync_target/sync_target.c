@@ -139,7 +139,7 @@ static void node_placed(vd_sync_known_t *self, const vd_value_t *data, bool ther
         vd_str_copy(node->reason, sizeof node->reason, vd_value_get_str(data, "reason"));
 }
 
-static void node_removed(vd_sync_known_t *self, const vd_value_t *data)
+static void local_removed(vd_sync_known_t *self, const vd_value_t *data)
 {
     bool found;
     uint32_t at = place_of(self, vd_value_get_str(data, "node"), &found);
@@ -158,12 +158,12 @@ static void apply(void *state, const vd_event_t *event)
         return;
     if (vd_str_is(event->type, "target_changed"))
         target_changed(&self->known, &data);
-    else if (vd_str_is(event->type, "node_synced"))
+    else if (vd_str_is(event->type, "local_reached"))
         node_placed(&self->known, &data, true);
-    else if (vd_str_is(event->type, "node_unsynced"))
+    else if (vd_str_is(event->type, "local_lost"))
         node_placed(&self->known, &data, false);
-    else if (vd_str_is(event->type, "node_removed"))
-        node_removed(&self->known, &data);
+    else if (vd_str_is(event->type, "local_removed"))
+        local_removed(&self->known, &data);
     else if (vd_str_is(event->type, "sync_reached"))
         self->known.reached = true;
     else if (vd_str_is(event->type, "sync_lost"))
@@ -229,7 +229,7 @@ static vd_status_t load(void *state, vd_bytes_t value)
 const vd_observer_t vd_sync_target_observer = {
     .name = "sync_target",
     .summary = "Where most public nodes of a chain stand, and whether all local ones are there.",
-    .kinds = "target_changed node_synced node_unsynced node_removed sync_reached sync_lost "
+    .kinds = "target_changed local_reached local_lost local_removed sync_reached sync_lost "
              "sync_progress",
     .on_demand = true,
     .version = 1,

@@ -13,9 +13,9 @@
  *
  * Events:
  *   target_changed {id, height, agreeing, reachable, previous}
- *   node_synced {node, id, height}                          id, height: its head
- *   node_unsynced {node, id, height, behind, reason}        behind, other_branch or unreachable
- *   node_removed {node}
+ *   local_reached {node, id, height}                          id, height: its head
+ *   local_lost {node, id, height, behind, reason}        behind, other_branch or unreachable
+ *   local_removed {node}
  *   sync_reached {id, height, nodes}                        the target; all local nodes are there
  *   sync_lost {id, height, missing}                         names, at most 64
  *   sync_progress {id, height, there, nodes, lowest}        lowest: of the reachable local heads

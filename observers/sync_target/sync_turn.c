@@ -62,7 +62,7 @@ static bool tell_place(work_t *work, const vd_sync_look_t *look, vd_sync_place_t
         vd_write_pair_u64(data, "behind", below ? target - look->height : 0);
         vd_write_pair_text(data, "reason", vd_sync_place_name(place));
     }
-    return vd_turn_event(work->turn, there ? "node_synced" : "node_unsynced", vd_buffer_view(data),
+    return vd_turn_event(work->turn, there ? "local_reached" : "local_lost", vd_buffer_view(data),
                          look->sample);
 }
 
@@ -96,7 +96,7 @@ static bool tell_removed(work_t *work)
         vd_buffer_t *data = vd_turn_scratch(work->turn);
         vd_write_map(data, 1);
         vd_write_pair_text(data, "node", known->nodes[at].name);
-        if (!vd_turn_event(work->turn, "node_removed", vd_buffer_view(data), NULL))
+        if (!vd_turn_event(work->turn, "local_removed", vd_buffer_view(data), NULL))
             return false;
     }
     return true;

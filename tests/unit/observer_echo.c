@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 bool echo_fails;
-uint32_t echo_turns;
+uint32_t echo_turns, echo_idle_after = UINT32_MAX;
 
 static vd_status_t echo_init(void **state, const vd_config_t *config, char *error, size_t size)
 {
@@ -70,8 +70,10 @@ static void turn_snapshot(const echo_t *echo, const vd_sample_record_t *input, v
 static vd_status_t echo_turn(const void *state, const vd_samples_t *samples, vd_turn_t *turn)
 {
     const vd_sample_record_t *input = vd_samples_input(samples);
-    if (!input)
+    if (!input) {
+        echo_idle_after = echo_turns < echo_idle_after ? echo_turns : echo_idle_after;
         return VD_OK;
+    }
     echo_turns++;
     if (echo_fails)
         return vd_turn_fail(turn, VD_FAILED, "it is to fail");

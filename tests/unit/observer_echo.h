@@ -20,5 +20,7 @@ extern const vd_observer_t echo_observer;
 extern bool echo_fails;
 /* Inputs that turns have had. */
 extern uint32_t echo_turns;
+/* So many of them there were before the first turn without an input; UINT32_MAX: there was none. */
+extern uint32_t echo_idle_after;
 
 #endif

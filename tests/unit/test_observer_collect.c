@@ -51,6 +51,21 @@ static void test_a_restart_reads_on_behind_the_last_echo(void **state)
     assert_int_equal(echo_of(world)->count, 2);
 }
 
+/* A turn without an input says that there is none: one that comes back behind has them all before. */
+static void test_no_idle_turn_while_it_is_behind(void **state)
+{
+    world_t *world = *state;
+    hear(world, "tree");
+    kill_host(world);
+    echo_turns = 0;
+    echo_idle_after = UINT32_MAX;
+    for (int at = 0; at < 100; at++)
+        say(world, at % 2 ? "_a" : "b");
+    pass(world, 10000);
+    assert_int_equal(echo_turns, 100);
+    assert_int_equal(echo_idle_after, 100);
+}
+
 static void test_a_failed_turn_keeps_its_input(void **state)
 {
     world_t *world = *state;
@@ -277,6 +292,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_each_event_is_before_a_turn),
         TEST(test_a_restart_reads_on_behind_the_last_echo),
+        TEST(test_no_idle_turn_while_it_is_behind),
         TEST(test_a_failed_turn_keeps_its_input),
         TEST(test_a_slow_collector_makes_the_stream_wait),
         cmocka_unit_test(test_killed_at_any_moment),

@@ -43,7 +43,7 @@ static void follows_the_majority(void **state)
     const char *told = vd_block_world_settle(&world);
     assert_int_equal(vd_times(told, "target_changed "), 1);
     assert_int_equal(vd_times(told, "\"agreeing\":3,\"reachable\":3,\"previous\":null"), 1);
-    assert_int_equal(vd_times(told, "node_synced "), 1);
+    assert_int_equal(vd_times(told, "local_reached "), 1);
     assert_int_equal(vd_times(told, "sync_reached "), 1);
     assert_true(known()->reached);
     /* One of three is no majority, two are. */
@@ -54,7 +54,7 @@ static void follows_the_majority(void **state)
     told = vd_block_world_settle(&world);
     assert_int_equal(vd_times(told, "\"height\":21,\"agreeing\":2,\"reachable\":3"), 1);
     /* The local one is one block behind, which is nothing. */
-    assert_int_equal(vd_times(told, "node_"), 0);
+    assert_int_equal(vd_times(told, "local_"), 0);
     /* All at odds: it stays. */
     world.head[2] = vd_block_world_grow(&world, world.head[0], 1);
     assert_int_equal(vd_times(vd_block_world_settle(&world), "target_"), 0);
@@ -78,10 +78,10 @@ static void tells_who_is_lost_and_why(void **state)
     uint32_t start = world.head[0];
     world.head[2] = world.head[3] = vd_block_world_grow(&world, start, 4);
     world.head[0] = world.head[2];
-    assert_int_equal(vd_times(vd_block_world_settle(&world), "node_"), 0);
+    assert_int_equal(vd_times(vd_block_world_settle(&world), "local_"), 0);
     world.head[2] = world.head[3] = vd_block_world_grow(&world, world.head[2], 1);
     const char *told = vd_block_world_settle(&world);
-    assert_int_equal(vd_times(told, "node_unsynced "), 1);
+    assert_int_equal(vd_times(told, "local_lost "), 1);
     assert_int_equal(vd_times(told, "\"behind\":5,\"reason\":\"behind\""), 1);
     assert_int_equal(vd_times(told, "\"missing\":[\"n1\"]"), 1);
     assert_int_equal(vd_times(told, "sync_progress "), 1);
@@ -89,10 +89,10 @@ static void tells_who_is_lost_and_why(void **state)
     assert_false(is_there("n1"));
     /* A block less is not enough to be there again; the target is, and so is what is above it. */
     world.head[1] = vd_block_world_ancestor(&world, world.head[2], 24);
-    assert_int_equal(vd_times(vd_block_world_settle(&world), "node_"), 0);
+    assert_int_equal(vd_times(vd_block_world_settle(&world), "local_"), 0);
     world.head[1] = vd_block_world_grow(&world, world.head[2], 3);
     told = vd_block_world_settle(&world);
-    assert_int_equal(vd_times(told, "node_synced "), 1);
+    assert_int_equal(vd_times(told, "local_reached "), 1);
     assert_int_equal(vd_times(told, "sync_reached "), 1);
     /* As high, but elsewhere. */
     world.head[1] = vd_block_world_grow(&world, start, 6);
@@ -110,7 +110,7 @@ static void tells_who_is_lost_and_why(void **state)
     told = vd_block_world_settle(&world);
     assert_int_equal(vd_times(told, "sync_reached "), 1);
     vd_bench_drop(&world.bench, "n1");
-    assert_int_equal(vd_times(vd_block_world_settle(&world), "node_removed "), 1);
+    assert_int_equal(vd_times(vd_block_world_settle(&world), "local_removed "), 1);
     vd_block_world_assert_lawful(&world);
     vd_block_world_close(&world);
 }

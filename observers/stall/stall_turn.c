@@ -61,10 +61,13 @@ static void judge(work_t *work)
     }
 }
 
-/* The subject is at this height now. `counted`: its gap is known. */
+/* The subject is at this height now. `counted`: its gap is known. An input that comes again says nothing
+ * new. */
 static void tell_moved(work_t *work, const char *name, uint64_t height, bool counted)
 {
     const vd_subject_t *subject = vd_subjects_find(&work->subjects, vd_str(name));
+    if (subject && subject->height == height && subject->moved_ms == work->at_ms)
+        return;
     bool again = subject && subject->stalled;
     int64_t since_ms = subject ? subject->since_ms : 0;
     int64_t gap_ms = since_ms > 0 && work->at_ms > since_ms && counted ? work->at_ms - since_ms : 0;

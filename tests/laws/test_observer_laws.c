@@ -20,6 +20,7 @@
 #include "machine/machine.h"
 #include "raft/raft.h"
 #include "services/services.h"
+#include "stall/stall.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -328,6 +329,50 @@ static void move_others(vd_bench_t *bench, world_t *world)
     vd_buffer_free(&content);
 }
 
+static void write_chain(vd_buffer_t *out, world_t *world)
+{
+    uint32_t count = below(world, MEMBERS);
+    vd_write_map(out, 3);
+    vd_write_pair_text(out, "final", below(world, 3) ? "x" : "");
+    vd_write_pair_u64(out, "final_height", below(world, 9));
+    vd_write_text(out, "nodes");
+    vd_write_array(out, count);
+    for (uint32_t at = 0; at < count; at++) {
+        char name[16];
+        snprintf(name, sizeof name, "n%u", at);
+        vd_write_map(out, 3);
+        vd_write_pair_text(out, "name", name);
+        vd_write_pair_text(out, "head", below(world, 6) ? "x" : "");
+        vd_write_pair_u64(out, "height", below(world, 20));
+    }
+}
+
+/* Time passes between them, sometimes more than a limit. */
+static void move_chain(vd_bench_t *bench, world_t *world)
+{
+    static const char *const types[] = {"head_changed",      "head_changed", "head_changed",
+                                        "finality_advanced", "node_removed", "reorg"};
+    vd_buffer_t content;
+    const char *type = types[below(world, sizeof types / sizeof types[0])];
+    vd_buffer_init(&content, 1 << 16);
+    bench->wall_ms += below(world, 400);
+    uint32_t kind = below(world, 12);
+    char node[16];
+    snprintf(node, sizeof node, "n%u", below(world, MEMBERS));
+    if (kind == 0) {
+        write_chain(&content, world);
+        type = NULL;
+    } else if (kind > 2) {
+        vd_write_map(&content, 2);
+        vd_write_pair_text(&content, "node", node);
+        vd_write_pair_u64(&content, "height", below(world, 20));
+    } else if (kind == 2) {
+        vd_write_text(&content, "nonsense");
+    }
+    vd_bench_input(bench, type, vd_buffer_view(&content));
+    vd_buffer_free(&content);
+}
+
 static void answer_nothing(vd_bench_t *bench, world_t *world, const vd_read_record_t *read)
 {
     (void)bench, (void)world, (void)read;
@@ -453,7 +498,14 @@ int main(void)
                                      "[observers.availability]\nforget_after = \"2s\"\n"
                                      "components_max = 15\n",
                                      move_others, answer_nothing};
+    static subject_t stall = {&vd_stall_observer,
+                              "[observers.stall]\ntip_after = \"500ms\"\nnode_after = \"300ms\"\n"
+                              "final_after = \"1s\"\n",
+                              move_chain, answer_nothing};
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_prestate(test_laws, &stall),
+        cmocka_unit_test_prestate(test_queries, &stall),
+        cmocka_unit_test_prestate(test_hostile_saves, &stall),
         cmocka_unit_test_prestate(test_laws, &services),
         cmocka_unit_test_prestate(test_laws, &machine),
         cmocka_unit_test_prestate(test_laws, &raft),

@@ -103,6 +103,9 @@ static vd_status_t open_as(fixture_t *f, const char *dir, vd_store_mode_t mode, 
     return vd_store_open("leveldb", dir, &options, &f->store, error, VD_TEXT_BYTES_MAX);
 }
 
+/* What the last commit that was not whole was blamed on. */
+static char blamed[VD_TEXT_BYTES_MAX];
+
 /* Reads everything; whatever is served is what was given. Returns how many commits are whole. */
 static unsigned read_whole(fixture_t *f)
 {
@@ -125,6 +128,7 @@ static unsigned read_whole(fixture_t *f)
             whole++;
         } else {
             assert_true(error[0] != 0);
+            memcpy(blamed, error, sizeof blamed);
         }
     }
     vd_store_cursor_destroy(&cursor);
@@ -204,6 +208,35 @@ static void test_a_table_that_is_cut_short_is_an_error_of_reading(void **state)
     assert_int_equal(read_whole(f), 1);
 }
 
+/* Wherever it is: in an event, in a key, in the checksum itself. */
+static void test_a_flipped_bit_of_a_table_is_seen_by_the_checksum_of_its_block(void **state)
+{
+    fixture_t *f = *state;
+    char error[VD_TEXT_BYTES_MAX], table[600];
+    fill(f);
+    fixture_open(f);
+    fixture_append_sized(f, "a", 1, 200000); /* a block of its own */
+    fixture_reopen(f);                       /* makes the log a table */
+    vd_store_close(&f->store);
+    find(f->dir, ".ldb", table);
+    unsigned seen = 0, flips = 0;
+    off_t size = size_of(table);
+    for (off_t at = 11; at < size; at += size / 97, flips++) {
+        flip(table, at);
+        blamed[0] = 0;
+        vd_status_t status = open_as(f, f->dir, VD_STORE_WRITE, blamed);
+        bool whole = status == VD_OK && read_whole(f) == COMMITS + 1;
+        assert_true(whole || status != VD_OK ||
+                    strstr(blamed, "a block does not match its checksum") != NULL);
+        seen += !whole;
+        vd_store_close(&f->store);
+        flip(table, at);
+    }
+    assert_true(seen > flips - flips / 8); /* all but filters and the end, which are not read */
+    assert_int_equal(open_as(f, f->dir, VD_STORE_WRITE, error), VD_OK);
+    assert_int_equal(read_whole(f), COMMITS + 1);
+}
+
 static void test_a_checkpoint_is_the_store_as_it_was(void **state)
 {
     fixture_t *f = *state;
@@ -235,6 +268,7 @@ int main(void)
         ON_DISK(test_an_opening_that_wrote_nothing_is_taken_back),
         ON_DISK(test_a_damaged_log_loses_the_damaged_record_alone),
         ON_DISK(test_a_table_that_is_cut_short_is_an_error_of_reading),
+        ON_DISK(test_a_flipped_bit_of_a_table_is_seen_by_the_checksum_of_its_block),
         ON_DISK(test_a_checkpoint_is_the_store_as_it_was),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -84,10 +84,12 @@ static bool make_options(vd_leveldb_t *self)
     leveldb_options_set_cache(self->options, self->cache);
     /* Compressing and expanding would cost more than all the rest of a commit and of a replay. */
     leveldb_options_set_compression(self->options, leveldb_no_compression);
+    /* The environment checks what it reads; tables in an overlay's memory it does not see. */
+    bool verify = self->mode != VD_STORE_WRITE;
     self->read = leveldb_readoptions_create();
-    leveldb_readoptions_set_verify_checksums(self->read, 1);
+    leveldb_readoptions_set_verify_checksums(self->read, verify);
     self->read_through = leveldb_readoptions_create();
-    leveldb_readoptions_set_verify_checksums(self->read_through, 1);
+    leveldb_readoptions_set_verify_checksums(self->read_through, verify);
     leveldb_readoptions_set_fill_cache(self->read_through, 0);
     self->write = leveldb_writeoptions_create();
     self->write_unsynced = leveldb_writeoptions_create();

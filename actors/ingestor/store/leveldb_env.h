@@ -2,7 +2,8 @@
  * who only read, written to memory alone.
  *
  * 1. Tables are read with pread. LevelDB maps them, and a mapped table that is cut short, or a disk
- *    that cannot be read, is SIGBUS and the end of the process; here it is an error of that read.
+ *    that cannot be read, is SIGBUS and the end of the process; here it is an error of that read. So
+ *    is a block that does not match its checksum, whether or not LevelDB would look.
  * 2. In an overlay nothing in the directory ever changes, neither a byte nor a name: what LevelDB
  *    writes, renames and removes (the table that is made of the log, its MANIFEST) happens in
  *    memory. It takes the lock where a file for it is there and may be opened. Compactions wait

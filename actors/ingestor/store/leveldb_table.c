@@ -39,17 +39,28 @@ static bool read_all(int file, uint8_t *bytes, size_t size, uint64_t offset)
     return pread(file, bytes, size, (off_t)offset) == (ssize_t)size;
 }
 
+/* `size` without the trailer. */
+static bool block_good(const uint8_t *block, size_t size)
+{
+    /* A stored CRC is turned by 15 bits and moved by a constant. */
+    uint32_t masked = (uint32_t)little(block + size + 1, 4) - 0xa282ead8u;
+    return vd_crc32c(0, vd_bytes(block, size + 1)) == (masked >> 17 | masked << 15);
+}
+
+bool vd_leveldb_piece_good(const uint8_t *bytes, size_t size)
+{
+    if (size == FOOTER_BYTES && little(bytes + FOOTER_BYTES - 8, 8) == MAGIC)
+        return true;
+    return size >= TRAILER_BYTES && block_good(bytes, size - TRAILER_BYTES);
+}
+
 static bool index_good(int file, uint64_t offset, uint64_t size, uint64_t end)
 {
     if (size > INDEX_BYTES_MAX || offset > end || size + TRAILER_BYTES > end - offset)
         return false;
     uint8_t *block = malloc((size_t)size + TRAILER_BYTES);
     bool good = block != NULL && read_all(file, block, (size_t)size + TRAILER_BYTES, offset);
-    if (good) {
-        /* A stored CRC is turned by 15 bits and moved by a constant. */
-        uint32_t masked = (uint32_t)little(block + size + 1, 4) - 0xa282ead8u;
-        good = vd_crc32c(0, vd_bytes(block, (size_t)size + 1)) == (masked >> 17 | masked << 15);
-    }
+    good = good && block_good(block, (size_t)size);
     free(block);
     return good;
 }

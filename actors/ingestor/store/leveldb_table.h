@@ -8,6 +8,8 @@
 #define VD_STORE_LEVELDB_TABLE_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -15,6 +17,9 @@ extern "C" {
 
 /* Is the table's end what it should be, and does its index match its checksum? */
 bool vd_leveldb_table_index_good(const char *path);
+/* Is a piece of a table, as LevelDB reads them, what was written: a block with its trailer, which
+ * matches its checksum, or the table's end? */
+bool vd_leveldb_piece_good(const uint8_t *bytes, size_t size);
 
 #ifdef __cplusplus
 }

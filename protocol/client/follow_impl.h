@@ -30,8 +30,9 @@ enum {
     VD_FOLLOW_TIMER_STREAM = 0,
     VD_FOLLOW_TIMER_SESSION = 1,
     VD_FOLLOW_TIMER_VIA = 2,
-    VD_FOLLOW_CREDIT_EVENTS = 4096,
-    VD_FOLLOW_CREDIT_BYTES = 1048576,
+    /* Enough that half of it keeps both ends busy while CREDIT is on its way and not scheduled. */
+    VD_FOLLOW_CREDIT_EVENTS = 8192,
+    VD_FOLLOW_CREDIT_BYTES = 2097152,
     VD_FOLLOW_QUEUE_BYTES_MAX =
         2 * VD_FOLLOW_CREDIT_BYTES + 2 * VD_EVENT_BYTES_MAX + VD_FOLLOW_CREDIT_EVENTS * 256,
     VD_FOLLOW_SESSION_EVERY_MS = 2000, /* between looks whether the session has ended unseen */

@@ -28,6 +28,8 @@ void vd_frame_init(vd_frame_t *self)
     assert(self != NULL);
     vd_buffer_init(&self->payload,
                    VD_ITEMS_BYTES_MAX + VD_EVENT_BYTES_MAX + COMMIT_OVERHEAD + PIECE_OVERHEAD + 64);
+    memset(self->cuts, 0, sizeof self->cuts);
+    self->cut_next = 0;
     vd_frame_clear(self);
 }
 
@@ -155,13 +157,35 @@ static void cut_absent(vd_frame_t *self, cut_t *cut, const vd_commit_run_t *run,
     cut->next = run->at + run->count;
 }
 
+static void remember_cut(vd_frame_t *self, const vd_commit_t *commit, uint64_t at, size_t bytes)
+{
+    self->cuts[self->cut_next++ % VD_FRAME_CUTS] =
+        (vd_frame_cut_t){.index = commit->index, .chain = commit->chain, .at = at, .bytes = bytes};
+}
+
+/* Passes what comes before `from` in the run, where that is known. Returns how many events. The same
+ * chain is the same bytes. */
+static uint32_t pass_cut(const vd_frame_t *self, const vd_commit_t *commit,
+                         const vd_commit_run_t *run, uint64_t from, vd_bytes_t *rest)
+{
+    for (uint32_t c = 0; c < VD_FRAME_CUTS && from > run->at; c++) {
+        const vd_frame_cut_t *cut = &self->cuts[c];
+        if (cut->at != from || cut->index != commit->index || cut->chain != commit->chain ||
+            cut->chain == 0 || from - run->at >= run->count || cut->bytes >= rest->size)
+            continue;
+        *rest = vd_bytes(rest->data + cut->bytes, rest->size - cut->bytes);
+        return (uint32_t)(from - run->at);
+    }
+    return 0;
+}
+
 /* Goes through one run. False when the run is not what its commit says. */
 static bool cut_run(vd_frame_t *self, const vd_frame_want_t *want, cut_t *cut,
-                    const vd_commit_run_t *run, uint64_t from)
+                    const vd_commit_t *commit, const vd_commit_run_t *run, uint64_t from)
 {
     vd_bytes_t rest = run->run;
     cut->open = false;
-    for (uint32_t i = 0; i < run->count; i++) {
+    for (uint32_t i = pass_cut(self, commit, run, from, &rest); i < run->count; i++) {
         vd_entry_t entry;
         if (vd_run_next(&rest, &entry) != VD_OK)
             return false;
@@ -175,6 +199,7 @@ static bool cut_run(vd_frame_t *self, const vd_frame_want_t *want, cut_t *cut,
             take(self, cut, run, run->first_seq + i, &entry);
         } else {
             cut->full = true;
+            remember_cut(self, commit, at, (size_t)(entry.raw.data - run->run.data));
             return true;
         }
         cut->next = at + 1;
@@ -193,7 +218,7 @@ static vd_status_t cut_commit(vd_frame_t *self, const vd_frame_want_t *want,
             continue;
         if (run->absent != VD_OK) {
             cut_absent(self, cut, run, from);
-        } else if (!cut_run(self, want, cut, run, from)) {
+        } else if (!cut_run(self, want, cut, commit, run, from)) {
             snprintf(self->error, sizeof self->error,
                      "commit %llu: the run of session %.*s does not hold the %u events that the "
                      "commit lists",

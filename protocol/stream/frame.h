@@ -37,6 +37,17 @@ typedef struct vd_frame_from {
     const vd_stream_tail_t *tail; /* nothing behind its head is given */
 } vd_frame_from_t;
 
+/* Commits whose cut is remembered: so many readers may be in the middle of a large one. */
+#define VD_FRAME_CUTS 4
+
+/* Where a run was cut: what comes before it need not be walked over once more. */
+typedef struct vd_frame_cut {
+    uint64_t index;
+    uint32_t chain; /* 0: none */
+    uint64_t at;    /* the place of the event at which it was cut */
+    size_t bytes;   /* of the run before that */
+} vd_frame_cut_t;
+
 typedef struct vd_frame {
     vd_buffer_t payload;
     vd_shared_t *alone; /* in place of the payload: one commit as memory has it */
@@ -46,6 +57,8 @@ typedef struct vd_frame {
     bool cut_by_credit; /* more would have fitted */
     uint32_t reads;     /* commits looked at */
     size_t scanned;     /* bytes looked at */
+    vd_frame_cut_t cuts[VD_FRAME_CUTS];
+    uint32_t cut_next;
     vd_commit_run_t pieces[VD_COMMIT_PIECES_MAX];
     char error[VD_TEXT_BYTES_MAX];
 } vd_frame_t;

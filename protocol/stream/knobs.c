@@ -12,7 +12,7 @@ const vd_publisher_knobs_t vd_publisher_knobs_default = {
     .live_bytes_max = 8u * 1024 * 1024,
     .step_bytes_max = 1024u * 1024,
     .yield_bytes_max = 256u * 1024,
-    .replay_bytes_per_s_max = 96u * 1024 * 1024,
+    .replay_bytes_per_s_max = 48u * 1024 * 1024,
 };
 
 vd_status_t vd_publisher_knobs_check(const vd_publisher_knobs_t *knobs, char *text,

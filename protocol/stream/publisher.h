@@ -75,12 +75,12 @@ typedef struct vd_publisher_knobs {
     uint64_t live_bytes_max;     /* of live streams, in one step */
     uint64_t step_bytes_max;     /* of commit streams, in one step */
     uint64_t yield_bytes_max;    /* the same while there are live streams */
-    /* Of commit streams from before what memory holds, in a second, while live events go out; 0: as
+    /* Of a commit stream from before what memory holds, in a second, while live events go out; 0: as
      * much as can be. */
     uint64_t replay_bytes_per_s_max;
 } vd_publisher_knobs_t;
 
-/* 1000: 100, 100: 20, 10: 5, else 1; 60 s; 8 MiB; 8 MiB; 1 MiB; 256 KiB; 96 MiB. */
+/* 1000: 100, 100: 20, 10: 5, else 1; 60 s; 8 MiB; 8 MiB; 1 MiB; 256 KiB; 48 MiB. */
 extern const vd_publisher_knobs_t vd_publisher_knobs_default;
 /* VD_OK, or VD_CONFIG with the knob and the remedy in `text`. */
 vd_status_t vd_publisher_knobs_check(const vd_publisher_knobs_t *knobs, char *text,

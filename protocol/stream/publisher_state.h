@@ -36,6 +36,7 @@ typedef struct vd_outflow {
     int64_t heard_us;
     int64_t told_us;    /* the last frame that carried the head */
     int64_t starved_us; /* since when there was something to send and no credit; 0: it was not so */
+    int64_t rest_us;    /* until then it rests, if it is a replay */
     bool caught_up;     /* it has been told that it was at the head, once */
 } vd_outflow_t;
 
@@ -82,7 +83,6 @@ struct vd_publisher {
     bool ticking;
     uint32_t turns[VD_STREAM_KINDS]; /* who is served first */
     int64_t live_us;                 /* live events went out last; 0: never */
-    int64_t rest_us;                 /* until then replays rest */
     vd_frame_t frame;
     vd_shared_t *nothing; /* the payload of an empty frame */
     vd_memo_t memos[VD_MEMOS];

@@ -57,18 +57,19 @@ static bool is_replay(const vd_publisher_t *self, const vd_reader_row_t *row)
 }
 
 /* A replay at full speed takes the processors from those that wait for live events, here and where
- * it is read: it rests between two frames while there are any. */
+ * it is read: it rests between two frames while there are any. Each by itself: were the rate for all
+ * together, many that are behind would never catch up. */
 static bool rests(const vd_publisher_t *self, vd_now_t now, const vd_reader_row_t *row)
 {
-    return now.mono_us < self->rest_us && is_replay(self, row);
+    return now.mono_us < row->flows[VD_COMMIT].rest_us && is_replay(self, row);
 }
 
-static void begin_rest(vd_publisher_t *self, vd_now_t now, size_t bytes)
+static void begin_rest(const vd_publisher_t *self, vd_now_t now, vd_outflow_t *flow, size_t bytes)
 {
     bool flows = self->live_us > 0 && now.mono_us - self->live_us < LIVE_US;
     uint64_t rate = self->knobs.replay_bytes_per_s_max;
     if (flows && rate > 0)
-        self->rest_us = now.mono_us + (int64_t)(bytes * UINT64_C(1000000) / rate);
+        flow->rest_us = now.mono_us + (int64_t)(bytes * UINT64_C(1000000) / rate);
 }
 
 /* ---- one frame ---- */
@@ -200,7 +201,7 @@ static bool serve(vd_publisher_t *self, vd_now_t now, vd_reader_row_t *row, int 
     if (status == VD_OK) {
         bool moved = !same_place(&flow->place, &memo->place);
         if (kind == VD_COMMIT && is_replay(self, row))
-            begin_rest(self, now, memo->payload->size);
+            begin_rest(self, now, flow, memo->payload->size);
         flow->place = memo->place;
         bool at_head = flow->place.index >= tail_of(self, kind)->head;
         *cost += memo->payload->size;
@@ -280,15 +281,17 @@ static bool serve_all(vd_publisher_t *self, vd_now_t now, int kind, size_t budge
     return false;
 }
 
-/* Does a replay wait for the end of its rest? */
-static bool any_rests(const vd_publisher_t *self, vd_now_t now)
+/* When the first replay that waits for the end of its rest goes on; INT64_MAX: none waits. */
+static int64_t next_rest_us(const vd_publisher_t *self, vd_now_t now)
 {
-    if (now.mono_us >= self->rest_us)
-        return false;
-    for (uint32_t i = 0; i < self->count; i++)
-        if (can_be_served(self, &self->rows[i], VD_COMMIT) && rests(self, now, &self->rows[i]))
-            return true;
-    return false;
+    int64_t next_us = INT64_MAX;
+    for (uint32_t i = 0; i < self->count; i++) {
+        const vd_reader_row_t *row = &self->rows[i];
+        if (rests(self, now, row) && can_be_served(self, row, VD_COMMIT) &&
+            row->flows[VD_COMMIT].rest_us < next_us)
+            next_us = row->flows[VD_COMMIT].rest_us;
+    }
+    return next_us;
 }
 
 static bool any_live(const vd_publisher_t *self)
@@ -306,8 +309,9 @@ void vd_pump(vd_publisher_t *self, vd_now_t now, vd_effects_t *effects)
     bool more = serve_all(self, now, VD_LIVE, self->knobs.live_bytes_max, effects);
     more = serve_all(self, now, VD_COMMIT, budget, effects) || more;
     forget_memos(self);
-    if (more || any_rests(self, now))
-        vd_effects_timer(effects, self->options.timer + 1, more ? now.mono_us : self->rest_us);
+    int64_t next_us = more ? now.mono_us : next_rest_us(self, now);
+    if (next_us < INT64_MAX)
+        vd_effects_timer(effects, self->options.timer + 1, next_us);
 }
 
 /* ---- signs of life ---- */

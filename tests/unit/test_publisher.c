@@ -423,35 +423,6 @@ static void test_live_comes_first_and_replay_yields(void **state)
     world_free(w);
 }
 
-static void test_a_replay_rests_while_live_events_go_out(void **state)
-{
-    (void)state;
-    vd_publisher_knobs_t knobs = vd_publisher_knobs_default;
-    knobs.replay_bytes_per_s_max = 1000000;
-    world_t *w = world_new(MUCH, &knobs);
-    world_commits(w, 3000, 1, 1000); /* memory holds a third of them */
-    world_live(w, "new", 6);
-    world_commit(w, 1, 100);
-    world_grown(w);
-    world_replay(w, "old", 5);
-    size_t size = world_last(w, "old", 5, VD_MESSAGE_COMMITS)->message.payload.size;
-    /* Neither what is new nor credit ends the rest, and who reads from memory has none. */
-    world_commit(w, 1, 100);
-    world_grown(w);
-    vd_start_body_t start = {.items = 1000000, .bytes = 1000000000};
-    world_credit(w, "old", 5, start.items, 2 * start.bytes, "");
-    world_position(w, 2990, &start);
-    world_start(w, "near", 7, &start);
-    world_pass(w, (int64_t)size - 10000);
-    assert_int_equal(world_count(w, "new", 6, VD_MESSAGE_COMMITS), 2);
-    assert_int_equal(world_count(w, "old", 5, VD_MESSAGE_COMMITS), 1);
-    assert_int_equal(world_last(w, "near", 7, VD_MESSAGE_COMMITS)->message.commits.index, 3002);
-    /* It has all the machine when no live events go out. */
-    world_pass(w, 30000);
-    assert_int_equal(world_last(w, "old", 5, VD_MESSAGE_COMMITS)->message.commits.index, 3002);
-    world_free(w);
-}
-
 static void test_commits_of_one_session_are_shared_by_its_readers(void **state)
 {
     (void)state;
@@ -589,7 +560,6 @@ int main(void)
         cmocka_unit_test(test_a_frame_is_encoded_once),
         cmocka_unit_test(test_a_bound_holds_whatever_is_granted),
         cmocka_unit_test(test_live_comes_first_and_replay_yields),
-        cmocka_unit_test(test_a_replay_rests_while_live_events_go_out),
         cmocka_unit_test(test_commits_of_one_session_are_shared_by_its_readers),
         cmocka_unit_test(test_memory_serves_commit_streams_too),
         cmocka_unit_test(test_positions_and_filters_that_are_not_valid),

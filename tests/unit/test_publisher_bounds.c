@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #define MUCH      ((size_t)64 * 1024 * 1024)
+#define SOME      ((size_t)1024 * 1024)
 #define BYTES_MAX 100000u
 
 static world_t *bounded_world(void)
@@ -134,6 +135,66 @@ static void test_live_goes_out_in_steps_of_a_bounded_size(void **state)
     world_free(w);
 }
 
+static void test_a_replay_rests_while_live_events_go_out(void **state)
+{
+    (void)state;
+    vd_publisher_knobs_t knobs = vd_publisher_knobs_default;
+    knobs.replay_bytes_per_s_max = 1000000;
+    world_t *w = world_new(SOME, &knobs);
+    world_commits(w, 3000, 1, 1000); /* memory holds a third of them */
+    world_live(w, "new", 6);
+    world_commit(w, 1, 100);
+    world_grown(w);
+    world_replay(w, "old", 5);
+    size_t size = world_last(w, "old", 5, VD_MESSAGE_COMMITS)->message.payload.size;
+    /* Neither what is new nor credit ends the rest, and who reads from memory has none. */
+    world_commit(w, 1, 100);
+    world_grown(w);
+    vd_start_body_t start = {.items = 1000000, .bytes = 1000000000};
+    world_credit(w, "old", 5, start.items, 2 * start.bytes, "");
+    world_position(w, 2990, &start);
+    world_start(w, "near", 7, &start);
+    world_pass(w, (int64_t)size - 10000);
+    assert_int_equal(world_count(w, "new", 6, VD_MESSAGE_COMMITS), 2);
+    assert_int_equal(world_count(w, "old", 5, VD_MESSAGE_COMMITS), 1);
+    assert_int_equal(world_last(w, "near", 7, VD_MESSAGE_COMMITS)->message.commits.index, 3002);
+    /* It has all the machine when no live events go out. */
+    world_pass(w, 30000);
+    assert_int_equal(world_last(w, "old", 5, VD_MESSAGE_COMMITS)->message.commits.index, 3002);
+    world_free(w);
+}
+
+/* Were the rate for all together, none of many would catch up with what is written meanwhile. */
+static void test_replays_rest_each_by_itself(void **state)
+{
+    (void)state;
+    enum { REPLAYS = 20, STEP_US = 10000, S_US = 1000000 };
+    vd_publisher_knobs_t knobs = vd_publisher_knobs_default;
+    knobs.replay_bytes_per_s_max = 1000000;
+    world_t *w = world_new(SOME, &knobs);
+    world_commits(w, 3000, 1, 1000);
+    world_live(w, "new", 6);
+    world_commit(w, 1, 100);
+    world_grown(w);
+    for (uint64_t r = 0; r < REPLAYS; r++) {
+        char name[16];
+        snprintf(name, sizeof name, "old-%u", (unsigned)r);
+        world_replay(w, name, 10 + r);
+    }
+    for (int64_t at = 0; at < S_US; at += STEP_US) {
+        world_commit(w, 1, 100);
+        world_grown(w);
+        world_pass(w, STEP_US);
+    }
+    for (uint64_t r = 0; r < REPLAYS; r++) {
+        char name[16];
+        snprintf(name, sizeof name, "old-%u", (unsigned)r);
+        uint64_t index = world_last(w, name, 10 + r, VD_MESSAGE_COMMITS)->message.commits.index;
+        assert_true(index > 500 && index < 1500); /* commits of 1000 bytes, with the first frame */
+    }
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -142,6 +203,8 @@ int main(void)
         cmocka_unit_test(test_a_fetch_waits_until_its_peer_has_read),
         cmocka_unit_test(test_what_was_fetched_counts),
         cmocka_unit_test(test_live_goes_out_in_steps_of_a_bounded_size),
+        cmocka_unit_test(test_a_replay_rests_while_live_events_go_out),
+        cmocka_unit_test(test_replays_rest_each_by_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -54,6 +54,7 @@ static void fill(vd_seq_notice_t *notice, const vd_publisher_news_t *news)
                           .queue = news->queue,
                           .status = news->status};
     snprintf(notice->name, sizeof notice->name, "%s", news->name);
+    snprintf(notice->where, sizeof notice->where, "%s", news->where);
     if (dropped) {
         snprintf(notice->text, sizeof notice->text, "%s", news->text);
         return;

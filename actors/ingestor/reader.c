@@ -120,9 +120,10 @@ static void tell_news(void *arg, vd_now_t now, const vd_publisher_news_t *news,
     vd_reader_t *self = arg;
     (void)now;
     if (news->kind == VD_NEWS_DROPPED)
-        vd_effects_log(effects, VD_INFO, "subscriber %s was dropped (%s): %s",
+        vd_effects_log(effects, VD_INFO, "subscriber %s%s%s was dropped (%s): %s",
                        news->name[0] != 0 ? news->name : "without a name",
-                       vd_status_name(news->status), news->text);
+                       news->where[0] != 0 ? " of " : "", news->where, vd_status_name(news->status),
+                       news->text);
     vd_notices_put(self->notices, news);
 }
 

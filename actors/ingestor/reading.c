@@ -20,6 +20,7 @@ struct vd_reading {
     vd_publisher_t *publisher;
     vd_kept_t kept;
     vd_store_cursor_t *cursor; /* for facts and checks; NULL: not made yet */
+    vd_reading_options_t options;
     vd_report_view_t view;
     vd_facts_t facts;
     vd_buffer_t rows, answer;
@@ -38,6 +39,7 @@ vd_reading_t *vd_reading_new(vd_store_t *store, const vd_reading_options_t *opti
     if (self == NULL)
         return NULL;
     self->store = store;
+    self->options = *own;
     vd_kept_init(&self->kept, store);
     self->source = vd_store_source_new(store);
     vd_publisher_options_t publisher = {.port = VD_READING_PORT,
@@ -230,6 +232,35 @@ static void on_verify(vd_reading_t *self, const vd_input_t *input, vd_effects_t 
                                vd_status_text(status));
 }
 
+/* What a relay tells of its subscribers: as if they were served here. */
+static void on_news(vd_reading_t *self, vd_now_t now, const vd_subscriber_news_body_t *body,
+                    vd_effects_t *effects)
+{
+    char where[VD_NAME_BYTES_MAX + 1], name[VD_NAME_BYTES_MAX + 1], from[VD_NAME_BYTES_MAX + 1],
+        to[VD_NAME_BYTES_MAX + 1], text[VD_TEXT_BYTES_MAX];
+    vd_str_copy(where, sizeof where, body->publisher);
+    vd_str_copy(name, sizeof name, body->name);
+    vd_str_copy(from, sizeof from, body->from);
+    vd_str_copy(to, sizeof to, body->to);
+    vd_str_copy(text, sizeof text, body->text);
+    vd_publisher_news_t news = {.kind = body->status.size > 0 ? VD_NEWS_DROPPED : VD_NEWS_MODE,
+                                .name = name,
+                                .where = where,
+                                .streams = "",
+                                .before = from,
+                                .mode = to,
+                                .lag = body->lag,
+                                .queue = body->queue,
+                                .status = vd_status_of_name(body->status),
+                                .text = text};
+    bool dropped =
+        news.status == VD_SILENT || news.status == VD_TOO_SLOW || news.status == VD_KICKED;
+    bool named =
+        vd_name_valid(body->publisher) && (body->name.size == 0 || vd_name_valid(body->name));
+    if (self->options.news != NULL && named && (dropped || news.kind == VD_NEWS_MODE))
+        self->options.news(self->options.news_arg, now, &news, effects);
+}
+
 /* ---- the step ---- */
 
 void vd_reading_step(void *state, vd_now_t now, const vd_input_t *input, vd_effects_t *effects)
@@ -253,6 +284,9 @@ void vd_reading_step(void *state, vd_now_t now, const vd_input_t *input, vd_effe
     switch (input->message->id) {
     case VD_MESSAGE_SESSIONS:
         on_sessions(self, input, effects);
+        break;
+    case VD_MESSAGE_SUBSCRIBER_NEWS:
+        on_news(self, now, &input->message->subscriber_news, effects);
         break;
     case VD_MESSAGE_STORE:
         vd_report_store(self->store, &self->view, input, effects);

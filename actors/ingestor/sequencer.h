@@ -93,12 +93,13 @@ typedef enum vd_seq_notice_kind {
 /* What a subscriber went through. */
 typedef struct vd_seq_notice {
     vd_seq_notice_kind_t kind;
-    char name[VD_NAME_BYTES_MAX + 1]; /* as it calls itself */
-    char from[VD_NAME_BYTES_MAX + 1]; /* MODE */
-    char to[VD_NAME_BYTES_MAX + 1];   /* MODE */
-    uint64_t lag, queue;              /* MODE */
-    vd_status_t status;               /* DROPPED: why */
-    char text[VD_TEXT_BYTES_MAX];     /* DROPPED: for people */
+    char name[VD_NAME_BYTES_MAX + 1];  /* as it calls itself */
+    char where[VD_NAME_BYTES_MAX + 1]; /* the relay that serves it; empty: the ingestor */
+    char from[VD_NAME_BYTES_MAX + 1];  /* MODE */
+    char to[VD_NAME_BYTES_MAX + 1];    /* MODE */
+    uint64_t lag, queue;               /* MODE */
+    vd_status_t status;                /* DROPPED: why */
+    char text[VD_TEXT_BYTES_MAX];      /* DROPPED: for people */
 } vd_seq_notice_t;
 
 /* What the sequencer asks the store itself, in the middle of a step: cheap, and not while the store

@@ -68,7 +68,7 @@ static bool may_tell(vd_telling_t *self, vd_now_t now, uint64_t frames)
 
 static void write_mode(vd_buffer_t *data, const vd_seq_notice_t *notice, uint64_t left_out)
 {
-    vd_write_map(data, left_out > 0 ? 6 : 5);
+    vd_write_map(data, 5 + (left_out > 0) + (notice->where[0] != 0));
     vd_write_pair_text(data, "name", notice->name);
     vd_write_pair_text(data, "from", notice->from);
     vd_write_pair_text(data, "to", notice->to);
@@ -78,7 +78,7 @@ static void write_mode(vd_buffer_t *data, const vd_seq_notice_t *notice, uint64_
 
 static void write_drop(vd_buffer_t *data, const vd_seq_notice_t *notice, uint64_t left_out)
 {
-    vd_write_map(data, left_out > 0 ? 4 : 3);
+    vd_write_map(data, 3 + (left_out > 0) + (notice->where[0] != 0));
     vd_write_pair_text(data, "name", notice->name);
     vd_write_pair_text(data, "reason", vd_status_name(notice->status));
     vd_write_pair_text(data, "text", notice->text);
@@ -96,6 +96,8 @@ static vd_bytes_t make_event(vd_sequencer_t *self, vd_now_t now, const vd_seq_no
         write_drop(&self->data, notice, left_out);
     else
         write_mode(&self->data, notice, left_out);
+    if (notice->where[0] != 0)
+        vd_write_pair_text(&self->data, "publisher", notice->where);
     if (left_out > 0)
         vd_write_pair_u64(&self->data, "left_out", left_out);
     vd_event_write(&self->event, now.wall_ms,

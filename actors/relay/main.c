@@ -32,7 +32,9 @@ static void tell_metrics(const void *state, vd_metric_list_t *list)
     vd_metric(list, "stream_frames", streams->frames);
     vd_metric(list, "stream_events", streams->events);
     vd_metric(list, "stream_event_bytes", streams->event_bytes);
+    vd_metric(list, "stream_frames_encoded", streams->encoded);
     vd_metric(list, "stream_gaps", streams->gaps);
+    vd_metric(list, "stream_modes", streams->modes);
     vd_metric(list, "dropped_silent", streams->dropped_silent);
     vd_metric(list, "dropped_too_slow", streams->dropped_too_slow);
     vd_metric(list, "dropped_kicked", streams->dropped_kicked);

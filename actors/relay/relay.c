@@ -14,6 +14,30 @@
 
 static const vd_subscriber_handler_t handler;
 
+/* What subscribers go through is told upstream: the ingestor makes events of it. */
+static void tell_news(void *arg, vd_now_t now, const vd_publisher_news_t *news,
+                      vd_effects_t *effects)
+{
+    const vd_relay_t *self = arg;
+    (void)now;
+    vd_message_t message = {.id = VD_MESSAGE_SUBSCRIBER_NEWS};
+    vd_subscriber_news_body_t *body = &message.subscriber_news;
+    body->publisher = vd_str(self->name);
+    body->name = vd_str(news->name);
+    body->from = vd_str(news->before);
+    body->to = vd_str(news->mode);
+    body->lag = news->lag;
+    body->queue = news->queue;
+    if (news->kind == VD_NEWS_DROPPED) {
+        body->status = vd_str(vd_status_name(news->status));
+        body->text = vd_str(news->text);
+        vd_effects_log(effects, VD_INFO, "subscriber %s was dropped (%s): %s",
+                       news->name[0] != 0 ? news->name : "without a name",
+                       vd_status_name(news->status), news->text);
+    }
+    vd_effects_send(effects, VD_RELAY_UPSTREAM, &self->ask, &message);
+}
+
 static bool make_publisher(vd_relay_t *self)
 {
     vd_publisher_options_t options = {.port = VD_RELAY_READ,
@@ -22,7 +46,9 @@ static bool make_publisher(vd_relay_t *self)
                                       .source = &vd_relay_source,
                                       .source_arg = self,
                                       .recent = self->recent,
-                                      .knobs = &self->knobs};
+                                      .knobs = &self->knobs,
+                                      .news = tell_news,
+                                      .news_arg = self};
     self->publisher = vd_publisher_new(&options);
     return self->publisher != NULL;
 }

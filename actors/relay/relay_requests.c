@@ -141,6 +141,9 @@ bool vd_relay_on_request(vd_relay_t *self, const vd_input_t *input, vd_effects_t
             return false;
         hand_on(self, VD_ASK_FORWARD, input, effects);
         return true;
+    case VD_MESSAGE_SUBSCRIBER_NEWS:
+        vd_effects_send(effects, VD_RELAY_UPSTREAM, &self->ask, input->message);
+        return true;
     case VD_MESSAGE_SESSIONS:
     case VD_MESSAGE_SAVE_POSITION:
     case VD_MESSAGE_LOAD_POSITION:

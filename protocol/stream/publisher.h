@@ -96,6 +96,7 @@ typedef struct vd_publisher_news {
     vd_publisher_news_kind_t kind;
     uint64_t id;         /* of the subscriber */
     const char *name;    /* as it calls itself; may be empty */
+    const char *where;   /* the relay that serves it; empty: this publisher */
     const char *streams; /* live, commit or live+commit: that it has, or that were dropped */
     const char *before;  /* its mode until now; empty: it had told none */
     const char *mode;    /* its mode */

@@ -99,6 +99,7 @@ void vd_row_says(vd_publisher_t *self, vd_now_t now, vd_reader_row_t *row, vd_st
     vd_str_copy(row->mode, sizeof row->mode, mode);
     self->totals.modes++;
     vd_publisher_news_t news = {.kind = VD_NEWS_MODE,
+                                .where = "",
                                 .id = row->id,
                                 .name = row->name,
                                 .streams = vd_row_streams_name(row),
@@ -139,6 +140,7 @@ bool vd_row_drop(vd_publisher_t *self, vd_now_t now, vd_reader_row_t *row, vd_ou
                  vd_status_t status, const char *text, vd_effects_t *effects)
 {
     vd_publisher_news_t news = {.kind = VD_NEWS_DROPPED,
+                                .where = "",
                                 .id = row->id,
                                 .name = row->name,
                                 .streams = vd_row_streams_name(row),

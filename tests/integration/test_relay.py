@@ -22,8 +22,8 @@ A, B = "a", "b"
 class Relayed(Actors):
     """An ingestor with two sessions, and relay-1 that reads from it."""
 
-    def __init__(self, config=""):
-        super().__init__(BIN, config)
+    def __init__(self, config="", session=None):
+        super().__init__(BIN, config, session)
         self.client = vedette.Client(self.dir)
         os.makedirs(self.dir, 0o700)
         self.start("ingestor")
@@ -268,6 +268,43 @@ def test_operators():
         steer("resume")
         assert whole(peer, run.head()) == run.history() and len(peer.numbers()) == before + 24
         assert resets == 0
+
+
+def test_modes_and_drops_are_events_here_too():
+    """What a subscriber of a relay goes through stands in the session of the runtime, as if the ingestor served it; also
+    through a relay behind the relay."""
+    with Relayed(SMALL + 'upstream = "relay-1"\n', "run-1") as run:
+        run.start("relay-2", "relay")
+        run.answers("relay-2")
+        with run.client.producer("maker", 30.0) as producer:
+            producer.emit("session_started", {"name": "run"}, "run-1", 30.0)
+        for relay in ("relay-1", "relay-2"):
+            name = f"reader-{relay}"
+
+            def told(type_, name=name):
+                return [event for event in run.client.export("run-1") if event.type == type_ and event.data["name"] == name]
+
+            with run.peer(relay) as peer:
+                assert peer.start(name=name, stream="live", head=True, mode="live_only").name == "STARTED"
+                peer.credit(mode="paused", queue=500)
+                event = wait_for("the mode is told", lambda: told("subscriber_mode"))[0]
+                assert event.data == {"name": name, "from": "live_only", "to": "paused", "lag": event.data["lag"], "queue": 500,
+                                      "publisher": relay}, event.data
+                run.client.request(relay, "streams", "STEER", {"verb": "kick", "name": name})
+                event = wait_for("the drop is told", lambda: told("subscriber_dropped"))[0]
+                assert (event.data["reason"], event.data["publisher"]) == ("kicked", relay), event.data
+            metrics = run.metrics(relay)
+            assert metrics["stream_modes"] >= 2 and metrics["dropped_kicked"] == 1, metrics
+        # What a relay cannot have told is left out.
+        with run.peer("ingestor") as peer:
+            for odd in ({"publisher": "no name", "name": "odd", "from": "paused", "to": "live_only"},
+                        {"publisher": "relay-1", "name": "odd", "from": "paused", "to": "what ever"},
+                        {"publisher": "relay-1", "name": "odd", "status": "io", "text": "x"},
+                        {"publisher": "relay-1", "name": "odd", "status": "silent", "text": "the last one"}):
+                peer.send("SUBSCRIBER_NEWS", odd)
+        odd = wait_for("the last one is told", lambda: [event for event in run.client.export("run-1")
+                                                        if event.data and event.data.get("name") == "odd"])
+        assert [event.data["reason"] for event in odd] == ["silent"], odd
 
 
 def test_caught_up_is_no_lag():

@@ -37,6 +37,7 @@ MESSAGES = {
     71: ("SUBSCRIBERS", ("name", )),
     72: ("SUBSCRIBER_ROWS", ("count", )),
     73: ("STEER", ("verb", "name", "id", )),
+    63: ("SUBSCRIBER_NEWS", ("publisher", "name", "from", "to", "lag", "queue", "status", "text", )),
     74: ("SAVE_POSITION", ("name", "store", "index", "offset", "chain", "session", )),
     75: ("LOAD_POSITION", ("name", )),
     76: ("POSITION", ("name", "store", "index", "offset", "chain", "session", "saved_ms", )),

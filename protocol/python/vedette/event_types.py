@@ -74,12 +74,14 @@ EVENTS = {
         "to": ("choice", True, "live_only|commits_only|overlap|paused"),
         "lag": ("count", True, ""),
         "queue": ("count", True, ""),
+        "publisher": ("text", False, ""),
         "left_out": ("count", False, ""),
     },
     "subscriber_dropped": {
         "name": ("text", True, ""),
         "reason": ("choice", True, "silent|too_slow|kicked"),
         "text": ("text", True, ""),
+        "publisher": ("text", False, ""),
         "left_out": ("count", False, ""),
     },
     "observer_state": {

@@ -24,6 +24,7 @@ class Record:
 
     def __init__(self, home):
         self.home, self.rows, self.ended, self.error = home, [], threading.Event(), None
+        self.seen = []  # the same with the moments, all of it
         self.thread = threading.Thread(target=self._record)
 
     def look(self):
@@ -32,7 +33,9 @@ class Record:
     def _record(self):
         try:
             while not self.ended.wait(EVERY_S):
-                self.rows += self.look()
+                rows, at = self.look(), time.monotonic()
+                self.rows += rows
+                self.seen += [(at, row) for row in rows]
         except BaseException as error:  # to be raised where somebody sees it
             self.error = error
 
@@ -41,6 +44,15 @@ class Record:
         if self.error:
             raise self.error
         return next((row for row in reversed(self.rows) if row["name"] == name), {})
+
+    def tell(self, name):
+        """Prints each change of its mode as it was seen, with its moment."""
+        begun, before = None, None
+        for at, row in self.seen:
+            if row["name"] != name or row["mode"] == before:
+                continue
+            begun, before = begun or at, row["mode"]
+            print(f"{name} {at - begun:6.1f} s {row['mode']:12} held={row['held']} lag={row['lag']} queue={row['queue']}")
 
     def modes(self, name):
         """Its modes, one after the other, as they changed."""
@@ -106,6 +118,7 @@ def test_paused_and_resumed():
                     wait_for("it has everything", lambda: has(part, home))
                     wait_for("it is live", lambda: record.newest(name).get("mode") == "live_only", SETTLED_S)
             assert not record.error, record.error
+            record.tell(name)
             assert record.modes(name) == ["live_only", "paused", "commits_only", "overlap", "live_only", "paused",
                                           "live_only"], (what, record.modes(name))
             check_history(home, part)

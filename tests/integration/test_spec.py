@@ -1,13 +1,14 @@
 #!/usr/bin/python3
 """test_spec.py: the examples of SPEC.md are extracted and run: frames in hex, a producer, a subscriber that
-follows it while the ingestor is killed, and a listener that comes when all is over."""
+follows it while the ingestor is killed, and a listener that comes when all is over; and the twenty lines of the Python
+client's README, which come late and stand still while more is published than a PUB holds."""
 import os
-import subprocess
+import signal
 import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from harness import Actors, wait_for  # noqa: E402
+from harness import Actors, state_of, vedette, wait_for  # noqa: E402
 from spec_examples import blocks, script  # noqa: E402
 from vedette import wire  # noqa: E402
 
@@ -43,6 +44,32 @@ def rest_of(process):
     return said, process.stderr.read()
 
 
+def check_twenty_lines(actors):
+    found = blocks(os.path.join("python", "README.md"))
+    assert len(found["python listener"].splitlines()) <= 20
+    session = wire.new_session_id()
+    with vedette.Client(actors.dir) as client, client.producer("maker", 60.0) as producer:
+        producer.emit("session_started", {}, session)
+        producer.emit_all([("count", {"n": n, "text": "x" * 2000}) for n in range(300)], session, 60.0)
+        listener = script("listener", found, actors.dir, session)
+        try:
+            said = [listener.stdout.readline() for _ in range(301)]  # what was there before it came
+            listener.send_signal(signal.SIGSTOP)
+            wait_for("it stands still", lambda: state_of(listener.pid) == "T")
+            for turn in range(1300):  # more than the high-water marks of a PUB and a SUB
+                producer.emit_all([("count", {"n": turn, "text": "x" * 900})] * 2, session, 60.0)
+            listener.send_signal(signal.SIGCONT)
+            producer.emit("session_ended", {"status": "completed"}, session)
+            while not said[-1].split()[1:2] == ["session_ended"]:
+                said.append(listener.stdout.readline())
+                assert said[-1], listener.stderr.read()
+            stored = [f"{event.seq} {event.type} {event.data}\n" for event in client.export(session)]
+            assert said == stored, f"{len(said)} events said, {len(stored)} stored"
+        finally:
+            listener.kill()
+            listener.wait()
+
+
 def main():
     found = blocks()
     check_hex(found)
@@ -67,6 +94,7 @@ def main():
         assert [line.split()[:2] for line in seen.splitlines()] == [["2", "hello"], ["3", "session_ended"]], seen
         late = script("listener", found, run_dir, session)
         heard, problem = rest_of(late)
+        check_twenty_lines(actors)
         assert late.returncode == 0 and heard.splitlines()[1:] == seen.splitlines(), (heard, problem)
     finally:
         if subscriber is not None and subscriber.poll() is None:

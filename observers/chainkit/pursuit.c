@@ -138,10 +138,18 @@ static bool take(vd_pursuit_t *self, vd_pursued_t *node, const vd_sample_record_
     return goes_on;
 }
 
-/* Is it the answer to a block that was asked for? Of other standing reads only the head's is known. */
-static bool is_block(const vd_pursued_t *node, const vd_sample_record_t *sample)
+/* Takes an answer to a block that was asked for; of other standing reads only the head's is known. False:
+ * no more is taken. */
+static bool take_sample(vd_pursuit_t *self, vd_pursued_t *node, const vd_sample_record_t *sample)
 {
-    return vd_str_is(sample->status, "ok") && !vd_str_is(sample->target, node->reader->head.target);
+    if (vd_str_is(sample->target, node->reader->head.target))
+        return true;
+    if (vd_str_is(sample->status, "ok"))
+        return take(self, node, sample);
+    if (vd_str_is(sample->status, "too_large") && self->unreadable)
+        self->unreadable(self->arg, node, asked_id(sample->target),
+                         "the answer is larger than a sample may be", sample);
+    return true;
 }
 
 void vd_pursuit_take(vd_pursuit_t *self)
@@ -152,8 +160,8 @@ void vd_pursuit_take(vd_pursuit_t *self)
     for (size_t at = 0; at < count && goes_on; at++) {
         const vd_sample_record_t *sample = vd_samples_at(self->samples, at);
         vd_pursued_t *node = vd_pursuit_node(self, sample->source);
-        if (node && is_block(node, sample))
-            goes_on = take(self, node, sample);
+        if (node)
+            goes_on = take_sample(self, node, sample);
     }
 }
 

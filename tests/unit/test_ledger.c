@@ -159,6 +159,76 @@ static void takes_a_past_that_is_read_later(void **state)
     vd_ledger_destroy(&self.ledger);
 }
 
+/* Balances of blocks that were read and not taken yet are those that they have once they are. */
+static void tells_balances_ahead(void **state)
+{
+    (void)state;
+    small_t self = small(100);
+    uint64_t ahead[2], after[2];
+    uint32_t root = vd_graph_root(self.graph), a = grown(&self, "a", "r"),
+             b = grown(&self, "b", "a"), c = grown(&self, "c", "a"), d = grown(&self, "d", "c");
+    vd_move_t first[] = {{vd_str("t1"), 0, 0, 70, false}, {vd_str("t1"), 1, 1, 5, false}},
+              second[] = {{vd_str("t1"), 0, 0, 70, true}, {vd_str("t2"), 0, 1, 60, false}},
+              third[] = {{vd_str("t1"), 1, 1, 5, true}};
+    vd_delta_t deltas[] = {{.block = a, .count = 2, .moves = first},
+                           {.block = b, .count = 2, .moves = second, .before = &deltas[0]},
+                           {.block = c, .count = 1, .moves = third, .before = &deltas[1]}};
+    const uint32_t blocks[] = {root, a, b, c};
+    assert_int_equal(take(&self, root, NULL, 0), VD_OK);
+    assert_int_equal(vd_ledger_balances_ahead(self.ledger, self.graph, d, &deltas[2], ahead),
+                     VD_NOT_FOUND);
+    assert_int_equal(vd_ledger_balances_ahead(self.ledger, self.graph, c, NULL, ahead),
+                     VD_NOT_FOUND);
+    for (int taken = 0; taken <= 3; taken++) {
+        for (int at = 0; at < 4; at++) {
+            static const uint64_t expected[4][2] = {{0, 0}, {70, 5}, {0, 65}, {70, 0}};
+            assert_int_equal(
+                vd_ledger_balances_ahead(self.ledger, self.graph, blocks[at], &deltas[2], ahead),
+                VD_OK);
+            assert_memory_equal(ahead, expected[at], sizeof ahead);
+            if (at <= taken) {
+                assert_int_equal(vd_ledger_balances(self.ledger, self.graph, blocks[at], after),
+                                 VD_OK);
+                assert_memory_equal(after, ahead, sizeof after);
+            }
+        }
+        if (taken < 3)
+            assert_int_equal(vd_ledger_take(self.ledger, self.graph, &deltas[taken]), VD_OK);
+    }
+    /* What was taken is taken out of a delta. */
+    vd_move_t more[] = {second[0], {vd_str("t3"), 0, 0, 1, false}, second[1]};
+    vd_delta_t delta = {.block = b, .count = 3, .moves = more};
+    vd_ledger_strip(self.ledger, &delta);
+    assert_int_equal(delta.count, 1);
+    assert_true(vd_str_is(delta.moves[0].tx, "t3"));
+    vd_graph_destroy(&self.graph);
+    vd_ledger_destroy(&self.ledger);
+}
+
+/* A wallet may come when balances are kept already. */
+static void takes_a_wallet_later(void **state)
+{
+    (void)state;
+    small_t self = small(100);
+    uint64_t balances[3];
+    const vd_move_t coin = {vd_str("t1"), 0, 1, 7, false}, late = {vd_str("t2"), 0, 2, 9, false};
+    uint32_t root = vd_graph_root(self.graph), a = grown(&self, "a", "r"),
+             b = grown(&self, "b", "a");
+    assert_int_equal(take(&self, root, NULL, 0), VD_OK);
+    assert_int_equal(take(&self, a, &coin, 1), VD_OK);
+    assert_int_equal(balance(&self, a, 1), 7);
+    assert_int_equal(vd_ledger_add_wallet(self.ledger, vd_str("carol")), 2);
+    assert_int_equal(take(&self, b, &late, 1), VD_OK);
+    for (int round = 0; round < 2; round++) {
+        assert_int_equal(vd_ledger_balances(self.ledger, self.graph, a, balances), VD_OK);
+        assert_memory_equal(balances, ((uint64_t[]){0, 7, 0}), sizeof balances);
+        assert_int_equal(vd_ledger_balances(self.ledger, self.graph, b, balances), VD_OK);
+        assert_memory_equal(balances, ((uint64_t[]){0, 7, 9}), sizeof balances);
+    }
+    vd_graph_destroy(&self.graph);
+    vd_ledger_destroy(&self.ledger);
+}
+
 /* ---- size ---- */
 
 enum { LONG = 100000, FIFTY = 50, LONG_COINS = 4, MEBIBYTE = 1 << 20 };
@@ -235,6 +305,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refuses_what_cannot_be),
         cmocka_unit_test(takes_a_past_that_is_read_later),
+        cmocka_unit_test(tells_balances_ahead),
+        cmocka_unit_test(takes_a_wallet_later),
         cmocka_unit_test(stays_small),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -253,6 +253,7 @@ static void refuses_what_cannot_be(void **state)
         {WALLET_LIE_VALUE, "\"reason\":\"unreadable\""},
         {WALLET_LIE_HEADER, "\"reason\":\"without_transactions\""},
         {WALLET_LIE_TEXT, "\"reason\":\"unreadable\""},
+        {WALLET_LIE_LARGE, "\"text\":\"the answer is larger than a sample may be\""},
     };
     for (size_t story = 0; story < 2 * (sizeof lies / sizeof lies[0]); story++) {
         size_t at = story / 2;

@@ -347,6 +347,8 @@ static void answer_block(wallet_world_t *world, const vd_read_record_t *read, co
         write_block(world, block, lies && world->lied == block ? world->lie : WALLET_LIE_NONE,
                     &text);
     const char *status = block < world->count ? "ok" : "not_found";
+    if (lies && world->lied == block && world->lie == WALLET_LIE_LARGE)
+        status = "too_large";
     vd_bench_answer(&world->bench, read, world->silent[node] ? "timed_out" : status,
                     world->silent[node] ? vd_str("") : vd_buffer_view(&text));
     vd_buffer_free(&text);

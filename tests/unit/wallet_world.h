@@ -22,6 +22,7 @@ typedef enum wallet_lie {
     WALLET_LIE_VALUE,  /* a value that is no whole number */
     WALLET_LIE_HEADER, /* the header alone */
     WALLET_LIE_TEXT,   /* half of the answer */
+    WALLET_LIE_LARGE,  /* an answer that is too large */
 } wallet_lie_t;
 
 typedef struct wallet_output {

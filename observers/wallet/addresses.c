@@ -50,8 +50,8 @@ void vd_address_page(const vd_address_source_t *self, vd_str_t after, char *targ
 {
     assert(self && self->form == VD_ADDRESSES_SERVER && target);
     snprintf(target, size, "%s/tx/history?reverse=true&limit=%d%s%.*s", self->target,
-             VD_WALLET_PAGE, after.size > 0 ? "&after=" : "", (int)after.size,
-             (const char *)after.data);
+             after.size > 0 ? VD_WALLET_PAGE : VD_WALLET_NEWEST, after.size > 0 ? "&after=" : "",
+             (int)after.size, (const char *)after.data);
 }
 
 static void accounts_target(const vd_address_source_t *self, char *target, size_t size)

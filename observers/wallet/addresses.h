@@ -14,7 +14,8 @@
 
 #define VD_ADDRESSES_PER_READ_MAX 65536
 #define VD_WALLET_ACCOUNTS_MAX    16
-#define VD_WALLET_PAGE            50 /* transactions of one page */
+#define VD_WALLET_NEWEST          50  /* transactions that are read again and again */
+#define VD_WALLET_PAGE            100 /* of a page behind them; the most that a server gives */
 
 typedef enum vd_address_form {
     VD_ADDRESSES_NONE, /* no source of addresses */

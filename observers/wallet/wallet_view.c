@@ -261,17 +261,15 @@ vd_status_t vd_wallet_query(const void *state, const vd_samples_t *samples, vd_s
     assert(self && out);
     (void)samples;
     uint32_t wallet = VD_WALLET_NONE, block;
-    bool of_all = vd_str_is(name, "balances");
-    vd_status_t status = find_arguments(self, args, !of_all, &wallet, &block);
-    if (status != VD_OK)
-        return status;
-    if (of_all)
-        write_tip(self, block, out);
-    else if (vd_str_is(name, "balance"))
-        write_balance(self, wallet, block, 5, out);
-    else if (vd_str_is(name, "coins"))
-        return write_coins(self, wallet, block, out);
-    else
+    bool of_all = vd_str_is(name, "balances"), of_coins = vd_str_is(name, "coins");
+    if (!of_all && !of_coins && !vd_str_is(name, "balance"))
         return VD_NOT_FOUND;
-    return VD_OK;
+    vd_status_t status = find_arguments(self, args, !of_all, &wallet, &block);
+    if (status == VD_OK && of_coins)
+        return write_coins(self, wallet, block, out);
+    if (status == VD_OK && of_all)
+        write_tip(self, block, out);
+    else if (status == VD_OK)
+        write_balance(self, wallet, block, 5, out);
+    return status;
 }

@@ -91,9 +91,10 @@ static bool has_tx(const vd_addresses_t *page, const char *id)
 
 /* Is there nothing behind this page that was not read before? A page that is not full is the last one, and
  * so is one that ends where the one before did: that server knows no pages. */
-static bool is_last(const vd_addresses_t *page, const vd_wallet_history_t *known)
+static bool is_last(const vd_addresses_t *page, bool newest, const vd_wallet_history_t *known)
 {
-    return page->tx_count != VD_WALLET_PAGE ||
+    uint32_t full = newest ? VD_WALLET_NEWEST : VD_WALLET_PAGE;
+    return page->tx_count != full ||
            (known &&
             (has_tx(page, known->mark) || vd_str_is(page->txs[page->tx_count - 1], known->after)));
 }
@@ -103,7 +104,7 @@ static void go_back(vd_wallet_work_t *work, const vd_address_source_t *source,
                     const vd_addresses_t *page, bool newest, const vd_sample_record_t *cause)
 {
     const vd_wallet_history_t *known = vd_wallet_history(work->state, source->name);
-    bool walking = known && known->after[0], last = is_last(page, known);
+    bool walking = known && known->after[0], last = is_last(page, newest, known);
     if (newest == walking || (newest && known && known->done && last))
         return;
     vd_str_t first = page->tx_count > 0 ? page->txs[0] : vd_str("");

@@ -51,7 +51,7 @@ static void knows_sources_by_their_labels(void **state)
     assert_int_equal(server.form, VD_ADDRESSES_SERVER);
     char target[256];
     vd_address_page(&server, vd_str("ff"), target, sizeof target);
-    assert_string_equal(target, "/wallet/bob/tx/history?reverse=true&limit=50&after=ff");
+    assert_string_equal(target, "/wallet/bob/tx/history?reverse=true&limit=100&after=ff");
     /* Another chain's; a node; a form without wallets; a name that would lead elsewhere. */
     assert_int_equal(SOURCE("http", "app", "other", "wallet", "bob").form, VD_ADDRESSES_NONE);
     assert_int_equal(SOURCE("http", "app", "chain").form, VD_ADDRESSES_NONE);

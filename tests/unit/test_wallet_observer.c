@@ -119,7 +119,7 @@ static void waits_for_addresses_at_the_start(void **state)
     (void)state;
     static wallet_world_t world;
     wallet_world_open(&world, "[observers.wallet]\n");
-    for (int payment = 0; payment < 120; payment++)
+    for (int payment = 0; payment < 220; payment++)
         wallet_world_pay(&world, WALLET_BOB, 1);
     wallet_world_all_at(&world, wallet_world_grow(&world, 0, 3));
     world.server_status = "";
@@ -133,7 +133,7 @@ static void waits_for_addresses_at_the_start(void **state)
     world.server_status = "ok";
     const char *told = wallet_world_settle(&world);
     assert_int_equal(wallet_world_times(told, "history_read"), 3);
-    assert_int_equal(wallet_world_balance(&world, WALLET_BOB, world.head[0]), 120);
+    assert_int_equal(wallet_world_balance(&world, WALLET_BOB, world.head[0]), 220);
     wallet_world_expect(&world);
     wallet_world_close(&world);
 
@@ -406,8 +406,11 @@ static void follows_random_histories(void **state)
         wallet_world_all_at(&world, wallet_world_grow(&world, 0, 3));
         for (uint32_t moves = 0; moves < 40; moves++) {
             move(&world, &seed);
+            world.lost = draw(&seed) % 8 == 0;
             wallet_world_step(&world);
+            vd_law_view(&world.bench);
         }
+        world.lost = false;
         memset(world.silent, 0, sizeof world.silent);
         memset(world.hidden, 0, sizeof world.hidden);
         world.server_status = "ok";
@@ -417,6 +420,13 @@ static void follows_random_histories(void **state)
         vd_law_restart(&world.bench);
         wallet_world_close(&world);
     }
+}
+
+static void keeps_the_laws_of_observers(void **state)
+{
+    (void)state;
+    vd_law_hostile_saves(&vd_wallet_observer, "[observers.wallet]\n");
+    vd_law_queries(&vd_wallet_observer, "[observers.wallet]\n");
 }
 
 /* What is stored and damaged is refused, or is a state. */
@@ -460,6 +470,7 @@ int main(void)
         cmocka_unit_test(leaves_addresses_that_cannot_be),
         cmocka_unit_test(answers_questions),
         cmocka_unit_test(follows_random_histories),
+        cmocka_unit_test(keeps_the_laws_of_observers),
         cmocka_unit_test(loads_no_damaged_state),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

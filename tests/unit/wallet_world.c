@@ -262,9 +262,9 @@ static void write_page(const wallet_world_t *world, const char *after, vd_buffer
 {
     char id[65];
     bool behind = !after;
-    uint32_t count = 0;
+    uint32_t count = 0, most = after ? VD_WALLET_PAGE : VD_WALLET_NEWEST;
     add(out, "[");
-    for (uint32_t at = world->pending; at-- > 0 && count < VD_WALLET_PAGE;) {
+    for (uint32_t at = world->pending; at-- > 0 && count < most;) {
         tx_id(at, id);
         if (behind && is_bobs(&world->txs[at])) {
             add(out, "%s{\"hash\":\"%s\",\"inputs\":[{\"address\":null,\"path\":null}],",
@@ -389,7 +389,8 @@ bool wallet_world_step(wallet_world_t *world)
     vd_buffer_add(&world->text, told, strlen(told));
     vd_buffer_add(&reads, bench->turn.reads.data, bench->turn.reads.size);
     bool busy = bench->turn.count > 0 || reads.size > 0;
-    vd_bench_commit(bench);
+    if (!world->lost)
+        vd_bench_commit(bench);
     vd_bytes_t rest = vd_buffer_view(&reads);
     while (vd_bench_next_read(&rest, &read))
         answer(world, &read);

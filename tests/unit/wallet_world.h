@@ -57,6 +57,7 @@ typedef struct wallet_world {
     const char *file;          /* what stands in it instead; NULL: her addresses */
     const char *server_status; /* empty: it was not read */
     bool forget_page;          /* the next page that is asked for is gone */
+    bool lost;                 /* the next turns are never committed */
     uint32_t asked;            /* one-off reads of blocks */
     vd_buffer_t text;          /* what was told since it was cleared */
 } wallet_world_t;

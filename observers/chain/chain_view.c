@@ -134,6 +134,14 @@ static void write_line(const vd_watched_chain_t *self, const char *key, uint32_t
         vd_write_str(out, vd_graph_id(self->graph, line[at]));
 }
 
+static bool is_offered(vd_str_t name)
+{
+    for (const vd_query_row_t *row = vd_chain_queries; row->name; row++)
+        if (vd_str_is(name, row->name))
+            return true;
+    return false;
+}
+
 vd_status_t vd_chain_query(const void *state, const vd_samples_t *samples, vd_str_t name,
                            vd_bytes_t args, vd_buffer_t *out)
 {
@@ -141,6 +149,8 @@ vd_status_t vd_chain_query(const void *state, const vd_samples_t *samples, vd_st
     assert(self && out);
     (void)samples;
     uint32_t blocks[2];
+    if (!is_offered(name))
+        return VD_NOT_FOUND;
     if (vd_str_is(name, "tips")) {
         write_tips(self, out);
         return VD_OK;
@@ -153,14 +163,12 @@ vd_status_t vd_chain_query(const void *state, const vd_samples_t *samples, vd_st
         write_block(self, path.fork, out);
     } else if (vd_str_is(name, "ancestor")) {
         vd_write_bool(out, path.removed == 0);
-    } else if (vd_str_is(name, "path")) {
+    } else {
         vd_write_map(out, 4);
         vd_write_pair_str(out, "fork_point", vd_graph_id(self->graph, path.fork));
         vd_write_pair_u64(out, "depth", path.removed);
         write_line(self, "removed", path.fork, blocks[0], out);
         write_line(self, "added", path.fork, blocks[1], out);
-    } else {
-        return VD_NOT_FOUND;
     }
     return VD_OK;
 }

@@ -4,6 +4,7 @@
  * added to turn by turn. It is run by a runtime as the `program` of that observer (laws/record).
  */
 #include "availability/availability.h"
+#include "chain/chain.h"
 #include "laws/recording.h"
 #include "machine/machine.h"
 #include "raft/raft.h"
@@ -12,7 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const vd_observer_t *const observers[] = {&vd_availability_observer, &vd_machine_observer,
+static const vd_observer_t *const observers[] = {&vd_availability_observer, &vd_chain_observer, &vd_machine_observer,
                                                  &vd_raft_observer, &vd_services_observer};
 
 static const vd_observer_t *recorded;

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "availability/availability.h"
+#include "chain/chain.h"
 #include "core/core.h"
 #include "laws/observer_laws.h"
 #include "laws/recording.h"
@@ -275,6 +276,12 @@ int main(void)
                                                   NULL};
     static const char *const of_cluster[] = {"component_found", "outage_began", "outage_ended",
                                              "component_dropped", NULL};
+    static const char *const of_chain[] = {
+        "block_discovered", "head_changed",   "reorg",          "node_syncing",     "node_synced",
+        "node_lagging",     "node_caught_up", "ancestors_read", "finality_advanced", "node_removed",
+        NULL};
+    static subject_t chain = {&vd_chain_observer, "chain",
+                              "[observers.chain]\nconfirmations = 20\nhistory = 40\n", of_chain};
     static subject_t machine = {&vd_machine_observer, "machine", "", of_machine};
     static subject_t services = {&vd_services_observer, "services", "", of_services};
     static subject_t raft = {&vd_raft_observer, "raft", "", of_raft};
@@ -282,6 +289,7 @@ int main(void)
                                      of_availability};
     static subject_t cluster = {&vd_availability_observer, "availability_raft", "", of_cluster};
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_prestate(test_recorded, &chain),
         cmocka_unit_test_prestate(test_recorded, &machine),
         cmocka_unit_test_prestate(test_recorded, &services),
         cmocka_unit_test_prestate(test_recorded, &raft),

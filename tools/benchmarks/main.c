@@ -37,6 +37,9 @@ static const vd_command_t commands[] = {
     {"respond", vd_bench_respond, "  answer HTTP on loopback until stdin ends"},
     {"samples", vd_bench_samples,
      "REQUESTS SAMPLES FRAMES...  ask pollers for reads and take the samples until stdin ends"},
+    {"wallets", vd_bench_wallets,
+     "HEADERS WALLETS CHANGES  a chain with wallets in memory: its size, and head changes to "
+     "balances, us"},
     {"sync", vd_bench_sync, "DIR COUNT  append 256 bytes and fdatasync, us"},
 };
 

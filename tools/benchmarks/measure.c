@@ -20,14 +20,19 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-void vd_bench_print(const char *name, double *figures, size_t count)
+void vd_bench_print_with(const char *name, double *figures, size_t count, const char *more)
 {
     assert(count > 0);
     qsort(figures, count, sizeof *figures, compare);
     printf("{\"measurement\":\"%s\",\"count\":%zu,\"p50\":%.1f,\"p90\":%.1f,\"p99\":%.1f,\"max\":%."
-           "1f}\n",
+           "1f%s%s}\n",
            name, count, figures[count / 2], figures[count * 9 / 10], figures[count * 99 / 100],
-           figures[count - 1]);
+           figures[count - 1], more[0] ? "," : "", more);
+}
+
+void vd_bench_print(const char *name, double *figures, size_t count)
+{
+    vd_bench_print_with(name, figures, count, "");
 }
 
 void vd_bench_print_rate(const char *name, size_t count, double us)

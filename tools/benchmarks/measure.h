@@ -29,6 +29,8 @@ int vd_bench_rejoin(int argc, char **argv);
 /* fanout.c */
 int vd_bench_fanout(int argc, char **argv);
 int vd_bench_raw_fanout(int argc, char **argv);
+/* wallets.c */
+int vd_bench_wallets(int argc, char **argv);
 /* Not measurements: what is measured against, until stdin ends. */
 int vd_bench_respond(int argc, char **argv);
 int vd_bench_samples(int argc, char **argv);
@@ -38,6 +40,8 @@ double vd_bench_now_us(void);
 /* Sorts the figures and prints {"measurement": name, "count", "p50", "p90", "p99", "max"} in
  * microseconds. */
 void vd_bench_print(const char *name, double *figures, size_t count);
+/* The same with further fields, written as JSON has them; empty: none. */
+void vd_bench_print_with(const char *name, double *figures, size_t count, const char *more);
 /* Prints {"measurement": name, "count", "seconds", "rate"}: so many a second. */
 void vd_bench_print_rate(const char *name, size_t count, double us);
 /* The decimal number in `text`, or ends the program with a usage error that names it. */

@@ -2,7 +2,7 @@
 """layering.py: who may include whom: protocol <- actors/kit <- {broker, actors/*, observers}; tools stand on protocol and kit.
 
 An observer's own folder stands on observers/*.h, the shared host in observers/host and the kits that some of them share
-besides, on no other observer. A kit stands on observers/*.h.
+besides, on no other observer. A kit stands on observers/*.h. What measures the kits (tools/benchmarks) stands on them too.
 """
 import os
 import re
@@ -14,19 +14,21 @@ ROOTS = ("protocol", "actors", "observers", "tools", "")
 
 
 def layer(path):
-    """The layer of a file: protocol, kit, broker, actors/<x>, observers, observers/<x>, tools, tests or top."""
+    """The layer of a file: protocol, kit, broker, actors/<x>, observers, observers/<x>, tools, tools/benchmarks, tests or top."""
     parts = path.split("/")
     if len(parts) == 1:
         return "top"
     if parts[0] in ("actors", "observers") and len(parts) > 2:
         return "kit" if parts[1] == "kit" else "/".join(parts[:2])
-    return parts[0]
+    return "tools/benchmarks" if parts[:2] == ["tools", "benchmarks"] else parts[0]
 
 
 def allowed(layer_name):
     below = {"protocol": set(), "kit": {"protocol"}}.get(layer_name, {"protocol", "kit"})
     if layer_name in OBSERVER_KITS:
         below = below | {"observers", "observers/json"}
+    elif layer_name == "tools/benchmarks":
+        below = below | OBSERVER_KITS
     elif layer_name.startswith("observers/"):
         below = below | {"observers", "observers/host"} | OBSERVER_KITS
     return below | {layer_name}

@@ -3,8 +3,8 @@
  * 1. Life: OPEN at the ingestor fences the life before; then the session's committed events are
  *    replayed up to the head, and those of this observer are applied; then turns run. So no event
  *    of an older life is missed or repeated.
- * 2. A turn runs when new samples have come (VD_COALESCE_MS after the first of them) or when the
- *    interval has passed by a quarter without any. One turn is outstanding: its events are one emit
+ * 2. A turn runs when new samples have come (VD_COALESCE_MS after the first of them, or as soon as all
+ *    that a turn asked for is answered) or when the interval has passed by a quarter without any. One turn is outstanding: its events are one emit
  *    frame, applied when it is committed. Until then samples coalesce: of each read the newest ones
  *    are held.
  * 3. A turn that was late delays the next one; turns are never bunched. A turn that was full is
@@ -42,7 +42,7 @@
 /* A turn's item is below half of it, as a publisher needs. */
 #define VD_HISTORY_BYTES_MIN 1048576
 
-#define VD_COALESCE_MS 5
+#define VD_COALESCE_MS 1
 #define VD_WATCH_MS    2000
 
 enum {

@@ -420,6 +420,14 @@ void vd_readings_once(vd_readings_t *self, vd_now_t now, const vd_read_record_t 
     slot->due_us = now.mono_us + (int64_t)VD_ONCE_TIMEOUT_MS * 1000;
 }
 
+bool vd_readings_wait(const vd_readings_t *self)
+{
+    for (uint32_t at = 0; at < self->samples->answer_count; at++)
+        if (self->samples->answers[at]->correlation != 0)
+            return true;
+    return false;
+}
+
 static void expire(vd_readings_t *self, vd_now_t now)
 {
     for (uint32_t at = 0; at < self->samples->answer_count; at++) {

@@ -52,5 +52,7 @@ bool vd_readings_step(vd_readings_t *self, vd_now_t now, const vd_input_t *input
                       vd_effects_t *effects);
 /* Reads once, unless the same read is out already. */
 void vd_readings_once(vd_readings_t *self, vd_now_t now, const vd_read_record_t *read);
+/* Is a one-off read out that is not answered yet? */
+bool vd_readings_wait(const vd_readings_t *self);
 
 #endif

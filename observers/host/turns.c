@@ -30,7 +30,9 @@ static int64_t due_us(const vd_host_t *self)
         return self->turn_us;
     if (self->new_us == 0)
         return rest_us + interval_us(self) / 4;
-    int64_t coalesced_us = self->new_us + VD_COALESCE_MS * 1000;
+    /* When all that was asked for has come there is nothing to wait for. */
+    bool whole = self->urgent && !vd_readings_wait(&self->readings);
+    int64_t coalesced_us = self->new_us + (whole ? 0 : VD_COALESCE_MS * 1000);
     int64_t spaced_us = self->turn_us ? self->turn_us + interval_us(self) / 10 : 0;
     return self->urgent || coalesced_us > spaced_us ? coalesced_us : spaced_us;
 }

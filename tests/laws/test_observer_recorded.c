@@ -278,7 +278,7 @@ int main(void)
                                              "component_dropped", NULL};
     static const char *const of_chain[] = {
         "block_discovered", "head_changed",   "reorg",          "node_syncing",     "node_synced",
-        "node_lagging",     "node_caught_up", "ancestors_read", "finality_advanced", "node_removed",
+        "node_lagging",     "node_caught_up", "finality_advanced", "node_removed",
         NULL};
     static subject_t chain = {&vd_chain_observer, "chain",
                               "[observers.chain]\nconfirmations = 20\nhistory = 40\n", of_chain};

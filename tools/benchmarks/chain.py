@@ -10,7 +10,7 @@ import time
 from runtime import Runtime
 from table import row
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "examples", "chain"))
+sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "examples", "chain"))
 import hsd_install  # noqa: E402
 import hsd_net  # noqa: E402
 

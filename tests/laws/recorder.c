@@ -13,8 +13,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const vd_observer_t *const observers[] = {&vd_availability_observer, &vd_chain_observer, &vd_machine_observer,
-                                                 &vd_raft_observer, &vd_services_observer};
+static const vd_observer_t *const observers[] = {&vd_availability_observer, &vd_chain_observer,
+                                                 &vd_machine_observer, &vd_raft_observer,
+                                                 &vd_services_observer};
 
 static const vd_observer_t *recorded;
 static vd_recorder_t recorder;

@@ -276,10 +276,16 @@ int main(void)
                                                   NULL};
     static const char *const of_cluster[] = {"component_found", "outage_began", "outage_ended",
                                              "component_dropped", NULL};
-    static const char *const of_chain[] = {
-        "block_discovered", "head_changed",   "reorg",          "node_syncing",     "node_synced",
-        "node_lagging",     "node_caught_up", "finality_advanced", "node_removed",
-        NULL};
+    static const char *const of_chain[] = {"block_discovered",
+                                           "head_changed",
+                                           "reorg",
+                                           "node_syncing",
+                                           "node_synced",
+                                           "node_lagging",
+                                           "node_caught_up",
+                                           "finality_advanced",
+                                           "node_removed",
+                                           NULL};
     static subject_t chain = {&vd_chain_observer, "chain",
                               "[observers.chain]\nconfirmations = 20\nhistory = 40\n", of_chain};
     static subject_t machine = {&vd_machine_observer, "machine", "", of_machine};

@@ -139,7 +139,8 @@ void vd_witness_stopped(vd_witness_t *self, vd_status_t status, const char *text
     if (status != VD_PRUNED && !back)
         vd_whole_fail(self->whole, "[stream goes on] %s cannot go on: %s: %s", self->name,
                       vd_status_name(status), text);
-    if (back)
+    /* Of a place that was pruned nobody can tell any more in which history it was. */
+    if (back || (status == VD_PRUNED && self->ledger != self->whole->ledger))
         vd_witness_begin(self);
 }
 

@@ -157,21 +157,27 @@ static void cut_absent(vd_frame_t *self, cut_t *cut, const vd_commit_run_t *run,
     cut->next = run->at + run->count;
 }
 
-static void remember_cut(vd_frame_t *self, const vd_commit_t *commit, uint64_t at, size_t bytes)
+static void remember_cut(vd_frame_t *self, const vd_commit_t *commit, const vd_commit_run_t *run,
+                         uint64_t at, size_t bytes)
 {
-    self->cuts[self->cut_next++ % VD_FRAME_CUTS] =
-        (vd_frame_cut_t){.index = commit->index, .chain = commit->chain, .at = at, .bytes = bytes};
+    self->cuts[self->cut_next++ % VD_FRAME_CUTS] = (vd_frame_cut_t){.index = commit->index,
+                                                                    .chain = commit->chain,
+                                                                    .run_at = run->at,
+                                                                    .run_count = run->count,
+                                                                    .at = at,
+                                                                    .bytes = bytes};
 }
 
 /* Passes what comes before `from` in the run, where that is known. Returns how many events. The same
- * chain is the same bytes. */
+ * events under the same chain are the same bytes; a relay has some commits from their middle on. */
 static uint32_t pass_cut(const vd_frame_t *self, const vd_commit_t *commit,
                          const vd_commit_run_t *run, uint64_t from, vd_bytes_t *rest)
 {
     for (uint32_t c = 0; c < VD_FRAME_CUTS && from > run->at; c++) {
         const vd_frame_cut_t *cut = &self->cuts[c];
         if (cut->at != from || cut->index != commit->index || cut->chain != commit->chain ||
-            cut->chain == 0 || from - run->at >= run->count || cut->bytes >= rest->size)
+            cut->run_at != run->at || cut->run_count != run->count || cut->chain == 0 ||
+            from - run->at >= run->count || cut->bytes >= rest->size)
             continue;
         *rest = vd_bytes(rest->data + cut->bytes, rest->size - cut->bytes);
         return (uint32_t)(from - run->at);
@@ -199,7 +205,7 @@ static bool cut_run(vd_frame_t *self, const vd_frame_want_t *want, cut_t *cut,
             take(self, cut, run, run->first_seq + i, &entry);
         } else {
             cut->full = true;
-            remember_cut(self, commit, at, (size_t)(entry.raw.data - run->run.data));
+            remember_cut(self, commit, run, at, (size_t)(entry.raw.data - run->run.data));
             return true;
         }
         cut->next = at + 1;

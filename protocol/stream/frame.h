@@ -43,9 +43,11 @@ typedef struct vd_frame_from {
 /* Where a run was cut: what comes before it need not be walked over once more. */
 typedef struct vd_frame_cut {
     uint64_t index;
-    uint32_t chain; /* 0: none */
-    uint64_t at;    /* the place of the event at which it was cut */
-    size_t bytes;   /* of the run before that */
+    uint32_t chain;  /* 0: none */
+    uint64_t run_at; /* the run, which may be a piece of what the commit has */
+    uint32_t run_count;
+    uint64_t at;  /* the place of the event at which it was cut */
+    size_t bytes; /* of the run before that */
 } vd_frame_cut_t;
 
 typedef struct vd_frame {

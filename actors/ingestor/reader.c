@@ -207,7 +207,7 @@ static vd_status_t make(vd_reader_t *self, vd_actor_t *actor, const vd_mode_t *m
                            .state = self,
                            .ports = ports,
                            .port_count = 2,
-                           .frame_bytes_max = VD_STATE_BYTES_MAX,
+                           .frame_bytes_max = VD_STATE_BYTES_MAX + VD_BODY_BYTES_MAX,
                            .perform = perform,
                            .perform_arg = self,
                            .metrics = tell_metrics};

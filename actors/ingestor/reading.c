@@ -232,6 +232,22 @@ static void on_verify(vd_reading_t *self, const vd_input_t *input, vd_effects_t 
                                vd_status_text(status));
 }
 
+static bool is_text(vd_str_t text)
+{
+    while (text.size > 0) {
+        size_t size = vd_utf8_size(text);
+        if (size == 0 || size > text.size)
+            return false;
+        text = vd_bytes(text.data + size, text.size - size);
+    }
+    return true;
+}
+
+static bool is_name_or_empty(vd_str_t name)
+{
+    return name.size == 0 || vd_name_valid(name);
+}
+
 /* What a relay tells of its subscribers: as if they were served here. */
 static void on_news(vd_reading_t *self, vd_now_t now, const vd_subscriber_news_body_t *body,
                     vd_effects_t *effects)
@@ -255,9 +271,9 @@ static void on_news(vd_reading_t *self, vd_now_t now, const vd_subscriber_news_b
                                 .text = text};
     bool dropped =
         news.status == VD_SILENT || news.status == VD_TOO_SLOW || news.status == VD_KICKED;
-    bool named =
-        vd_name_valid(body->publisher) && (body->name.size == 0 || vd_name_valid(body->name));
-    if (self->options.news != NULL && named && (dropped || news.kind == VD_NEWS_MODE))
+    bool sound = vd_name_valid(body->publisher) && is_name_or_empty(body->name) &&
+                 is_name_or_empty(body->from) && is_name_or_empty(body->to) && is_text(body->text);
+    if (self->options.news != NULL && sound && (dropped || news.kind == VD_NEWS_MODE))
         self->options.news(self->options.news_arg, now, &news, effects);
 }
 

@@ -64,8 +64,9 @@ typedef struct vd_core_spec {
     void *state;
     const vd_port_t *ports;
     size_t port_count;
-    int64_t frame_bytes_max; /* of what its ports take in; 0: FRAME_BYTES_MAX */
-    vd_perform_fn *perform;  /* may be NULL when the core has no DO */
+    int64_t
+        frame_bytes_max; /* of what its ports take in; more ends the connection without a word. 0: FRAME_BYTES_MAX */
+    vd_perform_fn *perform; /* may be NULL when the core has no DO */
     void *perform_arg;
     vd_metrics_fn *metrics; /* may be NULL */
 } vd_core_spec_t;

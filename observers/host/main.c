@@ -43,7 +43,7 @@ static int run(vd_actor_t *actor, vd_host_t *host, bool collects)
                            .ports = ports,
                            .port_count =
                                sizeof ports / sizeof ports[0] - (collects ? 0 : COLLECTORS_PORTS),
-                           .frame_bytes_max = VD_STATE_BYTES_MAX,
+                           .frame_bytes_max = VD_STATE_BYTES_MAX + VD_BODY_BYTES_MAX,
                            .perform = perform};
     vd_actor_hold_ready(actor);
     if (vd_actor_add_core(actor, &core) < 0)

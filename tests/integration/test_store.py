@@ -12,6 +12,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from harness import Actors, run_tests, wait_for  # noqa: E402
 import msgpack  # noqa: E402
 import vedette  # noqa: E402
+from vedette.catalogue import LIMITS  # noqa: E402
 
 BIN = sys.argv[1]
 
@@ -318,9 +319,12 @@ def test_states_outlive_a_kill_and_go_with_their_session():
         assert keeper.load(below=second["index"]) == (first["index"], {"n": 1})
         stats = store.client.store()
         assert stats["states"] == 2 and 500000 < stats["state_bytes"] < 501000, stats
+        keeper.save(second, {"n": 2, "bulk": "x" * 6000000}, keep=2)  # more than a frame of any other kind
+        assert store.client.store()["state_bytes"] > 6000000
+        keeper.save(second, {"n": 2, "bulk": "x" * 500000}, keep=2)
         assert refused(lambda: keeper.save({**second, "index": second["index"] + 1}, {})) == "went_back"
         assert refused(lambda: keeper.save(second, {}, session="t")) == "unknown_session"
-        assert refused(lambda: keeper.save(second, "x" * 1048576)) == "too_large"
+        assert refused(lambda: keeper.save(second, "x" * LIMITS["STATE_BYTES_MAX"])) == "too_large"
         store.finish("s")
         store.client.prune("s")
         # Until its commits are gone, too, it is known that there was such a session.

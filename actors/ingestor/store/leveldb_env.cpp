@@ -68,7 +68,8 @@ class Table : public leveldb::RandomAccessFile
             done += (size_t)got;
         }
         if (!vd_leveldb_piece_good(reinterpret_cast<const uint8_t *>(scratch), done))
-            return Status::Corruption(name_, "a block does not match its checksum");
+            return Status::Corruption(name_.substr(name_.rfind('/') + 1),
+                                      "block checksum mismatch");
         *result = Slice(scratch, done);
         return Status::OK();
     }

@@ -307,7 +307,7 @@ static void *boot(vd_world_t *world, vd_node_t *node, void *arg)
     self->reception = vd_reception_new(PORT_READ, &peer, TIMER_STREAM, &handler, self);
     assert(self->reception != NULL);
     self->queue_count = 0;
-    self->live.on = self->commit.on = self->held = false;
+    self->live = self->commit = (lane_t){0};
     self->single_us = vd_world_now(world).mono_us;
     if (self->saved.store[0] != 0)
         self->witness = self->saved_witness;

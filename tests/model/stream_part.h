@@ -26,9 +26,12 @@ typedef struct lane {
     uint64_t correlation;
     bool on;
     uint64_t granted, received; /* events */
-    uint64_t index, offset;     /* what has come leads up to here */
-    uint64_t begun;             /* it was told to begin here */
-    bool asked;                 /* it was asked to begin behind this position */
+    uint64_t early;             /* of those, what came so soon that the START may come once more */
+    int64_t asked_us;
+    bool held;
+    uint64_t index, offset; /* what has come leads up to here */
+    uint64_t begun;         /* it was told to begin here */
+    bool asked;             /* it was asked to begin behind this position */
     uint64_t asked_index, asked_offset;
     const vd_ledger_t *history; /* the only one that held what came when it came */
     uint64_t newest;            /* entry of it there */
@@ -67,7 +70,6 @@ typedef struct stream {
     vd_stream_mode_t mode;
     int64_t begun_us, changed_us, live_us;
     uint64_t changes, holds;
-    bool held;
     uint64_t held_life; /* of the ingestor */
     int64_t single_us;  /* when it took no more streams than its mode allows */
 } stream_t;

@@ -3,6 +3,8 @@
 
 #include <inttypes.h>
 
+enum { AGAIN_US = 1000000 }; /* until a START that the network repeats has come */
+
 void vd_stream_sent(stream_t *self, const vd_message_t *message)
 {
     bool live = message->id == VD_MESSAGE_START && vd_str_is(message->start.stream, "live");
@@ -12,6 +14,7 @@ void vd_stream_sent(stream_t *self, const vd_message_t *message)
         *lane = (lane_t){.correlation = message->correlation,
                          .on = true,
                          .granted = message->start.items,
+                         .asked_us = vd_whole_now_us(self->whole),
                          .asked = !message->start.head && message->start.store.size > 0,
                          .asked_index = message->start.index,
                          .asked_offset = message->start.offset};
@@ -58,7 +61,10 @@ static void see_commits(stream_t *self, lane_t *lane, const vd_commits_body_t *b
     lane->index = body->index;
     lane->offset = body->offset;
     lane->received += body->events;
-    if (lane->received > lane->granted)
+    /* A live stream that is begun once more has its credit anew, and the word of it may be lost. */
+    if (lane == &self->live && vd_whole_now_us(self->whole) - lane->asked_us < AGAIN_US)
+        lane->early += body->events;
+    if (lane->received > lane->granted + lane->early)
         vd_whole_fail(self->whole,
                       "[credit] %s has %" PRIu64 " events of a %s stream and granted "
                       "%" PRIu64,
@@ -66,7 +72,7 @@ static void see_commits(stream_t *self, lane_t *lane, const vd_commits_body_t *b
                       lane->granted);
     vd_reception_view_t view;
     vd_reception_look(self->reception, &view);
-    if (self->held && view.held && body->events > 0 && self->whole->weather.ordered &&
+    if (lane->held && view.held && body->events > 0 && self->whole->weather.ordered &&
         self->held_life == vd_node_life(self->whole->ingestor.node))
         vd_whole_fail(self->whole, "[held] %s is sent events while an operator holds it",
                       self->name);
@@ -154,14 +160,14 @@ void vd_stream_taken(stream_t *self, const vd_message_t *message)
         break;
     case VD_MESSAGE_HOLD:
         self->holds += message->hold.held;
-        self->held = message->hold.held;
+        lane->held = message->hold.held;
         self->held_life = vd_node_life(self->whole->ingestor.node);
         break;
     case VD_MESSAGE_USE_COMMITS:
     case VD_MESSAGE_DROP:
     case VD_MESSAGE_STREAM_RESET:
     case VD_MESSAGE_ERROR:
-        lane->on = self->held = false;
+        lane->on = lane->held = false;
         break;
     default:
         break;

@@ -14,7 +14,8 @@
  * Events:
  *   target_changed {id, height, agreeing, reachable, previous}
  *   local_reached {node, id, height}                          id, height: its head
- *   local_lost {node, id, height, behind, reason}        behind, other_branch or unreachable
+ *   local_lost {node, id, height, behind, reason}        behind, other_branch or unreachable;
+ *                                                        again when that changes
  *   local_removed {node}
  *   sync_reached {id, height, nodes}                        the target; all local nodes are there
  *   sync_lost {id, height, missing}                         names, at most 64

@@ -233,9 +233,15 @@ void vd_poller_part_finish(vd_whole_t *self)
     int64_t since_us = vd_whole_now_us(self) - 6000000;
     for (uint32_t i = 0; i < WHOLE_SOURCES; i++) {
         const vd_model_source_t *source = &self->sources[i];
-        uint32_t readers = 0;
-        for (uint32_t p = 0; p < WHOLE_POLLERS; p++)
-            readers += source->read_us[p] > since_us;
+        uint32_t readers = 0, gone = 0;
+        for (uint32_t p = 0; p < WHOLE_POLLERS; p++) {
+            bool read = source->read_us[p] > since_us;
+            readers += read && vd_node_is_up(self->pollers[p].node);
+            gone += read && !vd_node_is_up(self->pollers[p].node);
+        }
+        /* One that was not needed any more may just have gone, and another one be about to begin. */
+        if (source->exists && readers == 0 && gone > 0)
+            continue;
         if (readers != (source->exists ? 1 : 0))
             vd_whole_fail(self, "[one poller] source %s, which %s, is read by %u pollers",
                           source->name, source->exists ? "exists" : "has left", readers);

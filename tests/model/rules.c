@@ -306,6 +306,15 @@ void vd_rules_free(vd_whole_t *self)
     self->rules = NULL;
 }
 
+/* Has it died early of late? Then it stays, needed or not (supervisor.h law 4). */
+static bool is_unsettled(const vd_whole_t *self, const vd_process_t *process)
+{
+    for (uint32_t i = 0; i < self->child_count; i++)
+        if (self->children[i].process == process)
+            return self->children[i].level > 0;
+    return false;
+}
+
 /* Each poller has its share, and there are as many as are needed. */
 static void check_load(vd_whole_t *self, const vd_membership_t *broker)
 {
@@ -318,11 +327,14 @@ static void check_load(vd_whole_t *self, const vd_membership_t *broker)
         if (source->poller >= 0)
             loads[source->poller]++;
     }
-    for (int i = 0; i < WHOLE_POLLERS; i++)
-        pollers += vd_process_is_ready(self->pollers[i].process);
-    uint32_t wanted = sources < 1 ? 1 : sources;
+    uint32_t wanted = sources < 1 ? 1 : sources, spared = 0;
     wanted = wanted > self->setup.pollers_max ? self->setup.pollers_max : wanted;
-    if (pollers != wanted)
+    for (uint32_t i = 0; i < WHOLE_POLLERS; i++) {
+        bool ready = vd_process_is_ready(self->pollers[i].process);
+        pollers += ready;
+        spared += ready && i >= wanted && is_unsettled(self, self->pollers[i].process);
+    }
+    if (pollers < wanted || pollers > wanted + spared)
         vd_whole_fail(self, "[share] %u pollers for %u sources, and %u wanted", pollers, sources,
                       wanted);
     for (uint32_t i = 0; i < VD_ACTORS_MAX && pollers > 0; i++)

@@ -470,9 +470,12 @@ void vd_stream_part_steer(vd_whole_t *self, const char *verb, uint32_t die)
     vd_message_t message = {.id = VD_MESSAGE_STEER, .correlation = 98};
     if (self->streams == NULL)
         return;
+    stream_t *stream = &self->streams->streams[die % WHOLE_STREAMS];
     self->kicks += strcmp(verb, "kick") == 0;
     message.steer.verb = vd_str(verb);
-    message.steer.name = vd_str(self->streams->streams[die % WHOLE_STREAMS].name);
+    message.steer.name = vd_str(stream->name);
+    if (strcmp(verb, "resume") == 0) /* the word of it may be lost */
+        stream->live.held = stream->commit.held = false;
     vd_world_inject(self->world, VD_MODEL_STRANGER, "ingestor.streams", &message);
 }
 

@@ -1,0 +1,153 @@
+/* auditor_peers.c: the broker, supervisor, pollers and observer of an auditor. */
+#include "auditor_world.h"
+
+#include <inttypes.h>
+
+/* ---- broker and supervisor ---- */
+
+static void write_actor(vd_buffer_t *out, const char *name, const char *kind, uint64_t inc,
+                        const char *port)
+{
+    vd_buffer_t rows;
+    vd_buffer_init(&rows, 1024);
+    vd_write_array(&rows, 1);
+    vd_endpoint_record_t endpoint = {.port = vd_str(port), .endpoint = vd_str(name)};
+    vd_record_encode(VD_RECORD_endpoint, &endpoint, &rows);
+    vd_actor_record_t actor = {.name = vd_str(name),
+                               .kind = vd_str(kind),
+                               .inc = inc,
+                               .pid = 5,
+                               .state = vd_str("ready"),
+                               .endpoints = vd_buffer_view(&rows)};
+    assert_int_equal(vd_record_encode(VD_RECORD_actor, &actor, out), VD_OK);
+    vd_buffer_free(&rows);
+}
+
+static void snapshot(auditor_world_t *self, const vd_peer_t *peer, const vd_message_t *question,
+                     const char *feed, const vd_buffer_t *value)
+{
+    vd_message_t message = {.id = VD_MESSAGE_SNAPSHOT, .payload = vd_buffer_view(value)};
+    message.snapshot = (vd_snapshot_body_t){
+        .feed = vd_str(feed), .inc = self->inc_of_feeds, .n = self->told, .complete = true};
+    auditor_world_answer(self, peer, question, &message);
+}
+
+static void write_membership(const auditor_world_t *self, vd_buffer_t *out)
+{
+    vd_write_map(out, 1);
+    vd_write_text(out, "actors");
+    vd_write_array(out, 4);
+    write_actor(out, "relay-1", "relay", 1, "read");
+    write_actor(out, "poller-1", "poller", self->poller_inc, "requests");
+    write_actor(out, "poller-2", "poller", 3, "requests");
+    write_actor(out, "host", "observer", 4, "requests");
+}
+
+static void write_children(const auditor_world_t *self, vd_buffer_t *out)
+{
+    vd_child_record_t child = {.name = vd_str("poller-1"),
+                               .kind = vd_str("poller"),
+                               .state = vd_str("ready"),
+                               .pid = 77,
+                               .restarts = 2 + self->lies.restarts};
+    vd_write_array(out, 1);
+    assert_int_equal(vd_record_encode(VD_RECORD_child, &child, out), VD_OK);
+}
+
+void auditor_world_ask_feed(auditor_world_t *self, const vd_peer_t *peer,
+                            const vd_message_t *question, bool broker)
+{
+    vd_buffer_t out;
+    vd_buffer_init(&out, 1 << 16);
+    if (broker)
+        write_membership(self, &out);
+    else
+        write_children(self, &out);
+    if (question->id == VD_MESSAGE_GET) {
+        snapshot(self, peer, question, broker ? "membership" : "lifecycle", &out);
+    } else if (question->id == VD_MESSAGE_READ) {
+        vd_message_t message = {.id = VD_MESSAGE_RESET, .payload = vd_buffer_view(&out)};
+        message.reset = (vd_reset_body_t){.feed = question->read_items.feed,
+                                          .inc = self->inc_of_feeds,
+                                          .n = self->told,
+                                          .complete = true,
+                                          .status = vd_str("pruned")};
+        auditor_world_answer(self, peer, question, &message);
+    } else if (question->id == VD_MESSAGE_STATUS) {
+        vd_message_t message = {.id = VD_MESSAGE_STATUS_IS};
+        message.status_is = (vd_status_is_body_t){.state = vd_str("ready"),
+                                                  .session = vd_str(self->lies.session),
+                                                  .pid = 1,
+                                                  .version = vd_str("1"),
+                                                  .data = vd_str("d")};
+        auditor_world_answer(self, peer, question, &message);
+    }
+    vd_buffer_free(&out);
+}
+
+/* ---- those in the membership ---- */
+
+void auditor_world_ask_poller(auditor_world_t *self, const vd_peer_t *peer,
+                              const vd_message_t *question, bool first)
+{
+    vd_buffer_t rows;
+    bool reads = first || self->lies.second_poller;
+    uint32_t more = first ? self->lies.sources : 0;
+    vd_buffer_init(&rows, 1 << 17);
+    vd_write_array(&rows, reads + more);
+    for (uint32_t i = 0; i < more; i++) {
+        char source[32];
+        snprintf(source, sizeof source, "more-%" PRIu32, i);
+        vd_write_map(&rows, 1);
+        vd_write_pair_text(&rows, "source", source);
+    }
+    if (reads) {
+        vd_write_map(&rows, 2);
+        vd_write_pair_text(&rows, "source", "s1");
+        vd_write_pair_u64(&rows, "interval_ms", self->lies.interval_ms);
+    }
+    snapshot(self, peer, question, "readings", &rows);
+    vd_buffer_free(&rows);
+}
+
+void auditor_world_ask_observer(auditor_world_t *self, const vd_peer_t *peer,
+                                const vd_message_t *question)
+{
+    vd_buffer_t items;
+    vd_message_t message = {.id = VD_MESSAGE_ITEMS};
+    uint64_t index = self->lies.observer_back ? 20 - self->observer_n % 20 : self->store->count;
+    self->observer_n++;
+    vd_buffer_init(&items, 4096);
+    vd_write_array(&items, 1);
+    vd_write_map(&items, 1);
+    vd_write_text(&items, "position");
+    vd_write_map(&items, 2);
+    vd_write_pair_text(&items, "store", self->store->id);
+    vd_write_pair_u64(&items, "index", index + self->lies.observer_ahead);
+    message.items = (vd_items_body_t){.feed = vd_str("state"),
+                                      .inc = 9,
+                                      .first = self->observer_n,
+                                      .count = 1,
+                                      .head = self->observer_n};
+    message.payload = vd_buffer_view(&items);
+    auditor_world_answer(self, peer, question, &message);
+    vd_buffer_free(&items);
+}
+
+void auditor_world_swap_incarnations(auditor_world_t *self)
+{
+    vd_peer_t broker = vd_peer_named("broker");
+    vd_message_t message = {.id = VD_MESSAGE_ITEM};
+    vd_buffer_t item;
+    vd_buffer_init(&item, 4096);
+    self->poller_inc = self->poller_inc == 2 ? 22 : 2;
+    vd_write_map(&item, 2);
+    vd_write_pair_text(&item, "op", "actor");
+    vd_write_text(&item, "actor");
+    write_actor(&item, "poller-1", "poller", self->poller_inc, "requests");
+    message.item = (vd_item_body_t){
+        .feed = vd_str("membership"), .inc = self->inc_of_feeds, .n = ++self->told};
+    message.payload = vd_buffer_view(&item);
+    auditor_world_give(self, VD_AUDITOR_MEMBERSHIP, &broker, &message);
+    vd_buffer_free(&item);
+}

@@ -1,0 +1,342 @@
+/* test_chaos_undo.c: what undoes faults, when undoing fails and when things have left meanwhile; what a supervisor is
+ * started again from; processes that nobody can look at; a line that comes late. */
+#include "chaos/engine.h"
+#include "chaos/launch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char place[64];
+static chaos_undo_t runner; /* that is dead */
+
+static const char *at(const char *name)
+{
+    static char paths[4][600];
+    static unsigned next;
+    char *path = paths[next++ % 4];
+    snprintf(path, sizeof paths[0], "%s/%s", place, name);
+    return path;
+}
+
+static void write_at(const char *name, const char *text)
+{
+    FILE *file = fopen(at(name), "we");
+    assert_non_null(file);
+    fputs(text, file);
+    assert_int_equal(fclose(file), 0);
+}
+
+static const char *text_at(const char *name)
+{
+    static char text[4096];
+    FILE *file = fopen(at(name), "re");
+    assert_non_null(file);
+    text[fread(text, 1, sizeof text - 1, file)] = 0;
+    fclose(file);
+    return text;
+}
+
+static bool is_there(const char *name)
+{
+    return access(at(name), F_OK) == 0;
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    snprintf(place, sizeof place, "/tmp/chaos-undo-XXXXXX");
+    if (mkdtemp(place) == NULL)
+        return -1;
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(0);
+    runner = (chaos_undo_t){.keeper = -1, .self = {.pid = pid, .start = 1}};
+    memcpy(runner.place, place, sizeof place);
+    return waitpid(pid, NULL, 0) == pid && mkdir(at("undo"), 0700) == 0 &&
+                   mkdir(at("clock"), 0700) == 0 && mkdir(at("logs"), 0700) == 0
+               ? 0
+               : -1;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    char command[128];
+    snprintf(command, sizeof command, "rm -r '%s'", place);
+    return system(command);
+}
+
+/* ---- undoing ---- */
+
+static void what_cannot_be_undone_is_kept(void **state)
+{
+    (void)state;
+    write_at("clock/host", "+3600\n");
+    write_at("clock/static", "+3600\n");
+    assert_int_equal(mkdir(at("clock/host.new"), 0700),
+                     0); /* so that nothing can be written there */
+    assert_true(chaos_undo_clock(&runner, at("clock/host")) > 0);
+    assert_true(chaos_undo_clock(&runner, at("clock/static")) > 0);
+    chaos_left_t left = chaos_undo_left(place, NULL);
+    assert_int_equal(left.done, 1);
+    assert_int_equal(left.failed, 1);
+    assert_int_equal(left.error, EISDIR);
+    assert_int_equal(access(left.path, F_OK), 0);
+    assert_string_equal(text_at("clock/static"), "+0\n");
+    assert_int_equal(rmdir(at("clock/host.new")), 0);
+    left = chaos_undo_left(place, NULL);
+    assert_int_equal(left.done, 1);
+    assert_int_equal(left.failed, 0);
+    assert_string_equal(text_at("clock/host"), "+0\n");
+    left = chaos_undo_left(place, NULL);
+    assert_int_equal(left.done + left.failed, 0);
+}
+
+static void a_record_that_nobody_can_read_is_kept(void **state)
+{
+    (void)state;
+    char name[64];
+    snprintf(name, sizeof name, "undo/%d-1.7", (int)runner.self.pid);
+    write_at(name, "melt\nhost\n");
+    chaos_left_t left = chaos_undo_left(place, NULL);
+    assert_int_equal(left.failed, 1);
+    assert_int_equal(left.error, EBADMSG);
+    assert_true(is_there(name));
+    snprintf(name, sizeof name, "undo/%d-1.8.new", (int)runner.self.pid);
+    write_at(name, "clo");
+    (void)chaos_undo_left(place, NULL);
+    assert_false(is_there(name)); /* its fault was never made */
+}
+
+/* The environment is among it: it does not lie about for ever. */
+static void what_no_record_needs_is_removed(void **state)
+{
+    (void)state;
+    char mine[64], other[64];
+    chaos_process_t self;
+    assert_true(chaos_process_find((uint64_t)getpid(), &self));
+    snprintf(mine, sizeof mine, "undo/%d-%llu.supervisor-9.env", (int)self.pid,
+             (unsigned long long)self.start);
+    snprintf(other, sizeof other, "undo/%d-1.supervisor-9.env", (int)runner.self.pid);
+    write_at(mine, "A=secret");
+    write_at(other, "A=secret");
+    chaos_left_t left = chaos_undo_left(place, NULL);
+    assert_int_equal(left.done + left.failed, 0);
+    assert_true(is_there(mine));
+    assert_false(is_there(other));
+}
+
+/* Actors come and go while all clocks are off. */
+static void every_clock_of_the_folder_is_set_right(void **state)
+{
+    (void)state;
+    write_at("clock/supervisor", "+3600\n");
+    write_at("clock/left-meanwhile", "+3600\n");
+    write_at("clock/host.new", "+36");
+    uint64_t record = chaos_undo_clock(&runner, at("clock"));
+    assert_true(record > 0);
+    assert_int_equal(chaos_undo_now(&runner, record), 0);
+    assert_string_equal(text_at("clock/supervisor"), "+0\n");
+    assert_string_equal(text_at("clock/left-meanwhile"), "+0\n");
+    assert_string_equal(text_at("clock/host.new"), "+36");
+    assert_false(is_there("clock/host.new.new"));
+    chaos_undo_drop(&runner, record);
+    write_at("file", "");
+    record = chaos_undo_clock(&runner, at("file/clock"));
+    assert_int_equal(chaos_undo_now(&runner, record), ENOTDIR);
+    chaos_undo_drop(&runner, record);
+}
+
+static void a_record_that_could_not_be_read_is_not_written(void **state)
+{
+    (void)state;
+    assert_int_equal(chaos_undo_clock(&runner, "/a\nb"), 0);
+    assert_int_equal(errno, EINVAL);
+    write_at("clock/host", "+0\n");
+    assert_int_equal(mkdir(at("clock/host.new"), 0700), 0);
+    assert_false(chaos_write_file(at("clock/host"), "+1\n"));
+    assert_int_equal(rmdir(at("clock/host.new")), 0);
+    assert_int_equal(mkdir(at("clock/folder"), 0700), 0);
+    assert_false(chaos_write_file(at("clock/folder"), "+1\n"));
+    assert_false(is_there("clock/folder.new"));
+}
+
+/* ---- a supervisor that is started again ---- */
+
+static void copy(const char *from, const char *to)
+{
+    char command[1400];
+    snprintf(command, sizeof command, "cp '%s' '%s'", from, to);
+    assert_int_equal(system(command), 0);
+}
+
+/* A process of this executable whose errors go to `errors`. */
+static chaos_process_t run(const char *exe, int errors)
+{
+    chaos_process_t process;
+    char link[64], path[700] = "";
+    pid_t pid = fork();
+    if (pid == 0) {
+        dup2(errors, STDERR_FILENO);
+        execl(exe, exe, "1000", (char *)NULL);
+        _exit(127);
+    }
+    snprintf(link, sizeof link, "/proc/%d/exe", (int)pid);
+    for (int i = 0; strcmp(path, exe) != 0; i++) {
+        assert_true(i < 10000);
+        ssize_t size = readlink(link, path, sizeof path - 1);
+        path[size > 0 ? size : 0] = 0;
+        usleep(1000);
+    }
+    assert_true(chaos_process_find((uint64_t)pid, &process));
+    return process;
+}
+
+static void end(const chaos_process_t *process)
+{
+    assert_int_equal(chaos_process_signal(process, SIGKILL), 0);
+    assert_int_equal(waitpid(process->pid, NULL, 0), process->pid);
+}
+
+static void an_executable_that_was_replaced_is_started_as_what_is_there(void **state)
+{
+    (void)state;
+    char exe[600], file[600];
+    int ends[2];
+    snprintf(exe, sizeof exe, "%s", at("program"));
+    snprintf(file, sizeof file, "%s", at("supervisor"));
+    assert_int_equal(pipe(ends), 0);
+    copy("/bin/sleep", exe);
+    chaos_process_t process = run(exe, ends[1]);
+    assert_int_equal(unlink(exe), 0);
+    assert_false(chaos_launch_save(&process, file, at("logs")));
+    assert_int_equal(errno, ENOENT);
+    assert_false(is_there("supervisor.exe") || is_there("supervisor.env"));
+    copy("/bin/sleep", exe);
+    assert_true(chaos_launch_save(&process, file, at("logs")));
+    assert_string_equal(text_at("supervisor.exe"), exe);
+    end(&process);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+/* Nothing that goes with the record is written to. */
+static void words_of_a_pipe_go_on_to_the_log(void **state)
+{
+    (void)state;
+    char file[600], log[600];
+    int ends[2];
+    snprintf(file, sizeof file, "%s", at("supervisor"));
+    snprintf(log, sizeof log, "%s", at("logs/own.log"));
+    assert_int_equal(pipe(ends), 0);
+    chaos_process_t process = run("/usr/bin/sleep", ends[1]);
+    assert_true(chaos_launch_save(&process, file, at("logs")));
+    assert_string_equal(text_at("supervisor.log"), at("logs/supervisor.log"));
+    end(&process);
+    int fd = open(log, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    process = run("/usr/bin/sleep", fd);
+    assert_true(chaos_launch_save(&process, file, at("logs")));
+    assert_string_equal(text_at("supervisor.log"), log);
+    end(&process);
+    chaos_launch_forget(file);
+    assert_false(is_there("supervisor.exe") || is_there("supervisor.env"));
+    close(fd);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+/* ---- processes ---- */
+
+static void who_cannot_be_looked_at_is_not_gone(void **state)
+{
+    (void)state;
+    chaos_process_t self, other;
+    struct rlimit limit, none;
+    assert_true(chaos_process_find((uint64_t)getpid(), &self));
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    none = limit;
+    none.rlim_cur = 0;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    char state_of_self = chaos_process_state(&self);
+    bool found = chaos_process_find((uint64_t)getpid(), &other);
+    int error = errno;
+    int signalled = chaos_process_signal(&self, 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_int_equal(state_of_self, '?');
+    assert_false(found);
+    assert_int_equal(error, EMFILE);
+    assert_int_equal(signalled, EMFILE);
+    assert_int_equal(chaos_process_state(&self), 'R');
+    assert_int_equal(chaos_process_state(&runner.self), 0);
+    assert_false(chaos_process_find((uint64_t)runner.self.pid, &other));
+    assert_int_equal(errno, ESRCH);
+}
+
+/* ---- the engine ---- */
+
+static void an_engine_without_a_runtime_closes_nothing(void **state)
+{
+    (void)state;
+    static chaos_engine_t engine;
+    char dir[1024], error[CHAOS_ERROR_BYTES];
+    memset(dir, 'd', sizeof dir - 1);
+    dir[sizeof dir - 1] = 0;
+    dir[0] = '/';
+    int before = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    assert_true(fcntl(STDIN_FILENO, F_GETFD) >= 0 || dup2(before, STDIN_FILENO) == STDIN_FILENO);
+    assert_true(chaos_engine_open(&engine, NULL, dir, error) != VD_OK);
+    chaos_engine_close(&engine);
+    assert_true(fcntl(STDIN_FILENO, F_GETFD) >= 0);
+    close(before);
+}
+
+/* Who drives it may have done other things for minutes. */
+static void a_line_that_comes_late_begins_when_it_comes(void **state)
+{
+    (void)state;
+    static chaos_engine_t engine;
+    char error[CHAOS_ERROR_BYTES];
+    chaos_line_t line;
+    double now_ms = chaos_now_ms();
+    assert_int_equal(chaos_line_parse("after 2s kill host", &line, error), VD_OK);
+    engine.ended_ms = now_ms - 120000;
+    chaos_engine_begin(&engine, &line, 1);
+    assert_true(engine.faults[0].stage_ms >= now_ms);
+    assert_true(engine.faults[0].stage_ms <= chaos_now_ms());
+    engine.ended_ms = chaos_now_ms() - 500;
+    chaos_engine_begin(&engine, &line, 2);
+    assert_true(engine.faults[0].stage_ms == engine.ended_ms + 2000);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_cannot_be_undone_is_kept, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_record_that_nobody_can_read_is_kept, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_no_record_needs_is_removed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(every_clock_of_the_folder_is_set_right, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_record_that_could_not_be_read_is_not_written, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(an_executable_that_was_replaced_is_started_as_what_is_there,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(words_of_a_pipe_go_on_to_the_log, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_cannot_be_looked_at_is_not_gone, set_up, tear_down),
+        cmocka_unit_test(an_engine_without_a_runtime_closes_nothing),
+        cmocka_unit_test(a_line_that_comes_late_begins_when_it_comes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,62 @@
+/* undo.h: what is to be undone, on disk before it is done.
+ *
+ * 1. A record is a file in PLACE/undo, named after the process that broke something, with one field a
+ *    line: what undoes it. It is written before the fault is made, and goes when that is undone.
+ * 2. Undoing twice does no harm, and what is gone in the meantime (a process, a file) needs nothing. What cannot be
+ *    undone keeps its record, so that it can be tried again.
+ * 3. Who breaks things has a keeper: a process in a session of its own that undoes its records
+ *    when it dies, however it does.
+ */
+#ifndef CHAOS_UNDO_H
+#define CHAOS_UNDO_H
+
+#include "chaos/process.h"
+#include "wire/status.h"
+
+typedef struct chaos_undo {
+    char place[600];
+    uint64_t next;
+    chaos_process_t self; /* who breaks */
+    int keeper;           /* the pipe whose end tells the keeper of ours; -1: none */
+} chaos_undo_t;
+
+/* Makes the directories and starts the keeper. VD_OK, or VD_IO with the reason in `error`. */
+vd_status_t chaos_undo_open(chaos_undo_t *self, const char *place, char *error);
+/* Lets the keeper go: it undoes what is still recorded. */
+void chaos_undo_close(chaos_undo_t *self);
+
+/* Records; each returns the number of its record, 0 when it could not be written (errno): then the
+ * fault must not be made. */
+uint64_t chaos_undo_cont(chaos_undo_t *self, const chaos_process_t *process);
+/* Starts it again; `logs`: see launch.h. */
+uint64_t chaos_undo_supervisor(chaos_undo_t *self, const chaos_process_t *process,
+                               const char *logs);
+/* Tells the disk of the process to heal, through the file `control`. */
+uint64_t chaos_undo_disk(chaos_undo_t *self, const chaos_process_t *process, const char *control);
+/* Sets the clock in the file right. */
+uint64_t chaos_undo_clock(chaos_undo_t *self, const char *file);
+/* Moves an executable back from `away`; left behind, the actor of the runtime in `dir` is started, too. */
+uint64_t chaos_undo_executable(chaos_undo_t *self, const char *away, const char *path,
+                               const char *dir, const char *actor);
+/* Sets a limit of the process to what it was. */
+uint64_t chaos_undo_limit(chaos_undo_t *self, const chaos_process_t *process, int resource,
+                          uint64_t before);
+/* Writes a file as a whole in the place of what is there. False with errno. */
+bool chaos_write_file(const char *path, const char *text);
+/* It is undone. */
+void chaos_undo_drop(chaos_undo_t *self, uint64_t record);
+/* Undoes one of ours now; the record stays until it is dropped. 0, or the errno. */
+int chaos_undo_now(chaos_undo_t *self, uint64_t record);
+
+/* What was left behind. */
+typedef struct chaos_left {
+    size_t done, failed;
+    int error;      /* with which the first failed; EBADMSG: its record cannot be read */
+    char path[900]; /* of its record */
+} chaos_left_t;
+
+/* Undoes what runners left behind that are dead, or that of process `runner` alone (NULL: all of
+ * the dead). */
+chaos_left_t chaos_undo_left(const char *place, const chaos_process_t *runner);
+
+#endif

@@ -4,10 +4,13 @@ import random
 import signal
 import subprocess
 import sys
+import time
 
 sys.dont_write_bytecode = True
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path[:0] = [os.path.join(TOP, part) for part in ("tests/integration", "tests/fault", "protocol/python")]
+
+from harness import wait_for  # noqa: E402
 
 BIN = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else os.path.join(TOP, "build", "release", "bin")
 PEER = os.path.join(TOP, "tests", "chaos", "peer.py")
@@ -58,7 +61,28 @@ class Part:
             file.close()
 
 
-class Parts:
+class Rated:
+    """For whoever has `samples`, a deque, knows how much is `acknowledged()` by now, and can `check_alive()`."""
+
+    def rate(self, span_s=0.3):
+        """Acknowledged events per second over the last `span_s`; 0 until there is so much to look at."""
+        self.check_alive()
+        now = time.monotonic()
+        self.samples.append((now, self.acknowledged()))
+        older = [sample for sample in self.samples if now - sample[0] >= span_s]
+        if not older:
+            return 0.0
+        begin, count = older[-1]
+        return (self.samples[-1][1] - count) / (now - begin)
+
+    def wait_rate(self, per_second, timeout_s=30.0):
+        """Waits until at least so many events per second are acknowledged now; that rate."""
+        self.samples.clear()
+        return wait_for(f"{per_second} events/s", lambda: (lambda rate: rate >= per_second and rate)(self.rate()),
+                        timeout_s)
+
+
+class Parts(Rated):
     """For a home that has `parts` (a dict) and `session`, which they write into and follow where nothing else is said."""
 
     def part(self, name, *command):

@@ -2,10 +2,12 @@
 """peer.py: one client of a runtime as a process, in Python: a producer with its ledger, a follower, or a bare SUB.
 
     peer.py produce DIR SESSION NAME PER_SECOND SEED [ENDED]
-                                                        the same ledger as producer.c; now and then it writes into the
-                                                        session ENDED, where everything is rejected
+                                                        the same ledger as producer.c, with `taken N SESSION`; now and
+                                                        then it writes into the session ENDED, where everything is
+                                                        rejected
     peer.py follow DIR SESSION [NAME]                   each event as a line of JSON, by the Python client; what was
                                                         pruned is told on stderr
+    peer.py history DIR SESSION BOOK NAME               the same, each event as a record of a book (book.py)
     peer.py lag DIR SESSION FILE                        the same; each event takes it LAG_S while FILE is there
     peer.py listen DIR SESSION                          the same by a bare SUB that repairs its gaps with FETCH
     peer.py overhear DIR SESSION                        what a bare SUB hears, with all its gaps
@@ -25,12 +27,14 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(TOP, "protocol", "python"))
 import vedette  # noqa: E402
 from vedette import wire  # noqa: E402
+from book import HISTORY, SHOWN, Writer  # noqa: E402
 
 BATCH_MAX = 24
 STRAY_PART = 0.05  # of a producer's batches go into the session that has ended
 ANSWER_S = 60.0
 LAG_S = 0.01
 QUIET_S = 0.5
+SETTLE_EACH = 64
 
 stopping = []
 
@@ -48,7 +52,7 @@ def emit_batch(producer, session, name, first, count):
     """One atomic unit; its lines in the ledger. False when its fate is not known."""
     numbers = range(first, first + count)
     for number in numbers:
-        say(f"taken {number}")
+        say(f"taken {number} {session}")
     try:
         at, last = producer.emit_all([("chaos", {"p": name, "n": n}) for n in numbers], session, ANSWER_S)
     except vedette.Error as problem:
@@ -59,7 +63,7 @@ def emit_batch(producer, session, name, first, count):
             say(f"unknown {number}" if unknown else f"rejected {number} {problem.status}")
         return not unknown
     for number in numbers:
-        say(f"acknowledged {number} {at}:{last - (numbers[-1] - number) if last else 0}")
+        say(f"acknowledged {number} {at or ''}:{last - (numbers[-1] - number) if last else 0}")
     return True
 
 
@@ -93,6 +97,24 @@ def follow(client, session, name=None, slow_while=None):
         show(event)
         if slow_while and os.path.exists(slow_while):
             time.sleep(LAG_S)
+    return 0
+
+
+def history(client, session, path, name):
+    book = Writer(path, HISTORY, name, session)
+    follower = client.follow(session, start="start")
+    while not stopping:
+        try:
+            event = follower.next(0.05)
+        except vedette.Missing as missing:
+            print(missing, file=sys.stderr)
+            book.told += 1
+            continue
+        if event is not None:
+            book.add(event.session, event.seq, wire.crc32c(event.raw), SHOWN)
+        if event is None or len(book.waiting) >= SETTLE_EACH:
+            book.settle()
+    book.close()
     return 0
 
 
@@ -191,6 +213,8 @@ def main():
         code = produce(client, session, rest[0], float(rest[1]), *rest[2:])
     elif verb == "lag":
         code = follow(client, session, slow_while=rest[0])
+    elif verb == "history":
+        code = history(client, session, *rest)
     elif verb == "follow":
         code = follow(client, session, *rest)
     elif verb == "overhear":

@@ -18,6 +18,7 @@ from vedette import wire  # noqa: E402
 PASSINGS_MAX = 60
 RECORD_PASSING = 20
 TRUTH_PASSING = 200
+ANSWER_S = 3.0  # disks stall for a moment
 POINTS = ["ingestor.before_commit", "ingestor.after_commit", "ingestor.after_ack", "ingestor.open"]
 
 
@@ -48,7 +49,7 @@ def die_alone(world, point):
         while world.process.poll() is None:
             try:
                 witness.last or witness.heard()
-                acknowledged = producer.emit("chaos", {"p": "alone", "n": acknowledged}, SHARED, timeout_s=0.5)[1]
+                acknowledged = producer.emit("chaos", {"p": "alone", "n": acknowledged}, SHARED, timeout_s=ANSWER_S)[1]
             except vedette.Unreachable:
                 wait_for("death", lambda: world.process.poll() is not None)
     published = witness.heard()
@@ -102,7 +103,7 @@ def a_record_is_stored_once_whoever_sends_it_again():
                 while world.process.poll() is None:
                     records.append(f"{point}-{len(records)}")
                     try:
-                        told[records[-1]] = producer.emit("noted", {}, SHARED, timeout_s=0.3, record=records[-1])
+                        told[records[-1]] = producer.emit("noted", {}, SHARED, timeout_s=ANSWER_S, record=records[-1])
                     except vedette.Unreachable:
                         wait_for("death", lambda: world.process.poll() is not None)
             world.live()

@@ -11,6 +11,7 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from chaos_world import ACTORS, BIN, SEED, TOP, World, alive, vedette, wait_for  # noqa: E402
+from harness import is_sanitized, rss_anon  # noqa: E402
 import ledger  # noqa: E402
 import zmq  # noqa: E402
 from vedette import wire  # noqa: E402
@@ -284,22 +285,12 @@ def announcements_that_lie(world):
         assert rows[0]["name"] == "local", rows
 
 
-def rss_anon(pid):
-    with open(f"/proc/{pid}/status", encoding="ascii") as file:
-        return next(int(line.split()[1]) * 1024 for line in file if line.startswith("RssAnon:"))
-
-
-def is_sanitized():
-    with open(os.path.join(BIN, "vedette-broker"), "rb") as file:
-        return b"__asan_init" in file.read()
-
-
 def check_unharmed(world, before, memory):
     now = world.pids()  # and perhaps a poller more, for what was announced
     assert {name: now.get(name) for name in before} == before, f"somebody died: {before} {now}"
     assert all(alive(pid) for pid in before.values()), before
     grown = {name: rss_anon(pid) - memory[name] for name, pid in before.items()}
-    assert is_sanitized() or max(grown.values()) < GROWTH_BYTES_MAX, grown
+    assert is_sanitized(os.path.join(BIN, "vedette-broker")) or max(grown.values()) < GROWTH_BYTES_MAX, grown
     return max(grown.values())
 
 

@@ -3,6 +3,7 @@
 
 A history is what a store holds, what producers were told and what followers wrote down; the true one must pass."""
 import copy
+import inspect
 import json
 import os
 import struct
@@ -245,7 +246,7 @@ def a_bare_subscriber_that_was_shown_other_bytes(history):
 
 TRUE = History()
 TRUE.check()
-FALSIFIED = [case for name, case in list(globals().items()) if name.startswith(("a_", "an_", "two_", "other_", "first_"))]
+FALSIFIED = [case for case in list(globals().values()) if inspect.isfunction(case) and case.__module__ == __name__]
 for case in FALSIFIED:
     history = copy.deepcopy(TRUE)
     words = case(history)

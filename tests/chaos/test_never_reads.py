@@ -8,6 +8,7 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from ingestor_world import BIN, SHARED, IngestorWorld, wait_for  # noqa: E402
+from harness import is_sanitized, rss_anon  # noqa: E402
 import zmq  # noqa: E402
 from vedette import wire  # noqa: E402
 
@@ -45,16 +46,6 @@ class Mute:
         return True
 
 
-def rss_anon(pid):
-    with open(f"/proc/{pid}/status", encoding="ascii") as file:
-        return next(int(line.split()[1]) * 1024 for line in file if line.startswith("RssAnon:"))
-
-
-def is_sanitized():
-    with open(os.path.join(BIN, "vedette-ingestor"), "rb") as file:
-        return b"__asan_init" in file.read()
-
-
 def emit(world, count):
     with world.client.producer("maker", 30.0) as producer:
         for first in range(0, count, 400):
@@ -85,7 +76,7 @@ def main():
         peak = max(peak, rss_anon(world.process.pid))
         each = (peak - before) // PEERS
         print(f"{asked} rounds of asking; at most {each >> 10} KiB for each peer", flush=True)
-        assert is_sanitized() or each <= BYTES_MAX, each
+        assert is_sanitized(os.path.join(BIN, "vedette-ingestor")) or each <= BYTES_MAX, each
         subscribers = lambda: world.client.get("ingestor", "read", "metrics")["subscribers"]
         assert subscribers() > 0
         for mute in mutes:

@@ -1,4 +1,4 @@
-"""faulty_disk.py: a disk that fails, for processes that a test starts; what it can do stands in fault.h."""
+"""faulty_disk.py: a disk that fails, for processes that a test starts; what it can do stands in tools/chaos/fault/fault.h."""
 
 import os
 import time
@@ -13,7 +13,7 @@ class FaultyDisk:
     DEADLINE_S = 10.0
 
     def __init__(self, binaries, place, directory, program):
-        self.library = os.path.join(binaries, "..", "tests", "libvd_fault.so")
+        self.library = os.path.join(binaries, "..", "lib", "vedette", "libvd_fault.so")
         assert os.path.exists(self.library), f"{self.library} is not built"
         os.makedirs(place, exist_ok=True)
         self.control = os.path.join(os.path.realpath(place), "control")

@@ -16,6 +16,7 @@ typedef struct conn {
     vd_peer_t name; /* as its owner calls it */
     uint16_t port;  /* of its owner */
     bool open;
+    bool half_open; /* nothing passes, and neither end is told */
 } conn_t;
 
 typedef struct frame {
@@ -165,7 +166,8 @@ static void carry(relay_world_t *w, unsigned from, const vd_effect_t *effect)
         number = (uint32_t)strtoul(effect->peer.bytes + 1, NULL, 10);
     else if (find_conn(w, from, &effect->peer, &number) == NULL)
         fail_msg("a message without a connection");
-    if (!net->conns[number].open || draw(w, 100) < w->loss_percent)
+    conn_t *conn = &net->conns[number];
+    if (!conn->open || conn->half_open || draw(w, 100) < w->loss_percent)
         return;
     vd_bytes_t parts[3] = {vd_effect_header(w->effects, effect), vd_effect_body(w->effects, effect),
                            vd_effect_payload(w->effects, effect)};
@@ -185,6 +187,13 @@ static void carry(relay_world_t *w, unsigned from, const vd_effect_t *effect)
             memcpy(frame->bytes + at, parts[i].data, parts[i].size);
         at += parts[i].size;
     }
+}
+
+void relay_world_half_open(relay_world_t *w)
+{
+    for (uint32_t i = 0; i < w->net->conn_count; i++)
+        if (w->net->conns[i].owner == NODE_RELAY)
+            w->net->conns[i].half_open = true;
 }
 
 static void connect_to(relay_world_t *w, unsigned owner, const vd_effect_t *effect)
@@ -286,6 +295,25 @@ static void deliver(relay_world_t *w, const frame_t *frame)
         input.port = conn->port;
     if (conn->open && is_up(w, to))
         step(w, to, &input);
+}
+
+client_t *relay_world_subscribe_at(relay_world_t *w, uint64_t index, uint64_t offset)
+{
+    vd_subscription_t wanted = {.position = relay_world_position(w, index, offset)};
+    return relay_world_subscribe(w, &wanted);
+}
+
+client_t *relay_world_subscribe_session(relay_world_t *w, unsigned session, uint64_t seq)
+{
+    vd_subscription_t wanted = {.seq = seq};
+    snprintf(wanted.session, sizeof wanted.session, "%s", relay_sessions[session]);
+    return relay_world_subscribe(w, &wanted);
+}
+
+void relay_world_commit_some(relay_world_t *w, unsigned count, unsigned events_max, size_t size)
+{
+    for (unsigned i = 0; i < count; i++)
+        relay_world_commit(w, events_max, size);
 }
 
 void relay_world_send(relay_world_t *w, client_t *c, const vd_message_t *message)

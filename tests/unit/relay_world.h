@@ -93,12 +93,19 @@ void relay_world_kill_origin(relay_world_t *w);
 void relay_world_start_origin(relay_world_t *w);
 void relay_world_kill_relay(relay_world_t *w);
 void relay_world_start_relay(relay_world_t *w);
+/* What connects the relay to the origin now is dead, and nobody is told. */
+void relay_world_half_open(relay_world_t *w);
 /* The origin, which is down, has gone back to its first `count` commits. */
 void relay_world_go_back(relay_world_t *w, uint64_t count);
 /* The position behind `offset` events of the commit after `index`. */
 vd_position_t relay_world_position(const relay_world_t *w, uint64_t index, uint64_t offset);
 /* One more subscriber, through the relay. */
 client_t *relay_world_subscribe(relay_world_t *w, const vd_subscription_t *subscription);
+/* The same: of all sessions, from the position behind `offset` events of the commit after `index`. */
+client_t *relay_world_subscribe_at(relay_world_t *w, uint64_t index, uint64_t offset);
+/* The same: of one session, from event `seq` on. */
+client_t *relay_world_subscribe_session(relay_world_t *w, unsigned session, uint64_t seq);
+void relay_world_commit_some(relay_world_t *w, unsigned count, unsigned events_max, size_t size);
 /* Sends a message to the relay as a connection of client `c` would. */
 void relay_world_send(relay_world_t *w, client_t *c, const vd_message_t *message);
 /* A slow client deals with what it has, and is slow no more. */

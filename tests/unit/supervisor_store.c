@@ -34,6 +34,16 @@ static vd_status_t judge(world_t *self, const vd_message_t *message, vd_str_t fi
     return strcmp(session->state, "active") == 0 ? VD_OK : VD_SESSION_CLOSED;
 }
 
+/* Actors are told at the beginning, before what becomes of them. */
+static void note_runs(world_session_t *session, const vd_value_t *data)
+{
+    vd_str_t name = vd_value_get_str(data, "actor"), state = vd_value_get_str(data, "state");
+    assert(session->continues[0] != '\0' && session->runs < WORLD_PROCESSES_MAX);
+    (void)snprintf(session->told[session->runs++], sizeof session->told[0], "%.*s %.*s",
+                   (int)name.size, (const char *)name.data, (int)state.size,
+                   (const char *)state.data);
+}
+
 static void store(world_t *self, vd_str_t id, const vd_event_t *event)
 {
     char type[VD_NAME_BYTES_MAX + 1];
@@ -53,7 +63,10 @@ static void store(world_t *self, vd_str_t id, const vd_event_t *event)
     world_session_t *session = world_session_named(self, id);
     assert(session && strcmp(session->state, "active") == 0);
     session->events++;
-    session->actors += strncmp(type, "actor_", 6) == 0;
+    bool runs = strcmp(type, "actor_runs") == 0;
+    session->actors += strncmp(type, "actor_", 6) == 0 && !runs;
+    if (runs)
+        note_runs(session, &data);
     if (strcmp(type, "session_ended") != 0)
         return;
     (void)vd_str_copy(session->state, sizeof session->state, vd_value_get_str(&data, "status"));

@@ -47,7 +47,9 @@ typedef struct world_session {
     char continues[VD_NAME_BYTES_MAX + 1];
     char continued_by[VD_NAME_BYTES_MAX + 1];
     uint64_t events; /* also those that others have written: a test may add some */
-    uint32_t actors; /* of these, events of the supervisor about actors */
+    uint32_t actors; /* of these, events of the supervisor about what becomes of actors */
+    uint32_t runs;   /* and about what they are when it begins */
+    char told[WORLD_PROCESSES_MAX][2 * VD_NAME_BYTES_MAX + 2]; /* "NAME STATE" of those */
 } world_session_t;
 
 typedef struct world_input {

@@ -185,6 +185,50 @@ static void absent_runs_are_followed_by_their_digest(void **state)
     assert_int_equal(follow_with(&other), VD_OK);
 }
 
+/* Takes commit 5 up to the middle of its second run, and names the rest as absent. */
+static vd_status_t lose_the_rest(vd_chain_t *chain, vd_status_t why, uint32_t digest)
+{
+    vd_commit_t piece = history.commits[4];
+    vd_commit_run_t rows[RUNS];
+    vd_bytes_t rest = history.rows[4][1].run;
+    vd_entry_t entry;
+    vd_chain_begin(chain, 4, history.commits[3].chain, true, false);
+    memcpy(rows, history.rows[4], sizeof rows);
+    piece.runs = rows;
+    piece.run_count = 2;
+    assert_int_equal(vd_run_next(&rest, &entry), VD_OK);
+    rows[1].count = 1;
+    rows[1].run = entry.raw;
+    vd_status_t status = vd_chain_take(chain, &piece);
+    rows[0] = history.rows[4][1];
+    rows[0].at++;
+    rows[0].first_seq++;
+    rows[0].count--;
+    rows[0].run = vd_bytes(NULL, 0);
+    rows[0].absent = why;
+    rows[0].digest = digest;
+    rows[1] = history.rows[4][2];
+    return status == VD_OK ? vd_chain_take(chain, &piece) : status;
+}
+
+/* A session was pruned, or damaged, between two pieces of one run: the digest of the rest cannot be
+ * known. What comes behind is checked again. */
+static void the_rest_of_a_run_may_go_while_it_is_read(void **state)
+{
+    (void)state;
+    static const vd_status_t ways[] = {VD_PRUNED, VD_CORRUPT};
+    for (int i = 0; i < 4; i++) {
+        vd_chain_t chain;
+        uint32_t digest = i < 2 ? 0 : vd_run_digest(0, history.rows[4][1].run);
+        assert_int_equal(lose_the_rest(&chain, ways[i % 2], digest), VD_OK);
+        assert_int_equal(vd_chain_take(&chain, &history.commits[5]), VD_OK);
+        vd_commit_t other = history.commits[6];
+        other.epoch++;
+        assert_int_equal(vd_chain_take(&chain, &other), VD_OK);
+        assert_int_equal(vd_chain_end(&chain), VD_CORRUPT);
+    }
+}
+
 /* Of which nothing can be read: it cannot be checked, nor can the one behind it, but all after. */
 static void a_lost_commit_is_passed_over(void **state)
 {
@@ -209,6 +253,7 @@ int main(void)
         cmocka_unit_test(a_beginning_inside_a_commit_is_no_break),
         cmocka_unit_test(every_break_shows),
         cmocka_unit_test(absent_runs_are_followed_by_their_digest),
+        cmocka_unit_test(the_rest_of_a_run_may_go_while_it_is_read),
         cmocka_unit_test(a_lost_commit_is_passed_over),
     };
     return cmocka_run_group_tests(tests, begin, end);

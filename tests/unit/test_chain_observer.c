@@ -253,6 +253,69 @@ static void answers_questions_about_the_graph(void **state)
     world_close(&world);
 }
 
+static bool is_recent(vd_value_t recent, vd_str_t id)
+{
+    vd_value_t block;
+    while (vd_value_next(&recent.bytes, &block))
+        if (vd_bytes_equal(vd_value_get_str(&block, "id"), id))
+            return true;
+    return false;
+}
+
+/* Each descends from the one that it names, and from none that is listed between them. */
+static void expect_recent(const world_t *world, const vd_value_t *recent)
+{
+    const vd_graph_t *graph = world_state(world)->graph;
+    vd_bytes_t rest = recent->bytes;
+    vd_value_t block;
+    uint64_t before = UINT64_MAX;
+    while (vd_value_next(&rest, &block)) {
+        vd_str_t wanted = vd_value_get_str(&block, "below");
+        uint32_t at = vd_graph_find(graph, vd_value_get_str(&block, "id"));
+        assert_int_not_equal(at, VD_BLOCK_NONE);
+        assert_int_equal(vd_graph_height(graph, at), vd_value_get_u64(&block, "height", 0));
+        assert_true(vd_graph_height(graph, at) <= before);
+        before = vd_graph_height(graph, at);
+        do
+            at = vd_graph_parent(graph, at);
+        while (at != VD_BLOCK_NONE && !is_recent(*recent, vd_graph_id(graph, at)));
+        if (at == VD_BLOCK_NONE)
+            assert_int_equal(wanted.size, 0);
+        else
+            assert_true(vd_bytes_equal(wanted, vd_graph_id(graph, at)));
+    }
+}
+
+static void shows_the_blocks_that_forks_are_drawn_from(void **state)
+{
+    (void)state;
+    static world_t world;
+    vd_buffer_t out;
+    vd_value_t map, recent;
+    char id[65];
+    world_open(&world, "[observers.chain]\nhistory = 600\nconfirmations = 200\n", FORM_HSD);
+    vd_buffer_init(&out, 1 << 20);
+    uint32_t low = world_grow(&world, 0, 250), fork = world_grow(&world, low, 250);
+    uint32_t heads[] = {world_grow(&world, fork, 5), world_grow(&world, fork, 9), low};
+    world_move_all(&world, low);
+    world_settle(&world);
+    for (uint32_t node = 0; node < 3; node++)
+        world_move(&world, node, heads[node]);
+    world_settle(&world);
+    vd_chain_view(world.bench.state, world.bench.samples, &out);
+    assert_true(vd_value_of(vd_buffer_view(&out), &map) && vd_value_get(&map, "recent", &recent));
+    assert_int_equal(recent.count, VD_CHAIN_RECENT_MAX);
+    expect_recent(&world, &recent);
+    const uint32_t wanted[] = {heads[0], heads[1], low, fork};
+    for (size_t at = 0; at < sizeof wanted / sizeof *wanted; at++) {
+        world_id(wanted[at], id);
+        assert_true(is_recent(recent, vd_str(id)));
+    }
+    assert_true(is_recent(recent, vd_value_get_str(&map, "final")));
+    vd_buffer_free(&out);
+    world_close(&world);
+}
+
 /* Nodes that grow, fork, hang and come back as they like: they end up where they are. */
 static void follows_random_histories(void **state)
 {
@@ -298,6 +361,7 @@ int main(void)
         cmocka_unit_test(names_who_lies),
         cmocka_unit_test(forgets_what_is_long_final),
         cmocka_unit_test(answers_questions_about_the_graph),
+        cmocka_unit_test(shows_the_blocks_that_forks_are_drawn_from),
         cmocka_unit_test(follows_random_histories),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <zmq.h>
 
 static char dir[64];
 static vd_client_t *client;
@@ -70,6 +71,130 @@ static void without_a_runtime_everything_is_unreachable_at_once(void **state)
     assert_int_equal(vd_producer_open(&producer, client, "p", NULL, NULL, 10000), VD_UNREACHABLE);
     assert_null(producer);
     assert_true(mono_ms() - begun < 1000);
+}
+
+/* Every call says what is wrong in the environment: the variable, the row and the remedy. */
+static void refused_by_environment(const char *rows, const char *word)
+{
+    vd_blob_t blob;
+    vd_follow_t *follow = NULL;
+    setenv("VEDETTE_ENDPOINTS", rows, 1);
+    vd_client_t *other = vd_client_new(dir);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(vd_client_use_endpoint(other, "?", "", NULL), VD_USAGE);
+        vd_status_t status = i == 0 ? vd_client_sessions(other, NULL, 0, 10000, &blob)
+                                    : vd_follow_new(&follow, other, NULL, 10000);
+        const char *error = vd_client_error(other);
+        if (status != VD_USAGE || strncmp(error, "VEDETTE_ENDPOINTS: ", 19) != 0 ||
+            strstr(error, word) == NULL)
+            fail_msg("%.300s: %s, %s, lacks %s", rows, vd_client_status_name(status), error, word);
+    }
+    vd_client_destroy(&other);
+    unsetenv("VEDETTE_ENDPOINTS");
+}
+
+static void bad_ports_of_the_environment_are_named(void **state)
+{
+    static const struct {
+        const char *rows, *word;
+    } bad[] = {
+        {"ingestor.read", "'ingestor.read' is not of the form ACTOR.PORT=ENDPOINT"},
+        {"read=tcp://127.0.0.1:1", "ACTOR.PORT=ENDPOINT"},
+        {"x.=tcp://127.0.0.1:1", "'x.'"},
+        {"ingestor.read=127.0.0.1:1", "ingestor.read: the endpoint 127.0.0.1:1"},
+        {"ingestor.read=tcp://127.0.0.1:1 .", "'.'"},
+        {"ingestor.read=tcp://127.0.0.1", "tcp://HOST:PORT"},
+        {"ingestor.read=tcp://", "tcp://HOST:PORT"},
+        {"ingestor.read=tcp://h:x", "tcp://HOST:PORT"},
+        {"x.y=ipc:///x,ingestor.emit=tcp://10.0.0.5:7001", "ingestor.emit: connecting to"},
+        {"ingestor.emit=tcp://10.0.0.5:7001", "leaves this machine"},
+        {"a.b=ipc://relative", "not absolute"},
+    };
+    char rows[4096] = "", *at = rows;
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        refused_by_environment(bad[i].rows, bad[i].word);
+    for (int i = 0; i < 17; i++)
+        at += snprintf(at, (size_t)(rows + sizeof rows - at), "a.b%d=ipc:///x,", i);
+    refused_by_environment(rows, "a.b16: a client has at most 16");
+    memset(rows, 'y', sizeof rows - 1);
+    refused_by_environment(rows, "yyyyyyyy' is not of the form");
+    snprintf(rows, sizeof rows, "a.b=ipc:///%0107d", 0);
+    refused_by_environment(rows, "107 bytes");
+}
+
+/* Ports may be elsewhere than in the directory: as the caller says, or the environment. */
+static void ports_may_be_elsewhere(void **state)
+{
+    static const char *const bad[] = {
+        "udp://127.0.0.1:1",
+        "tcp://127.0.0.1",
+        "tcp://127.0.0.1:x",
+        "tcp://127.0.0.1:65536",
+        "tcp://10.0.0.5:1",
+        "ipc://relative",
+        "",
+        "tcp://127.evil.example:1",
+        "tcp://lo:1",
+        "tcp://[::1]:7000",
+    };
+    vd_blob_t blob;
+    (void)state;
+    assert_int_equal(vd_client_use_endpoint(client, "in gestor", "read", "tcp://127.0.0.1:1"),
+                     VD_USAGE);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(vd_client_use_endpoint(client, "ingestor", "read", bad[i]), VD_USAGE);
+        assert_memory_equal(vd_client_error(client), "ingestor.read: ", 15);
+    }
+    assert_int_equal(vd_client_use_endpoint(client, "ingestor", "read", NULL), VD_USAGE);
+    assert_int_equal(vd_client_use_endpoint(client, "ingestor", "read", "tcp://127.0.0.1:1"),
+                     VD_OK);
+    /* Nobody is there, which on tcp shows in time alone. */
+    assert_int_equal(vd_client_sessions(client, NULL, 0, 50, &blob), VD_TIMED_OUT);
+    assert_int_equal(vd_client_actors(client, 10000, &blob), VD_UNREACHABLE);
+    setenv("VEDETTE_ENDPOINTS", "x.y=ipc:///tmp/x,\n\tingestor.read=tcp://127.0.0.1:1\n", 1);
+    vd_client_t *other = vd_client_new(dir);
+    assert_int_equal(vd_client_sessions(other, NULL, 0, 50, &blob), VD_TIMED_OUT);
+    vd_client_destroy(&other);
+    unsetenv("VEDETTE_ENDPOINTS");
+}
+
+/* A watch over tcp that is told nothing asks on other connections: the far end of the first may be
+ * gone. */
+static void a_silent_watch_takes_other_connections(void **state)
+{
+    char endpoint[64], who[2][64] = {{0}};
+    size_t size = sizeof endpoint;
+    vd_watch_t *watch = NULL;
+    vd_blob_t blob;
+    int snapshot = 0;
+    (void)state;
+    void *context = zmq_ctx_new();
+    void *router = zmq_socket(context, ZMQ_ROUTER);
+    assert_int_equal(zmq_bind(router, "tcp://127.0.0.1:*"), 0);
+    assert_int_equal(zmq_getsockopt(router, ZMQ_LAST_ENDPOINT, endpoint, &size), 0);
+    assert_int_equal(vd_client_use_endpoint(client, "host", "requests", endpoint), VD_OK);
+    assert_int_equal(vd_client_use_endpoint(client, "host", "changes", "tcp://127.0.0.1:1"), VD_OK);
+    assert_int_equal(vd_watch_new(&watch, client, "host", "requests", "changes", "state"), VD_OK);
+    int64_t begun = mono_ms();
+    while (who[1][0] == 0 && mono_ms() - begun < 30000) {
+        assert_int_equal(vd_watch_next(watch, 100, &blob, &snapshot), VD_TIMED_OUT);
+        char frame[64];
+        int more = 0, length;
+        size_t more_size = sizeof more;
+        while ((length = zmq_recv(router, frame, sizeof frame, ZMQ_DONTWAIT)) > 0) {
+            unsigned at = who[0][0] != 0 && memcmp(who[0] + 1, frame, (size_t)length) != 0;
+            who[at][0] = 1;
+            memcpy(who[at] + 1, frame, (size_t)length < 62 ? (size_t)length : 62);
+            do
+                zmq_getsockopt(router, ZMQ_RCVMORE, &more, &more_size);
+            while (more && zmq_recv(router, frame, sizeof frame, ZMQ_DONTWAIT) >= 0);
+        }
+    }
+    assert_true(who[1][0]);
+    vd_watch_destroy(&watch);
+    zmq_close(router);
+    zmq_ctx_term(context);
 }
 
 /* A socket that a killed process has left behind refuses: that is no runtime either. */
@@ -191,6 +316,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(without_a_runtime_everything_is_unreachable_at_once, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(bad_ports_of_the_environment_are_named, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(ports_may_be_elsewhere, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_silent_watch_takes_other_connections, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_deserted_socket_is_no_runtime, set_up, tear_down),
         cmocka_unit_test_setup_teardown(silence_ends_with_the_timeout, set_up, tear_down),
         cmocka_unit_test_setup_teardown(bad_options_are_refused_before_anything_is_sent, set_up,

@@ -25,6 +25,7 @@ typedef struct bench {
     int64_t due_us; /* of the timer; below 0: not set */
     sent_t sent[SENT_MAX];
     uint32_t sent_count;
+    uint32_t connections;
     vd_outcome_t outcomes[2048];
     uint32_t outcome_count;
 } bench_t;
@@ -44,6 +45,10 @@ static void carry_out(bench_t *b)
         const vd_effect_t *effect = &b->effects->list[i];
         if (effect->kind == VD_EFFECT_TIMER)
             b->due_us = effect->at_us;
+        if (effect->kind == VD_EFFECT_CONNECT) {
+            assert_string_equal(vd_effect_text(b->effects, effect), "ipc://x");
+            b->connections++;
+        }
         if (effect->kind != VD_EFFECT_SEND)
             continue;
         vd_message_t m;
@@ -487,8 +492,11 @@ static void test_signs_of_life(void **state)
     bench_t *b = *state;
     begin(b);
     opened(b, 9, 0);
-    pass(b, 60LL * 1000000);
-    expect_sent(b, "OPEN OPEN OPEN OPEN OPEN OPEN");
+    for (unsigned i = 0; i < 6; i++) {
+        pass(b, 10LL * 1000000);
+        expect_sent(b, "OPEN");
+        opened(b, 9, 0);
+    }
     pass(b, 10LL * 1000000);
     assert_int_equal(b->sent[0].epoch, 9);
     assert_int_equal(b->sent[0].life, LIFE);
@@ -499,6 +507,32 @@ static void test_signs_of_life(void **state)
     assert_int_equal(vd_emit_state(b->emit), VD_EMIT_FENCED);
 }
 
+/* A connection whose other end is gone without a word is left after 3 s without an answer, whether
+ * something waits or not; one on which answers come is kept. */
+static void test_renews(void **state)
+{
+    bench_t *b = *state;
+    begin(b);
+    opened(b, 9, 0);
+    assert_int_equal(b->connections, 1);
+    pass(b, 9LL * 1000000);
+    assert_int_equal(b->connections, 1); /* nothing was asked */
+    assert_int_equal(offer(b, 1, 1), VD_OK);
+    pass(b, 2900000);
+    assert_int_equal(b->connections, 1);
+    pass(b, 200000);
+    assert_int_equal(b->connections, 2);
+    committed(b, 9, 1, 0, 0);
+    expect_outcomes(b, "1:ok");
+    b->sent_count = 0;
+    pass(b, 14LL * 1000000); /* with its sign of life alone */
+    assert_int_equal(b->connections, 3);
+    expect_sent(b, "OPEN OPEN");
+    opened(b, 9, 1);
+    pass(b, 9LL * 1000000);
+    assert_int_equal(b->connections, 3);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -506,7 +540,7 @@ int main(void)
         CASE(test_opening),       CASE(test_answers),      CASE(test_sends_again),
         CASE(test_bounds),        CASE(test_large_frames), CASE(test_fenced),
         CASE(test_opens_anew),    CASE(test_records),      CASE(test_opens_anew),
-        CASE(test_signs_of_life),
+        CASE(test_signs_of_life), CASE(test_renews),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,7 +20,7 @@ static void tcp_is_for_loopback_alone(void **state)
         {"tcp://127.0.0.1:5000", VD_OK},
         {"tcp://127.8.9.10:5000", VD_OK},
         {"tcp://localhost:5000", VD_OK},
-        {"tcp://[::1]:5000", VD_OK},
+        {"tcp://[::1]:5000", VD_USAGE}, /* neither is possible there */
         {"tcp://0.0.0.0:5000", VD_DENIED},
         {"tcp://*:5000", VD_DENIED},
         {"tcp://192.168.1.1:5000", VD_DENIED},
@@ -31,6 +31,13 @@ static void tcp_is_for_loopback_alone(void **state)
         {"tcp://127.0.0.1", VD_USAGE},
         {"tcp://:5000", VD_USAGE},
         {"tcp://127.0.0.1:", VD_USAGE},
+        {"tcp://127.0.0.1:x", VD_USAGE},
+        {"tcp://127.0.0.1:1x", VD_USAGE},
+        {"tcp://127.0.0.1:0", VD_USAGE},
+        {"tcp://127.0.0.1:*", VD_USAGE},
+        {"tcp://127.0.0.1:65535", VD_OK},
+        {"tcp://127.0.0.1:65536", VD_USAGE},
+        {"tcp://", VD_USAGE},
         {"inproc://x", VD_USAGE},
         {"pgm://x", VD_USAGE},
         {"", VD_USAGE},
@@ -48,6 +55,10 @@ static void tcp_is_for_loopback_alone(void **state)
             if (status != VD_OK)
                 assert_true(strlen(error) > 20);
         }
+    /* An interface has a name, which nobody can connect to. */
+    char error[512];
+    assert_int_equal(vd_endpoint_check("tcp://lo:5000", true, error, sizeof error), VD_OK);
+    assert_int_equal(vd_endpoint_check("tcp://lo:5000", false, error, sizeof error), VD_DENIED);
 }
 
 static void ipc_needs_a_short_path_in_a_private_directory(void **state)

@@ -272,6 +272,8 @@ static void what_is_no_event_is_refused(void **state)
     check_refused("{}", VD_BAD_EVENT, "ts is missing");
     check_refused(EVENT("1") " x", VD_MALFORMED, "behind the event");
     check_refused(EVENT("1,\"data\":2"), VD_BAD_EVENT, "twice");
+    check_refused(EVENT("1,\"cause\":{},\"cause\":{}"), VD_BAD_EVENT, "twice");
+    check_refused(EVENT("1,\"aux\":\"YWE=\",\"aux\":\"YmI=\""), VD_BAD_EVENT, "twice");
     check_refused(EVENT("18446744073709551616"), VD_MALFORMED, "beyond 64 bits");
     check_refused(EVENT("-9223372036854775809"), VD_MALFORMED, "beyond 64 bits");
     check_refused(EVENT("1e999"), VD_MALFORMED, "beyond the doubles");

@@ -346,9 +346,37 @@ static void test_queries_are_declared(void **state)
     assert_string_equal(ask(world, "letters", "[\"x\"]"),
                         "query letters of observer word: the arguments are: FROM (the letters from "
                         "the one at FROM on)");
-    assert_string_equal(ask(world, "letters", "[9]"), "query letters of observer word: not found");
+    assert_string_equal(ask(world, "letters", "[9]"),
+                        "query letters of observer word: nothing is known of [9]");
     assert_string_equal(ask(world, "letter", "[2]"),
                         "observer word has no query 'letter'; it answers letters FROM; word");
+    assert_string_equal(ask(world, "layout", "[]"),
+                        "{\"elements\":[{\"text\":\"the word is {word}\"}]}");
+}
+
+/* A wrong layout is an error of the observer's own, which it does not start with. */
+static void test_a_wrong_layout_is_told(void **state)
+{
+    (void)state;
+    char error[VD_TEXT_BYTES_MAX + 1] = "";
+    vd_observer_t wrong = word_observer;
+    vd_host_options_t options = {.observer = &wrong,
+                                 .name = "word",
+                                 .session = "s",
+                                 .interval_ms = 1000,
+                                 .history = 64,
+                                 .history_bytes = VD_HISTORY_BYTES_MIN,
+                                 .broker_control = "ipc://b",
+                                 .broker_membership = "ipc://m",
+                                 .ingestor_emit = "ipc://e",
+                                 .ingestor_read = "ipc://r"};
+    wrong.layout = "{\"elements\":[{\"table\":\"words\",\"columns\":[{\"value\":\"item.\"}]}]}";
+    assert_null(vd_host_new(&options, error, sizeof error));
+    assert_string_equal(error, "layout: elements[0].columns[0].value: column 6: expected a name, "
+                               "found the end");
+    wrong.layout = "{\"elements\":";
+    assert_null(vd_host_new(&options, error, sizeof error));
+    assert_non_null(strstr(error, "layout: line 1, column "));
 }
 
 static void test_unknown_queries_and_feeds_are_answered(void **state)
@@ -372,6 +400,7 @@ int main(void)
 #define HOST_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         HOST_TEST(test_a_change_is_stored_applied_and_told),
+        cmocka_unit_test(test_a_wrong_layout_is_told),
         HOST_TEST(test_nothing_is_shown_before_it_is_stored),
         HOST_TEST(test_while_the_store_refuses_samples_coalesce),
         HOST_TEST(test_killed_after_the_store_before_the_answer),

@@ -301,6 +301,37 @@ static void test_a_commit_that_cannot_be_read_is_told_and_passed(void **state)
     world_free(w);
 }
 
+/* The newest one too, whose chain the tail still has. */
+static void test_the_newest_commit_may_be_the_one_that_cannot_be_read(void **state)
+{
+    (void)state;
+    world_t *w = world_new(82);
+    vd_subscription_t all = everything();
+    for (unsigned i = 0; i < 40; i++)
+        world_commit(w, 3, 10);
+    w->corrupt = 40;
+    world_subscribe(w, &all);
+    world_settle(w, 5 * S);
+    assert_int_equal(w->lost, 1);
+    assert_int_equal(w->position.index, 40);
+    assert_int_equal(w->position.chain, 0);
+    all.position = w->position; /* from its own position it goes on, as long as it is the newest */
+    world_subscribe(w, &all);
+    world_run(w, S);
+    assert_int_equal(w->stops, 0);
+    world_commit(w, 3, 10);
+    world_settle(w, 5 * S);
+    assert_int_equal(w->stops, 0);
+    assert_int_equal(w->position.index, 41);
+    all.position = (vd_position_t){.index = 41}; /* of one that can be read it is another history */
+    strcpy(all.position.store, w->store);
+    world_subscribe(w, &all);
+    world_run(w, S);
+    assert_int_equal(w->stops, 1);
+    assert_int_equal(w->stop_status, VD_WENT_BACK);
+    world_free(w);
+}
+
 /* Runs are lost here and there, in one go at the beginning, and of commits with many others. */
 static void lose_some(world_t *w, unsigned turn)
 {
@@ -526,6 +557,7 @@ int main(void)
         cmocka_unit_test(test_a_stream_goes_on_from_every_position),
         cmocka_unit_test(test_positions_that_cannot_be_gone_on_from_are_told),
         cmocka_unit_test(test_a_commit_that_cannot_be_read_is_told_and_passed),
+        cmocka_unit_test(test_the_newest_commit_may_be_the_one_that_cannot_be_read),
         cmocka_unit_test(test_a_commit_of_a_newer_version_ends_the_stream),
         cmocka_unit_test(test_absent_runs_are_told_once_and_in_their_place),
         cmocka_unit_test(test_the_rest_of_a_run_is_told_to_who_knows_its_beginning),

@@ -132,6 +132,40 @@ static void who_starts_gets_the_session_of_the_moment(void **unused)
     assert_int_equal(world_session(world, 1)->actors, 3);
 }
 
+static bool is_told(const world_session_t *session, const char *words)
+{
+    for (uint32_t i = 0; i < session->runs; i++)
+        if (strcmp(session->told[i], words) == 0)
+            return true;
+    return false;
+}
+
+static uint32_t children(void)
+{
+    world_ask(world, VD_MESSAGE_STATUS);
+    return (uint32_t)world->answer.status_is.actors;
+}
+
+/* Whoever reads the next session alone knows who lives, and how. */
+static void the_next_one_is_told_of_every_actor(void **unused)
+{
+    (void)unused;
+    up(86400LL * SECOND, 1000);
+    assert_int_equal(world_session(world, 0)->runs, 0);
+    world_control(world, "pause", "host");
+    world_session(world, 0)->events = 1000;
+    assert_true(world_run_until(world, 2 * SECOND, has_rolled));
+    world_run(world, SECOND);
+    const world_session_t *next = world_session(world, 1);
+    assert_int_equal(next->runs, children());
+    assert_true(is_told(next, "ingestor ready"));
+    assert_true(is_told(next, "broker ready"));
+    assert_true(is_told(next, "host paused"));
+    assert_int_equal(next->actors, 0);
+    world_run(world, 60LL * SECOND);
+    assert_int_equal(next->runs, children()); /* once */
+}
+
 /* The ingestor dies around every frame of a roll, before or after it is on disk. */
 static void the_ingestor_dies_at_any_moment_of_a_roll(void **unused)
 {
@@ -155,6 +189,7 @@ static void the_ingestor_dies_at_any_moment_of_a_roll(void **unused)
             assert_int_equal(world->rejected, 0);
             /* Two deaths of the host and one of the ingestor, each with exit, start and ready. */
             assert_int_equal(actors_told() - actors, 9);
+            assert_int_equal(world_session(world, 1)->runs, children());
         }
     }
 }
@@ -295,6 +330,7 @@ int main(void)
         ROLL_TEST(rolls_when_it_is_old),
         ROLL_TEST(rolls_when_it_is_full),
         ROLL_TEST(who_starts_gets_the_session_of_the_moment),
+        ROLL_TEST(the_next_one_is_told_of_every_actor),
         ROLL_TEST(the_ingestor_dies_at_any_moment_of_a_roll),
         ROLL_TEST(lost_answers_repeat_nothing),
         ROLL_TEST(a_refused_roll_changes_nothing_and_comes_again),

@@ -6,7 +6,7 @@ import sys
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(TOP, "protocol", "python"))
-from vedette import diff, events, expression, wire  # noqa: E402
+from vedette import diff, events, expression, layout, wire  # noqa: E402
 
 
 def load(name):
@@ -52,6 +52,23 @@ def differences():
         assert repr(found) == repr(row["rows"]), f"{row['name']}: {found!r}, wanted {row['rows']!r}"
 
 
+def hostile_commits():
+    """What is no commit ends in Malformed, and what is odd and lawful is read."""
+    good = [5, 1700000000000, 1, 7, [[0, "s", 1, None, 2, 3, "pruned"]]]
+    assert next(iter(wire.unpack_commits(wire.pack(good)))).absent == [(0, "s", 1, 2, 3, "pruned")]
+    bad = [None, [], good[:4], [0, *good[1:]], [True, *good[1:]], [5, 1 << 63, *good[2:]], [5, [], *good[2:]], [*good[:3], 1 << 32, []],
+           [*good[:4], {}], [*good[:4], [5]], *([*good[:4], [run]] for run in (
+               [0, "s", 1], [0, "s", -1, b"x"], [0, 5, 1, b"x"], [0, "s" * 1000, 1, b"x"], [0, "s", 1, b""], [0, "s", 1, "x"],
+               [0, "s", 1, None], [0, "s", 1, None, 0, 3, "pruned"], [0, "", 1, None, 1, 0, "corrupt"], [0, "s", 1, None, 1, 1, 5]))]
+    for value in bad:
+        try:
+            list(wire.unpack_commits(wire.pack(value)))
+        except wire.Malformed:
+            continue
+        raise AssertionError(f"{value} is no commit, and was read")
+    assert wire.unpack(bytes.fromhex("819101a161")) == {(1,): "a"} and wire.unpack(bytes.fromhex("d4a407")) == (-92, b"\x07")
+
+
 def event_checks():
     for row in load("events.json"):
         data = wire.unpack(bytes.fromhex(row["msgpack"])) if "msgpack" in row else row["data"]
@@ -63,6 +80,18 @@ def event_checks():
         assert found == row.get("error"), f"{row['what']}: {found!r}, wanted {row.get('error')!r}"
 
 
+def layouts():
+    rows = load("layouts.json")
+    for row in rows:
+        try:
+            layout.check(row["layout"])
+            found = None
+        except layout.LayoutError as problem:
+            found = str(problem)
+        assert found == row["error"], f"{row['layout']}: {found!r}, wanted {row['error']!r}"
+    assert len(rows) > 40
+
+
 def session_ids():
     ids = [wire.new_session_id() for _ in range(20000)]
     assert ids == sorted(set(ids)), "ids of one process sort in the order in which they were made"
@@ -72,7 +101,9 @@ def session_ids():
 def main():
     expressions()
     differences()
+    hostile_commits()
     event_checks()
+    layouts()
     session_ids()
     for vector in load("messages.json"):
         message = wire.unpack_message(frames(vector))

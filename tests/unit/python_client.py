@@ -1,0 +1,109 @@
+"""python_client.py: the Python client without a runtime: endpoints, frames that nobody understands, and connections that may be dead."""
+import os
+import sys
+import threading
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(TOP, "protocol", "python"))
+sys.dont_write_bytecode = True
+import zmq  # noqa: E402
+from vedette import wire  # noqa: E402
+from vedette.client import Client  # noqa: E402
+
+HOSTILE = bytes.fromhex("829001a161d4ff00")  # a list as a key, and a time stamp of one byte
+
+
+class Answering:
+    """A socket that answers every question, after frames that are none; `who` has asked."""
+
+    def __init__(self):
+        self.context, self.who, self.bad = zmq.Context(), [], []
+        self.socket = self.context.socket(zmq.ROUTER)
+        self.endpoint = f"tcp://127.0.0.1:{self.socket.bind_to_random_port('tcp://127.0.0.1')}"
+        self.ends, self.ending = (self.context.socket(zmq.PAIR) for _ in range(2))
+        self.ends.bind("inproc://end")
+        self.ending.connect("inproc://end")
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+
+    def serve(self):
+        poller = zmq.Poller()
+        for socket in (self.socket, self.ending):
+            poller.register(socket, zmq.POLLIN)
+        while self.ending not in dict(poller.poll()):
+            who, *frames = self.socket.recv_multipart()
+            self.who.append(who)
+            correlation = wire.unpack_message(frames).correlation
+            for body in self.bad:
+                self.socket.send_multipart([who, wire.pack([1, wire.IDS["DONE"], correlation]), body])
+            self.socket.send_multipart([who, *wire.pack_message("DONE", {}, b"", correlation)])
+
+    def close(self):
+        self.ends.send(b"")
+        self.thread.join()
+        self.context.destroy(0)
+
+
+def refused(call, *words):
+    try:
+        call()
+    except ValueError as problem:
+        assert all(word in str(problem) for word in words), f"{problem}: lacks one of {words}"
+        return
+    raise AssertionError(f"is not refused: {words}")
+
+
+def endpoints_are_checked():
+    bad = [("ingestor.read", "ACTOR.PORT=ENDPOINT"), ("read=tcp://127.0.0.1:1", "ACTOR.PORT=ENDPOINT"), ("x.=tcp://127.0.0.1:1", "'x.'"),
+           ("ingestor.read=foo", "ingestor.read", "foo"), ("ingestor.read=127.0.0.1:1", "tcp://HOST:PORT")]
+    bad += [(f"ingestor.read=tcp://{rest}", "tcp://HOST:PORT") for rest in ("", "h:x", "127.0.0.1", "127.0.0.1:", ":1", "127.0.0.1:0",
+                                                                           "127.0.0.1:65536", "127.0.0.1:1x")]
+    bad += [(f"ingestor.emit=tcp://{host}:7001", "ingestor.emit", "leaves this machine", "127.0.0.1")
+            for host in ("10.0.0.5", "127.evil.example", "0.0.0.0", "lo")]
+    bad += [("a.b=tcp://[::1]:1", "IPv4"), ("a.b=ipc://relative", "absolute"), (f"a.b=ipc:///{'x' * 107}", "107 bytes"),
+            (",".join(f"a.b{at}=ipc:///x" for at in range(17)), "a.b16", "at most 16"), ("y" * 5000, "y" * 200)]
+    for text, *words in bad:
+        os.environ["VEDETTE_ENDPOINTS"] = text
+        refused(Client, "VEDETTE_ENDPOINTS: ", *words)
+    os.environ["VEDETTE_ENDPOINTS"] = " x.y=ipc:///tmp/x,\tingestor.read=tcp://127.0.0.1:1\ningestor.emit=tcp://localhost:65535 "
+    with Client("/nowhere", {"ingestor.read": "tcp://127.0.0.1:2"}) as client:
+        found = [client.endpoint(actor, port) for actor, port in (("x", "y"), ("ingestor", "read"), ("ingestor", "emit"))]
+        assert found == ["ipc:///tmp/x", "tcp://127.0.0.1:2", "tcp://localhost:65535"], found
+        assert client.endpoint("broker", "control") == "ipc:///nowhere/run/broker.control"
+    del os.environ["VEDETTE_ENDPOINTS"]
+    refused(lambda: Client("/nowhere", {"ingestor.read": "tcp://10.0.0.5:1"}), "ingestor.read", "leaves this machine")
+    refused(lambda: Client("/nowhere", {"read": "tcp://127.0.0.1:1"}), "'read'", "ACTOR.PORT")
+
+
+def what_is_not_understood_is_passed_over(server, client):
+    try:
+        wire.unpack(HOSTILE)
+        raise AssertionError("it is read")
+    except wire.Malformed as problem:
+        assert problem.status == "malformed"
+    server.bad = [HOSTILE, b"\xc1", b""]
+    assert client.request("host", "requests", "PING").name == "DONE"
+    server.bad = []
+
+
+def what_is_sent_once_goes_through_no_idle_connection(server, client):
+    def asked():
+        client.request("host", "requests", "PING", once=True)
+        return server.who[-1]
+    first = asked()
+    assert asked() == first
+    client.links["host", "requests"].heard -= 3600
+    assert asked() != first, "its far end may have been gone for an hour"
+
+
+def main():
+    endpoints_are_checked()
+    server = Answering()
+    with Client("/nowhere", {"host.requests": server.endpoint}) as client:
+        what_is_not_understood_is_passed_over(server, client)
+        what_is_sent_once_goes_through_no_idle_connection(server, client)
+    server.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -97,12 +97,14 @@ vd_status_t vd_turn_fail(vd_turn_t *turn, vd_status_t status, const char *format
 
 /* A query that an observer offers, for those who ask. */
 typedef struct vd_query_row {
-    const char *name;      /* not VD_QUERIES */
+    const char *name;      /* not VD_QUERIES, not VD_LAYOUT */
     const char *arguments; /* "PORT [PROTOCOL]"; "" for none */
     const char *help;      /* one phrase */
 } vd_query_row_t;
 /* The host itself answers this name with the rows: [{name, arguments, help}]. */
 #define VD_QUERIES "queries"
+/* And this one with the observer's layout as a value, or nil. */
+#define VD_LAYOUT "layout"
 
 typedef struct vd_observer {
     const char *name;    /* also the actor's, unless it is run under another one */
@@ -118,6 +120,10 @@ typedef struct vd_observer {
     /* Its own keys, beside the host's (interval, history), of which it may have its own; NULL:
      * none. Asked for as table observers.<name>, whatever the actor's name. */
     const vd_config_row_t *config;
+
+    /* How the snapshot is shown to people (protocol/LAYOUTS.md), as JSON; NULL: as a tree. One that
+     * is wrong keeps the observer from starting. */
+    const char *layout;
 
     /* Makes a fresh state from the configuration. Not VD_OK is fatal, with text in `error`. */
     vd_status_t (*init)(void **state, const vd_config_t *config, char *error, size_t error_size);

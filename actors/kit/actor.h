@@ -95,6 +95,9 @@ extern const vd_config_table_t vd_pollers_table;
 #define VD_RELAYS_MAX 32
 extern const vd_config_row_t vd_relay_rows[];
 extern const vd_config_table_t vd_relay_table;
+/* The table of the auditor, likewise. */
+extern const vd_config_row_t vd_auditor_rows[];
+extern const vd_config_table_t vd_auditor_table;
 
 /* Parses options, resolves paths, reads and checks the configuration, opens the log, takes the
  * lock. On --help, --check-config and the like, and on errors, prints and sets *exit_code; returns

@@ -1,5 +1,6 @@
-/* endpoint.c: socket options, and the rules for what may be bound and connected. */
+/* endpoint.c: socket options, and whose directory a socket may stand in. */
 #include "kit/endpoint.h"
+#include "wire/address.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -15,7 +16,25 @@ enum {
     HEARTBEAT_TIMEOUT_MS = 1500,
     RECONNECT_MIN_MS = 10,
     RECONNECT_MAX_MS = 500,
+    CONNECT_MS =
+        2000, /* else the system tries a lost SYN again after 1, 3, 7, 15 and more seconds */
+    UNACKED_MS = 5000,
+    KEEPALIVE_S = 2,
+    KEEPALIVE_AGAIN_S = 1,
+    KEEPALIVES = 3,
 };
+
+/* An end of tcp that is gone without a word is found by the system, on sockets that connect, too:
+ * what is sent is acknowledged in time, and when nothing is sent it asks. */
+static void guard_tcp(zsock_t *socket)
+{
+    zsock_set_connect_timeout(socket, CONNECT_MS);
+    zsock_set_tcp_maxrt(socket, UNACKED_MS);
+    zsock_set_tcp_keepalive(socket, 1);
+    zsock_set_tcp_keepalive_idle(socket, KEEPALIVE_S);
+    zsock_set_tcp_keepalive_intvl(socket, KEEPALIVE_AGAIN_S);
+    zsock_set_tcp_keepalive_cnt(socket, KEEPALIVES);
+}
 
 zsock_t *vd_endpoint_socket(int type, const char *identity)
 {
@@ -34,6 +53,7 @@ zsock_t *vd_endpoint_socket(int type, const char *identity)
         zsock_set_heartbeat_ivl(socket, HEARTBEAT_MS);
         zsock_set_heartbeat_timeout(socket, HEARTBEAT_TIMEOUT_MS);
     }
+    guard_tcp(socket);
     zsock_set_reconnect_ivl(socket, RECONNECT_MIN_MS);
     zsock_set_reconnect_ivl_max(socket, RECONNECT_MAX_MS);
     if (type == ZMQ_ROUTER) {
@@ -53,18 +73,9 @@ static const char *ipc_path(const char *endpoint)
     return strncmp(endpoint, "ipc://", 6) == 0 ? endpoint + 6 : NULL;
 }
 
-static vd_status_t check_ipc(const char *path, bool bind, char *error, size_t error_size)
+/* Who binds keeps others out by the mode of the directory. */
+static vd_status_t check_directory(const char *path, char *error, size_t error_size)
 {
-    size_t size = strlen(path);
-    if (path[0] != '/' || size > VD_IPC_PATH_BYTES_MAX) {
-        snprintf(
-            error, error_size, "the socket path %s %s: choose a %s --dir (or VEDETTE_DIR)", path,
-            path[0] != '/' ? "is not absolute" : "is longer than 107 bytes, the system's limit",
-            path[0] != '/' ? "full" : "shorter");
-        return VD_USAGE;
-    }
-    if (!bind)
-        return VD_OK;
     char directory[VD_IPC_PATH_BYTES_MAX + 1];
     const char *slash = strrchr(path, '/');
     size_t length = slash == path ? 1 : (size_t)(slash - path);
@@ -88,44 +99,12 @@ static vd_status_t check_ipc(const char *path, bool bind, char *error, size_t er
     return VD_OK;
 }
 
-static bool is_loopback(const char *host, size_t size)
-{
-    vd_str_t name = vd_bytes(host, size);
-    if (vd_str_is(name, "localhost") || vd_str_is(name, "[::1]") || vd_str_is(name, "lo"))
-        return true;
-    if (size < 7 || size > 15 || strncmp(host, "127.", 4) != 0)
-        return false;
-    /* Nothing but digits and dots: 127.evil.example is a name that resolves to anything. */
-    return strspn(host, "0123456789.") == size;
-}
-
-static vd_status_t check_tcp(const char *endpoint, bool bind, char *error, size_t error_size)
-{
-    const char *host = endpoint + 6;
-    const char *colon = strrchr(host, ':');
-    if (colon == NULL || colon == host || colon[1] == 0) {
-        snprintf(error, error_size, "the endpoint %s is not of the form tcp://HOST:PORT", endpoint);
-        return VD_USAGE;
-    }
-    if (is_loopback(host, (size_t)(colon - host)))
-        return VD_OK;
-    snprintf(error, error_size,
-             "%s %s is refused: it leaves this machine and there are no keys to guard it; use "
-             "tcp://127.0.0.1:PORT or ipc",
-             bind ? "binding" : "connecting to", endpoint);
-    return VD_DENIED;
-}
-
 vd_status_t vd_endpoint_check(const char *endpoint, bool bind, char *error, size_t error_size)
 {
-    assert(endpoint != NULL && error != NULL);
-    if (ipc_path(endpoint) != NULL)
-        return check_ipc(ipc_path(endpoint), bind, error, error_size);
-    if (strncmp(endpoint, "tcp://", 6) == 0 && strlen(endpoint) <= VD_ENDPOINT_BYTES_MAX)
-        return check_tcp(endpoint, bind, error, error_size);
-    snprintf(error, error_size, "the endpoint %.200s is neither ipc:///PATH nor tcp://HOST:PORT",
-             endpoint);
-    return VD_USAGE;
+    vd_status_t status = vd_address_check(endpoint, bind, error, error_size);
+    const char *path = ipc_path(endpoint);
+    return status == VD_OK && bind && path != NULL ? check_directory(path, error, error_size)
+                                                   : status;
 }
 
 /* Does a process listen at this socket file? What a process that died has left behind refuses. */

@@ -3,8 +3,9 @@
  * 1. ipc: the socket's directory must be the user's own with mode 0700, its path within
  *    IPC_PATH_BYTES_MAX. A stale socket file is removed; so only the holder of the actor's lock may
  *    bind.
- * 2. tcp: loopback only. Beyond loopback there would have to be keys, so it is refused.
- * 3. Every socket has finite limits and time-outs: nothing waits for ever on a peer.
+ * 2. tcp: loopback only (wire/address.h).
+ * 3. Every socket has finite limits and time-outs: nothing waits for ever on a peer. A peer on tcp that
+ *    is gone without a word is noticed within some seconds, from either side.
  */
 #ifndef VD_ENDPOINT_H
 #define VD_ENDPOINT_H

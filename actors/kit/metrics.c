@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 void vd_metrics_add(vd_metrics_t *sum, const vd_metrics_t *one)
@@ -45,7 +46,10 @@ void vd_metrics_list(const vd_metrics_t *metrics, vd_metric_list_t *list)
 void vd_metrics_list_process(vd_metric_list_t *list)
 {
     struct rusage used;
+    struct timespec now;
     unsigned long long size, resident, shared;
+    if (clock_gettime(CLOCK_REALTIME, &now) == 0)
+        vd_metric(list, "clock_ms", (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000);
     if (getrusage(RUSAGE_SELF, &used) == 0)
         vd_metric(list, "cpu_ms",
                   (uint64_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000 +

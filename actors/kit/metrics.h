@@ -43,8 +43,8 @@ typedef struct vd_metric_list {
 void vd_metric(vd_metric_list_t *list, const char *name, uint64_t value);
 /* Adds every counter. */
 void vd_metrics_list(const vd_metrics_t *metrics, vd_metric_list_t *list);
-/* Adds what this process uses: cpu_ms (of all its threads), rss_anon_bytes (memory that is its own
- * and resident). */
+/* Adds what this process uses, cpu_ms (of all its threads) and rss_anon_bytes (memory that is its own
+ * and resident), and what its clock says: clock_ms, since 1970 in UTC. */
 void vd_metrics_list_process(vd_metric_list_t *list);
 
 #endif

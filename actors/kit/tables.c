@@ -57,7 +57,7 @@ const vd_config_row_t vd_relay_rows[] = {
     {.key = "upstream",
      .type = VD_CONFIG_STR,
      .fallback = "\"ingestor\"",
-     .help = "the actor that relays read from"},
+     .help = "the actor that relays read from, or its port read: \"tcp://127.0.0.1:7000\""},
     {.key = "recent_bytes",
      .type = VD_CONFIG_INT,
      .fallback = "33554432",
@@ -75,3 +75,26 @@ const vd_config_row_t vd_relay_rows[] = {
 
 const vd_config_table_t vd_relay_table = {
     .path = "relay", .help = "Processes that pass the stream on", .rows = vd_relay_rows};
+
+const vd_config_row_t vd_auditor_rows[] = {
+    {.key = "processes",
+     .type = VD_CONFIG_INT,
+     .fallback = "0",
+     .min = 0,
+     .max = 1,
+     .help = "1: an auditor checks everything that is committed, live"},
+    {.key = "from_start",
+     .type = VD_CONFIG_BOOL,
+     .fallback = "false",
+     .help = "begin with the first commit that is held, not behind the newest one"},
+    {.key = "canary",
+     .type = VD_CONFIG_DURATION,
+     .fallback = "\"0s\"",
+     .min = 0,
+     .max = 86400000,
+     .help = "so often write an event into the session and look for it in the store; 0s: never"},
+    {.key = NULL},
+};
+
+const vd_config_table_t vd_auditor_table = {
+    .path = "auditor", .help = "The process that checks the others", .rows = vd_auditor_rows};

@@ -84,7 +84,11 @@ vd_pool_t *vd_pool_new(const vd_pool_spec_t *spec)
     }
     pthread_mutex_init(&self->lock, NULL);
     pthread_cond_init(&self->wanted, NULL);
-    pthread_cond_init(&self->left, NULL);
+    pthread_condattr_t attributes; /* the end is not to wait for a time of day that jumps */
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&self->left, &attributes);
+    pthread_condattr_destroy(&attributes);
     return self;
 }
 
@@ -189,7 +193,7 @@ void vd_pool_destroy(vd_pool_t **self_pointer)
     if (self == NULL)
         return;
     struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += CLOSE_WAIT_S;
     pthread_mutex_lock(&self->lock);
     self->closing = true;

@@ -1,5 +1,6 @@
 /* main.c: the relay's process: the core, and the kit that connects it. */
 #include "kit/actor.h"
+#include "kit/endpoint.h"
 #include "kit/log.h"
 #include "kit/streams.h"
 #include "relay.h"
@@ -40,36 +41,74 @@ static void tell_metrics(const void *state, vd_metric_list_t *list)
     vd_metric(list, "dropped_kicked", streams->dropped_kicked);
 }
 
+/* Is it an endpoint, and no name? */
+static bool is_endpoint(const char *upstream)
+{
+    return strstr(upstream, "://") != NULL;
+}
+
+/* Is the endpoint bound by the relay itself? */
+static bool is_own(const vd_config_t *config, const char *name, const char *endpoint)
+{
+    char row[VD_NAME_BYTES_MAX + VD_ENDPOINT_BYTES_MAX + 16];
+    snprintf(row, sizeof row, "%s.read=%s", name, endpoint);
+    for (size_t at = 0; at < vd_config_list_count(config, "network", "bind"); at++)
+        if (strcmp(vd_config_list_at(config, "network", "bind", at), row) == 0)
+            return true;
+    return false;
+}
+
 static vd_status_t check(const vd_config_t *config, char *error, size_t error_size)
 {
     const char *upstream = vd_config_str(config, "relay", "upstream");
-    if (vd_name_valid(vd_str(upstream)))
+    char text[VD_TEXT_BYTES_MAX];
+    bool good = is_endpoint(upstream)
+                    ? vd_endpoint_check(upstream, false, text, sizeof text) == VD_OK
+                    : vd_name_valid(vd_str(upstream));
+    if (good)
         return vd_streams_check(config, error, error_size);
-    snprintf(error, error_size, "relay.upstream \"%.80s\" cannot be the name of an actor",
-             upstream);
+    if (is_endpoint(upstream))
+        snprintf(error, error_size, "relay.upstream: %s", text);
+    else
+        snprintf(error, error_size,
+                 "relay.upstream \"%.80s\" is neither the name of an actor nor an endpoint such as "
+                 "tcp://127.0.0.1:7000",
+                 upstream);
     return VD_CONFIG;
+}
+
+/* Whom a relay reads from: an actor of this runtime, or whoever listens at an endpoint. The relay
+ * that the others read from has somebody to read from, too. */
+static void choose_upstream(const vd_actor_t *actor, vd_relay_options_t *options,
+                            char endpoint[VD_ENDPOINT_BYTES_MAX + 1])
+{
+    const vd_config_t *config = vd_actor_config(actor);
+    const char *name = vd_actor_name(actor);
+    options->upstream = vd_config_str(config, "relay", "upstream");
+    options->endpoint = endpoint;
+    if (is_endpoint(options->upstream) && !is_own(config, name, options->upstream)) {
+        vd_str_copy(endpoint, VD_ENDPOINT_BYTES_MAX + 1, vd_str(options->upstream));
+        options->upstream = "the publisher above";
+        return;
+    }
+    if (is_endpoint(options->upstream) || strcmp(options->upstream, name) == 0)
+        options->upstream = "ingestor";
+    vd_paths_endpoint(vd_actor_paths(actor), options->upstream, "read", endpoint);
 }
 
 static vd_relay_t *make_relay(vd_actor_t *actor)
 {
     const vd_config_t *config = vd_actor_config(actor);
-    const char *name = vd_actor_name(actor);
-    const char *upstream = vd_config_str(config, "relay", "upstream");
     char endpoint[VD_ENDPOINT_BYTES_MAX + 1];
     vd_publisher_knobs_t knobs;
-    /* The relay that the others read from has somebody to read from, too. */
-    if (strcmp(upstream, name) == 0)
-        upstream = "ingestor";
-    vd_paths_endpoint(vd_actor_paths(actor), upstream, "read", endpoint);
     vd_streams_knobs(config, &knobs);
     vd_relay_options_t options = {
-        .name = name,
-        .upstream = upstream,
-        .endpoint = endpoint,
+        .name = vd_actor_name(actor),
         .recent_bytes = (size_t)vd_config_int(config, "relay", "recent_bytes"),
         .windows_bytes = (size_t)vd_config_int(config, "relay", "windows_bytes"),
         .knobs = &knobs,
         .seed = vd_actor_inc(actor)};
+    choose_upstream(actor, &options, endpoint);
     return vd_relay_new(&options);
 }
 

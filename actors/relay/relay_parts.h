@@ -57,7 +57,8 @@ struct vd_relay {
     vd_peer_t ask;
     vd_asks_t asks;
     bool ticking;
-    int64_t ask_heard_us;
+    int64_t ask_heard_us; /* from there, or when the connection was taken */
+    bool ask_unheard;     /* something was asked again, and nothing has come since */
 };
 
 extern const vd_stream_source_t vd_relay_source;

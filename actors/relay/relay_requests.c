@@ -251,6 +251,7 @@ static void on_place(vd_relay_t *self, vd_ask_t *ask, const vd_message_t *messag
 void vd_relay_on_answer(vd_relay_t *self, const vd_message_t *message, vd_effects_t *effects)
 {
     self->ask_heard_us = self->now.mono_us;
+    self->ask_unheard = false;
     vd_ask_t *ask = vd_asks_find(&self->asks, message->correlation);
     if (ask == NULL) {
         /* A stream of which nobody waits to know where it begins any more. */
@@ -355,6 +356,7 @@ static void give_up(vd_relay_t *self, vd_ask_t *ask, vd_effects_t *effects)
 /* Asks once more, under a new correlation: what comes under the old one is of no use any more. */
 static void repeat(vd_relay_t *self, vd_ask_t *ask, vd_effects_t *effects)
 {
+    self->ask_unheard = true;
     if (ask->kind == VD_ASK_WINDOW) {
         vd_windows_again(self->windows, ask->token, self->now.mono_us);
         vd_asks_remove(&self->asks, ask);
@@ -364,24 +366,26 @@ static void repeat(vd_relay_t *self, vd_ask_t *ask, vd_effects_t *effects)
     send_ask(self, ask, effects);
 }
 
-/* Has all that is out been without an answer for too long? */
-static bool is_silent(const vd_relay_t *self)
+/* Takes a new connection when nothing that is asked is answered: the other end of the old one may be
+ * gone without a word. What is out is asked for again at once. */
+static void renew(vd_relay_t *self, vd_effects_t *effects)
 {
-    int64_t now_us = self->now.mono_us;
-    bool waits = false;
-    for (uint32_t i = 0; i < self->asks.count; i++)
-        waits = waits || (!self->asks.list[i]->answered && self->asks.list[i]->tries > 1);
-    return waits && now_us - self->ask_heard_us > CONNECT_US;
+    if (!self->ask_unheard || self->now.mono_us - self->ask_heard_us <= CONNECT_US)
+        return;
+    self->ask_unheard = false;
+    self->ask_heard_us = self->now.mono_us;
+    vd_effects_disconnect(effects, VD_RELAY_UPSTREAM, &self->ask);
+    vd_effects_connect(effects, VD_RELAY_UPSTREAM, &self->ask, self->endpoint);
+    for (uint32_t i = 0; i < self->asks.count; i++) {
+        vd_ask_t *ask = self->asks.list[i];
+        ask->sent_us = self->now.mono_us - REPEAT_US * (2 + ask->tries / 2);
+    }
 }
 
 void vd_relay_tick_asks(vd_relay_t *self, vd_effects_t *effects)
 {
     int64_t now_us = self->now.mono_us;
-    if (is_silent(self)) {
-        self->ask_heard_us = now_us;
-        vd_effects_disconnect(effects, VD_RELAY_UPSTREAM, &self->ask);
-        vd_effects_connect(effects, VD_RELAY_UPSTREAM, &self->ask, self->endpoint);
-    }
+    renew(self, effects);
     for (uint32_t i = self->asks.count; i-- > 0 && vd_effects_room(effects) > 16;) {
         vd_ask_t *ask = self->asks.list[i];
         if (ask->kind != VD_ASK_WINDOW && now_us >= ask->deadline_us)

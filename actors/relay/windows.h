@@ -2,7 +2,8 @@
  * who read there.
  *
  * 1. A window holds whole commits from a place on, of all sessions or of one; the first one may lack
- *    what stands before that place. Where memory ends decides where a window ends.
+ *    what stands before that place, all of it too: then it is without runs. Where memory ends decides
+ *    where a window ends.
  * 2. Reading what no window holds makes a wish. Wishes are asked for in the order in which they
  *    came, so that no reader is served twice before another is once; several are out at a time.
  * 3. Windows take `bytes_max`, what is asked for counted in; beyond that the one that was read

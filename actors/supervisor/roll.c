@@ -79,6 +79,15 @@ static void take_row(vd_supervisor_t *self, vd_now_t now, const vd_message_t *me
         roll(self, now, effects);
 }
 
+void vd_roll_tell(vd_supervisor_t *self, vd_now_t now, vd_effects_t *effects)
+{
+    if (!vd_session_went_over(&self->session))
+        return;
+    for (uint32_t i = 0; i < VD_SUPERVISOR_CHILDREN_MAX; i++)
+        if (self->children[i].name[0] != '\0')
+            vd_session_actor_runs(&self->session, now, &self->children[i], effects);
+}
+
 bool vd_roll_step(vd_supervisor_t *self, vd_now_t now, const vd_input_t *input,
                   vd_effects_t *effects)
 {

@@ -197,7 +197,7 @@ static void keep_out(vd_session_t *self, vd_session_out_t *out)
 static void flush(vd_session_t *self, vd_now_t now, vd_effects_t *effects)
 {
     if (self->state != VD_SESSION_OPEN || self->events.out || self->pending_count == 0 ||
-        self->closed)
+        self->closed || self->ending.out)
         return;
     vd_status_t status =
         vd_emit_offer(self->emit, now, vd_str(self->id), vd_buffer_view(&self->pending),
@@ -332,6 +332,7 @@ static void go_over(vd_session_t *self, vd_now_t now, vd_effects_t *effects)
     strcpy(self->id, self->next);
     self->next[0] = '\0';
     self->next_begun = self->closed = false;
+    self->went_over = true;
     self->begun_us = now.mono_us;
     vd_effects_log(effects, VD_INFO, "session %s has begun", self->id);
 }
@@ -421,4 +422,32 @@ void vd_session_actor_failed(vd_session_t *self, vd_now_t now, const vd_child_t 
         return;
     vd_write_pair_text(&self->data, "reason", child->reason);
     record(self, now, "actor_failed", effects);
+}
+
+bool vd_session_went_over(vd_session_t *self)
+{
+    bool went_over = self->went_over;
+    self->went_over = false;
+    return went_over;
+}
+
+void vd_session_actor_runs(vd_session_t *self, vd_now_t now, const vd_child_t *child,
+                           vd_effects_t *effects)
+{
+    bool down = child->state == VD_CHILD_BACKOFF || child->state == VD_CHILD_FAILED;
+    bool started = child->started_ms > 0;
+    char ts[VD_TS_SIZE];
+    if (!writable(self, 5U + started + down, child))
+        return;
+    vd_write_pair_text(&self->data, "kind", child->kind);
+    vd_write_pair_text(&self->data, "state", vd_child_state_name(child->state));
+    vd_write_pair_u64(&self->data, "pid", child->pid);
+    vd_write_pair_u64(&self->data, "restarts", child->restarts);
+    if (started) {
+        vd_ts_format(child->started_ms, ts);
+        vd_write_pair_text(&self->data, "since", ts);
+    }
+    if (down)
+        vd_write_pair_text(&self->data, "reason", child->reason);
+    record(self, now, "actor_runs", effects);
 }

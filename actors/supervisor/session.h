@@ -11,7 +11,9 @@
  *    in between leaves two that are open, the newer one naming the older.
  * 5. Runtime events that were rejected because somebody else has ended the session wait for the
  *    next one.
- * 6. Ids sort by time, also when the clock goes back.
+ * 6. What is told of the next session's actors goes out when the old one's end is answered: what
+ *    was rejected there stands before it.
+ * 7. Ids sort by time, also when the clock goes back.
  */
 #ifndef VD_SUPERVISOR_SESSION_H
 #define VD_SUPERVISOR_SESSION_H
@@ -53,7 +55,8 @@ typedef struct vd_session {
     char next[VD_NAME_BYTES_MAX + 1]; /* being begun, or begun; empty: it does not roll */
     char last[VD_NAME_BYTES_MAX + 1]; /* being ended after a roll; empty: none */
     bool next_begun;
-    bool closed; /* somebody else has ended it, or it was pruned */
+    bool went_over; /* and its actors are not told yet */
+    bool closed;    /* somebody else has ended it, or it was pruned */
     vd_session_facts_t facts;
     vd_session_ids_t ids;
     uint64_t seed;    /* of ids */
@@ -100,5 +103,10 @@ void vd_session_actor_exited(vd_session_t *self, vd_now_t now, const vd_child_t 
                              uint64_t pid, const vd_death_t *death, vd_effects_t *effects);
 void vd_session_actor_failed(vd_session_t *self, vd_now_t now, const vd_child_t *child,
                              vd_effects_t *effects);
+/* What the child is, for a session that goes on from another. */
+void vd_session_actor_runs(vd_session_t *self, vd_now_t now, const vd_child_t *child,
+                           vd_effects_t *effects);
+/* Has it gone over to the next session since this was asked last? Its actors are to be told then. */
+bool vd_session_went_over(vd_session_t *self);
 
 #endif

@@ -54,6 +54,7 @@ static const vd_config_row_t supervisor_rows[] = {
 const vd_config_table_t vd_settings_tables[VD_SETTINGS_TABLES] = {
     {.path = "pollers", .help = "Processes that read sources", .rows = vd_pollers_rows},
     {.path = "relay", .help = "Processes that pass the stream on", .rows = vd_relay_rows},
+    {.path = "auditor", .help = "The process that checks the others", .rows = vd_auditor_rows},
     {.path = "supervisor", .help = "How actors are started and stopped", .rows = supervisor_rows},
 };
 
@@ -228,6 +229,13 @@ static bool add_relays(const vd_config_t *config, vd_supervisor_setup_t *setup, 
     return true;
 }
 
+static bool add_auditor(const vd_config_t *config, vd_supervisor_setup_t *setup, char *error,
+                        size_t error_size)
+{
+    return vd_config_int(config, "auditor", "processes") == 0 ||
+           add(setup, "auditor", "auditor", "vedette-auditor", VD_RANK_AUDITOR, error, error_size);
+}
+
 vd_status_t vd_settings_read(const vd_config_t *config, const char *file,
                              vd_supervisor_setup_t *setup, char *error, size_t error_size)
 {
@@ -249,6 +257,7 @@ vd_status_t vd_settings_read(const vd_config_t *config, const char *file,
         add(setup, "ingestor", "ingestor", "vedette-ingestor", VD_RANK_INGESTOR, error,
             error_size) &&
         add_relays(config, setup, error, error_size) &&
+        add_auditor(config, setup, error, error_size) &&
         add_providers(config, setup, error, error_size) &&
         add_observers(config, file, setup, error, error_size);
     return good ? VD_OK : VD_CONFIG;

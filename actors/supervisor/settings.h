@@ -7,7 +7,8 @@
  *    begins at the directory of the file unless it is absolute.
  * 2. Providers are "static", "manual" and those that the file has a table for (providers.NAME,
  *    whatever their kind), unless enabled = false; each is a process of its own.
- * 3. Relays are relay-1 to relay-N, N being relay.processes.
+ * 3. Relays are relay-1 to relay-N, N being relay.processes; there is an auditor if auditor.processes
+ *    is 1.
  */
 #ifndef VD_SUPERVISOR_SETTINGS_H
 #define VD_SUPERVISOR_SETTINGS_H
@@ -15,7 +16,7 @@
 #include "kit/config.h"
 #include "supervisor.h"
 
-#define VD_SETTINGS_TABLES 3
+#define VD_SETTINGS_TABLES 4
 extern const vd_config_table_t vd_settings_tables[VD_SETTINGS_TABLES];
 
 /* Fills policy, pollers_max, session_name and the fixed children from the configuration, which was

@@ -68,6 +68,8 @@ void vd_roll_start(vd_supervisor_t *self, vd_now_t now, vd_effects_t *effects);
 /* Takes an input. Returns whether it was for this part. */
 bool vd_roll_step(vd_supervisor_t *self, vd_now_t now, const vd_input_t *input,
                   vd_effects_t *effects);
+/* When the session has just gone over to the next one: tells it of every child. */
+void vd_roll_tell(vd_supervisor_t *self, vd_now_t now, vd_effects_t *effects);
 
 /* control.c */
 bool vd_control_answer(vd_supervisor_t *self, vd_now_t now, const vd_input_t *input,

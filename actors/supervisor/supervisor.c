@@ -283,6 +283,7 @@ static void settle(vd_supervisor_t *self, vd_now_t now, vd_effects_t *effects)
         }
     } while (advance_children(self, now, effects));
     set_timer(self, effects);
+    vd_roll_tell(self, now, effects);
     if (!self->was_ready && !self->stopping && vd_control_all_ready(self)) {
         self->was_ready = true;
         vd_effects_log(effects, VD_INFO, "every actor is ready");

@@ -3,8 +3,9 @@
  * 1. It knows processes only as children (child.h). Starting and signalling are effects of kind
  *    DO; deaths, readiness and signs of life arrive as inputs of kind DONE, with the operations
  *    below.
- * 2. Start: broker, ingestor, relays, providers, pollers, observers. A rank starts when each child of
- *    the ranks before it has been ready or has died once: who crashes in a loop delays nobody.
+ * 2. Start: broker, ingestor, relays, providers, pollers, observers, auditor. A rank starts when
+ *    each child of the ranks before it has been ready or has died once: who crashes in a loop delays
+ *    nobody.
  *    Observers also wait until session_started is on disk.
  * 3. Stop: the reverse; between provider and relay session_ended is committed, or given up
  *    after 5 s. A
@@ -69,6 +70,7 @@ enum vd_supervisor_rank {
     VD_RANK_PROVIDER,
     VD_RANK_POLLER,
     VD_RANK_OBSERVER,
+    VD_RANK_AUDITOR,
     VD_RANKS,
 };
 

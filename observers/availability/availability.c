@@ -132,6 +132,7 @@ const vd_observer_t vd_availability_observer = {
     .on_demand = true,
     .collects = true,
     .config = rows,
+    .layout = vd_availability_layout,
     .init = init,
     .destroy = destroy,
     .reads = declare_reads,

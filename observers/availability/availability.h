@@ -44,6 +44,7 @@ bool vd_availability_snapshot(const vd_components_t *known, const vd_sample_reco
 /* availability_turn.c */
 vd_status_t vd_availability_turn(const void *state, const vd_samples_t *samples, vd_turn_t *turn);
 
+extern const char vd_availability_layout[]; /* layout.json */
 extern const vd_observer_t vd_availability_observer;
 
 #endif

@@ -155,6 +155,7 @@ const vd_observer_t vd_chain_observer = {
     .turn = vd_chain_turn,
     .apply = apply,
     .view = vd_chain_view,
+    .layout = vd_chain_layout,
     .queries = vd_chain_queries,
     .query = vd_chain_query,
     .save = save,

@@ -44,6 +44,7 @@
 #define VD_CHAIN_TABLE        "observers.chain"
 #define VD_CHAIN_NODES_MAX    VD_PURSUIT_NODES_MAX
 #define VD_CHAIN_LISTED_MAX   64
+#define VD_CHAIN_RECENT_MAX   64
 #define VD_CHAIN_HEADS_KEPT   8 /* newest heads of a node that are looked at */
 #define VD_CHAIN_REFUSED_KEPT 8
 #define VD_CHAIN_REASON_SIZE  24
@@ -117,6 +118,11 @@ void vd_chain_walks_free(vd_watched_chain_t *self);
 /* chain_turn.c, chain_view.c */
 vd_status_t vd_chain_turn(const void *state, const vd_samples_t *samples, vd_turn_t *turn);
 void vd_chain_view(const void *state, const vd_samples_t *samples, vd_buffer_t *out);
+/* chain_recent.c: the newest blocks, VD_CHAIN_RECENT_MAX at most, as an array of {id, height, node, below}, the
+ * highest first: what the nodes' heads, the tips, and what is final are joined by, and what stands
+ * below the best. `below` is the highest of them from which the block descends, nil where there is none. */
+void vd_chain_write_recent(const vd_watched_chain_t *self, vd_buffer_t *out);
+extern const char vd_chain_layout[];
 extern const vd_query_row_t vd_chain_queries[];
 vd_status_t vd_chain_query(const void *state, const vd_samples_t *samples, vd_str_t name,
                            vd_bytes_t args, vd_buffer_t *out);

@@ -79,7 +79,7 @@ void vd_chain_view(const void *state, const vd_samples_t *samples, vd_buffer_t *
     const vd_watched_chain_t *self = state;
     assert(self && samples && out);
     uint32_t best = vd_graph_best(self->graph);
-    vd_write_map(out, 7);
+    vd_write_map(out, 8);
     vd_write_pair_u64(out, "blocks", vd_graph_count(self->graph));
     vd_write_text(out, "best");
     if (best == VD_BLOCK_NONE)
@@ -95,6 +95,8 @@ void vd_chain_view(const void *state, const vd_samples_t *samples, vd_buffer_t *
     vd_write_array(out, self->nodes.count);
     for (uint32_t at = 0; at < self->nodes.count; at++)
         write_node(self, samples, &self->nodes.list[at], out);
+    vd_write_text(out, "recent");
+    vd_chain_write_recent(self, out);
 }
 
 /* ---- questions ---- */

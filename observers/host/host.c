@@ -1,5 +1,6 @@
 /* host.c: joins the parts of the observer host in one step function. */
 #include "host_state.h"
+#include "layout/layout.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -35,6 +36,15 @@ static bool make_parts(vd_host_t *self)
     return true;
 }
 
+/* The layout as a value, for those who ask. */
+static bool take_layout(vd_host_t *self, char *error, size_t error_size)
+{
+    const char *json = self->observer->layout;
+    if (!json)
+        vd_write_nil(&self->layout);
+    return !json || vd_layout_of_json(json, &self->layout, error, error_size) == VD_OK;
+}
+
 vd_host_t *vd_host_new(const vd_host_options_t *options, char *error, size_t error_size)
 {
     assert(options && options->observer && options->interval_ms > 0 && options->history > 0);
@@ -61,6 +71,11 @@ vd_host_t *vd_host_new(const vd_host_options_t *options, char *error, size_t err
     vd_buffer_init(&self->view, VD_VIEW_BYTES_MAX);
     vd_buffer_init(&self->drawing, VD_VIEW_BYTES_MAX);
     vd_buffer_init(&self->scratch, VD_SNAPSHOT_BYTES_MAX);
+    vd_buffer_init(&self->layout, VD_LAYOUT_BYTES_MAX);
+    if (!take_layout(self, error, error_size)) {
+        vd_host_destroy(&self);
+        return NULL;
+    }
     if (self->observer->init(&self->state, options->config, error, error_size) != VD_OK) {
         vd_host_destroy(&self);
         return NULL;
@@ -92,6 +107,7 @@ void vd_host_destroy(vd_host_t **self_p)
     vd_buffer_free(&self->view);
     vd_buffer_free(&self->drawing);
     vd_buffer_free(&self->scratch);
+    vd_buffer_free(&self->layout);
     free(self);
     *self_p = NULL;
 }

@@ -94,6 +94,9 @@ typedef struct vd_host vd_host_t;
 vd_host_t *vd_host_new(const vd_host_options_t *options, char *error, size_t error_size);
 void vd_host_destroy(vd_host_t **self);
 vd_step_fn vd_host_step;
+/* In place of it, for a host that is only asked about the past: it needs nothing but an ingestor to read
+ * from, writes nothing, and knows no now. */
+vd_step_fn vd_host_step_past_only;
 
 /* For tests: the state, and the number of the last cycle. */
 const void *vd_host_state(const vd_host_t *self);

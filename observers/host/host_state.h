@@ -113,6 +113,7 @@ struct vd_host {
     vd_buffer_t view;    /* last good */
     vd_buffer_t drawing; /* the view in the making */
     vd_buffer_t scratch;
+    vd_buffer_t layout; /* as a value, checked */
 
     uint64_t cycle; /* last turn that succeeded, or highest stored */
     int64_t cycle_ms;

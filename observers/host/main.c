@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void perform(void *arg, vd_actor_t *actor, const vd_effect_t *effect)
 {
@@ -20,6 +21,46 @@ static void perform(void *arg, vd_actor_t *actor, const vd_effect_t *effect)
 #endif
     assert(effect->kind == VD_EFFECT_DO && effect->id == VD_HOST_READY);
     vd_actor_ready(actor);
+}
+
+#define PAST_HELP                                                                                  \
+    "  --past               observe nothing, and only tell what was known at moments of stored\n"  \
+    "                       sessions: it needs an ingestor alone\n"
+
+/* Takes --past out of the arguments. */
+static bool take_past(int *argc, char **argv)
+{
+    int kept = 1;
+    for (int at = 1; at < *argc; at++)
+        if (strcmp(argv[at], "--past") != 0)
+            argv[kept++] = argv[at];
+    bool past = kept < *argc;
+    argv[kept] = NULL;
+    *argc = kept;
+    return past;
+}
+
+/* Readiness is told by the host, when it has its state. */
+static int run_core(vd_actor_t *actor, const vd_core_spec_t *core)
+{
+    vd_actor_hold_ready(actor);
+    if (vd_actor_add_core(actor, core) < 0)
+        return vd_status_exit_code(VD_FAILED);
+    return vd_actor_run(actor);
+}
+
+static int run_past(vd_actor_t *actor, vd_host_t *host)
+{
+    static const vd_port_t ports[] = {{VD_HOST_PORT_READ, VD_PORT_DEALER, "read"},
+                                      {VD_HOST_PORT_REQUESTS, VD_PORT_ROUTER, "requests"}};
+    vd_core_spec_t core = {.name = "observer",
+                           .step = vd_host_step_past_only,
+                           .state = host,
+                           .ports = ports,
+                           .port_count = sizeof ports / sizeof *ports,
+                           .frame_bytes_max = VD_STATE_BYTES_MAX + VD_BODY_BYTES_MAX,
+                           .perform = perform};
+    return run_core(actor, &core);
 }
 
 static int run(vd_actor_t *actor, vd_host_t *host, bool collects)
@@ -45,10 +86,7 @@ static int run(vd_actor_t *actor, vd_host_t *host, bool collects)
                                sizeof ports / sizeof ports[0] - (collects ? 0 : COLLECTORS_PORTS),
                            .frame_bytes_max = VD_STATE_BYTES_MAX + VD_BODY_BYTES_MAX,
                            .perform = perform};
-    vd_actor_hold_ready(actor);
-    if (vd_actor_add_core(actor, &core) < 0)
-        return vd_status_exit_code(VD_FAILED);
-    return vd_actor_run(actor);
+    return run_core(actor, &core);
 }
 
 static vd_host_t *make_host(vd_actor_t *actor, const vd_observer_t *observer, const char *table,
@@ -99,6 +137,7 @@ int vd_observer_main(int argc, char **argv, const vd_observer_t *observer)
     char error[VD_TEXT_BYTES_MAX + 1] = "";
     int exit_code = 0;
     vd_options_t options;
+    bool past = take_past(&argc, argv);
     vd_status_t status = vd_options_parse(argc, argv, &options);
     if (status != VD_OK)
         return vd_status_exit_code(status);
@@ -108,13 +147,14 @@ int vd_observer_main(int argc, char **argv, const vd_observer_t *observer)
         vd_observer_settings_of(&settings, observer, options.config, options.name);
     vd_actor_spec_t spec = {.kind = "observer",
                             .default_name = observer->name,
-                            .registers = true,
+                            .help = PAST_HELP,
+                            .registers = !past,
                             .config = settings.tables,
                             .config_count = settings.count};
     vd_actor_t *actor = vd_actor_new(argc, argv, &spec, &exit_code);
     if (!actor)
         return exit_code;
-    if (vd_actor_session(actor)[0] == 0) {
+    if (vd_actor_session(actor)[0] == 0 && !past) {
         fprintf(stderr, "vedette-observer-%s: no session to write to: give --session ID\n",
                 observer->name);
         vd_actor_destroy(&actor);
@@ -122,7 +162,7 @@ int vd_observer_main(int argc, char **argv, const vd_observer_t *observer)
     }
     vd_host_t *host = make_host(actor, observer, settings.path, error, sizeof error);
     if (host) {
-        exit_code = run(actor, host, observer->collects);
+        exit_code = past ? run_past(actor, host) : run(actor, host, observer->collects);
     } else {
         fprintf(stderr, "vedette-observer-%s: cannot begin: %s\n", observer->name, error);
         exit_code = vd_status_exit_code(VD_CONFIG);

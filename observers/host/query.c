@@ -43,6 +43,22 @@ static void answer_unknown(vd_host_t *self, const vd_input_t *input, vd_effects_
                            size > 0 ? "answers " : "answers none", names);
 }
 
+/* Nothing is known under the arguments: they are named, if they are short. */
+static void answer_nothing(vd_host_t *self, const vd_input_t *input, const vd_query_row_t *row,
+                           vd_effects_t *effects)
+{
+    enum { SHOWN_BYTES_MAX = 128 };
+    vd_buffer_clear(&self->scratch);
+    if (input->message->query.args.size > 0)
+        vd_value_json(&self->scratch, input->message->query.args);
+    vd_str_t asked = vd_buffer_view(&self->scratch);
+    if (asked.size == 0 || asked.size > SHOWN_BYTES_MAX)
+        asked = vd_str("what is asked");
+    vd_effects_reply_error(effects, input, VD_NOT_FOUND,
+                           "query %s of observer %s: nothing is known of %.*s", row->name,
+                           self->name, (int)asked.size, (const char *)asked.data);
+}
+
 static void answer_failure(vd_host_t *self, const vd_input_t *input, const vd_query_row_t *row,
                            vd_status_t status, vd_effects_t *effects)
 {
@@ -50,6 +66,8 @@ static void answer_failure(vd_host_t *self, const vd_input_t *input, const vd_qu
         vd_effects_reply_error(effects, input, status,
                                "query %s of observer %s: the arguments are: %s (%s)", row->name,
                                self->name, row->arguments[0] ? row->arguments : "none", row->help);
+    else if (status == VD_NOT_FOUND)
+        answer_nothing(self, input, row, effects);
     else
         vd_effects_reply_error(effects, input, status, "query %s of observer %s: %s", row->name,
                                self->name, vd_status_text(status));
@@ -68,6 +86,8 @@ void vd_host_answer_query(vd_host_t *self, const vd_input_t *input, vd_effects_t
     }
     if (vd_str_is(query->name, VD_QUERIES)) {
         write_rows(self->observer, &self->scratch);
+    } else if (vd_str_is(query->name, VD_LAYOUT)) {
+        vd_write_raw(&self->scratch, vd_buffer_view(&self->layout));
     } else if (!row) {
         answer_unknown(self, input, effects);
         return;

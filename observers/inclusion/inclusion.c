@@ -233,6 +233,7 @@ const vd_observer_t vd_inclusion_observer = {
     .on_demand = true,
     .version = 1,
     .config = rows,
+    .layout = vd_inclusion_layout,
     .init = init,
     .destroy = destroy,
     .reads = declare_reads,

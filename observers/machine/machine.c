@@ -232,6 +232,7 @@ const vd_observer_t vd_machine_observer = {
              "pressure_normal disk_filling disk_normal interface_added interface_removed "
              "interface_down interface_up",
     .config = rows,
+    .layout = vd_machine_layout,
     .init = init,
     .destroy = destroy,
     .reads = declare_reads,

@@ -10,6 +10,7 @@
 #define VD_DISKS_MAX      64
 #define VD_IGNORED_MAX    16
 
+extern const char vd_machine_layout[]; /* layout.json */
 extern const vd_observer_t vd_machine_observer;
 
 /* Two edges: a figure that reaches `raise` raises the alarm, one that comes back to `normal` ends

@@ -181,6 +181,7 @@ const vd_observer_t vd_raft_observer = {
         "member_joined member_left member_unreachable member_recovered term_advanced term_reset "
         "leader_lost leader_elected split_brain_suspected split_brain_ended",
     .on_demand = true,
+    .layout = vd_raft_layout,
     .config = rows,
     .init = init,
     .destroy = destroy,

@@ -61,6 +61,7 @@ void vd_raft_view(const void *state, const vd_samples_t *samples, vd_buffer_t *o
 vd_status_t vd_raft_query(const void *state, const vd_samples_t *samples, vd_str_t name,
                           vd_bytes_t args, vd_buffer_t *out);
 
+extern const char vd_raft_layout[]; /* layout.json */
 extern const vd_observer_t vd_raft_observer;
 
 #endif

@@ -58,6 +58,15 @@ static uint64_t highest_index(const vd_raft_looks_t *looks)
     return highest;
 }
 
+/* What a member says of itself, or, where nothing was read of it, what is agreed. */
+static vd_raft_role_t role_of(const vd_raft_members_t *members, const vd_raft_look_t *look)
+{
+    if (look->heard)
+        return look->voice.role;
+    bool leads = !look->newest && vd_bytes_equal(look->name, vd_str(members->leader));
+    return leads ? VD_RAFT_LEADER : VD_RAFT_UNKNOWN;
+}
+
 static void write_member(vd_buffer_t *out, const vd_raft_members_t *members,
                          const vd_raft_looks_t *looks, const vd_raft_look_t *look)
 {
@@ -66,7 +75,7 @@ static void write_member(vd_buffer_t *out, const vd_raft_members_t *members,
     bool indexed = look->heard && voice->index.said;
     vd_write_map(out, MEMBER_FIELDS);
     vd_write_pair_str(out, "name", look->name);
-    vd_write_pair_text(out, "role", vd_raft_role_name(look->heard ? voice->role : VD_RAFT_UNKNOWN));
+    vd_write_pair_text(out, "role", vd_raft_role_name(role_of(members, look)));
     vd_write_pair_bool(out, "reachable", member && !member->unreachable);
     write_count_or_nil(out, "term", look->heard, voice->term);
     write_count_or_nil(out, "index", indexed, voice->index.value);
@@ -77,7 +86,7 @@ static void write_member(vd_buffer_t *out, const vd_raft_members_t *members,
     write_text_or_nil(out, "id", look->heard ? voice->id : member ? member->id : "");
     write_count_or_nil(out, "voters", look->heard && voice->voters.said, voice->voters.count);
     write_count_or_nil(out, "values", look->heard && voice->values.said, voice->values.count);
-    vd_write_pair_text(out, "reader", look->reader->name);
+    write_text_or_nil(out, "reader", look->reader ? look->reader->name : "");
     write_text_or_nil(out, "since", member ? member->since : "");
     write_text_or_nil(out, "error", look->error);
 }
@@ -131,12 +140,27 @@ static vd_answer_t values_match(const vd_raft_looks_t *looks)
 
 /* ---- whole ---- */
 
+/* A member of which nothing is read: a view of the past has no samples. */
+static bool is_silent(const vd_raft_looks_t *looks, const vd_raft_member_t *member)
+{
+    return vd_raft_looks_find(looks, vd_str(member->name)) == NULL;
+}
+
+/* The members that are read, and behind them those that are only known. */
 static void write_list(vd_buffer_t *out, const vd_raft_members_t *members,
                        const vd_raft_looks_t *looks)
 {
-    vd_write_array(out, looks->count);
+    uint32_t silent = 0;
+    for (uint32_t at = 0; at < members->count; at++)
+        silent += is_silent(looks, &members->list[at]);
+    vd_write_array(out, looks->count + silent);
     for (uint32_t at = 0; at < looks->count; at++)
         write_member(out, members, looks, &looks->list[at]);
+    for (uint32_t at = 0; at < members->count; at++) {
+        vd_raft_look_t look = {.name = vd_str(members->list[at].name)};
+        if (is_silent(looks, &members->list[at]))
+            write_member(out, members, looks, &look);
+    }
 }
 
 void vd_raft_view(const void *state, const vd_samples_t *samples, vd_buffer_t *out)

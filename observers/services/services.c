@@ -378,6 +378,7 @@ const vd_observer_t vd_services_observer = {
     .summary = "Every listening TCP service of a machine, as it comes and goes.",
     .kinds = "service_appeared service_gone services_listed",
     .config = rows,
+    .layout = vd_services_layout,
     .init = init,
     .destroy = destroy,
     .reads = declare_reads,

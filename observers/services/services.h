@@ -4,6 +4,7 @@
 
 #include "observer.h"
 
+extern const char vd_services_layout[]; /* layout.json */
 extern const vd_observer_t vd_services_observer;
 
 #endif

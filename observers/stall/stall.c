@@ -160,6 +160,7 @@ const vd_observer_t vd_stall_observer = {
     .collects = true,
     .version = 1,
     .config = rows,
+    .layout = vd_stall_layout,
     .init = init,
     .destroy = destroy,
     .reads = declare_reads,

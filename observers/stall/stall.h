@@ -32,6 +32,7 @@ typedef struct vd_stall {
 /* stall_turn.c */
 vd_status_t vd_stall_turn(const void *state, const vd_samples_t *samples, vd_turn_t *turn);
 
+extern const char vd_stall_layout[]; /* layout.json */
 extern const vd_observer_t vd_stall_observer;
 
 #endif

@@ -234,6 +234,7 @@ const vd_observer_t vd_sync_target_observer = {
     .on_demand = true,
     .version = 1,
     .config = rows,
+    .layout = vd_sync_target_layout,
     .init = init,
     .destroy = destroy,
     .reads = declare_reads,

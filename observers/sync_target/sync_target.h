@@ -108,6 +108,7 @@ extern const vd_query_row_t vd_sync_queries[];
 vd_status_t vd_sync_query(const void *state, const vd_samples_t *samples, vd_str_t name,
                           vd_bytes_t args, vd_buffer_t *out);
 
+extern const char vd_sync_target_layout[]; /* layout.json */
 extern const vd_observer_t vd_sync_target_observer;
 
 #endif

@@ -14,7 +14,7 @@ static const vd_config_row_t rows[] = {
     {"deadline", VD_CONFIG_DURATION, "\"2s\"", 10, 60000, "for one read", NULL},
     {"app", VD_CONFIG_STR, "\"chain\"", 0, 0,
      "label \"app\" of the nodes of this chain and of the sources of addresses", NULL},
-    {"from", VD_CONFIG_INT, "0", 0, INT64_MAX,
+    {"from", VD_CONFIG_INT, "0", 0, 9007199254740991,
      "height of the first block that is read; what wallets had before it is not counted", NULL},
     {"history", VD_CONFIG_INT, "1000", 1, 100000,
      "so many blocks below the best one are kept, with their branches; in them an address that "
@@ -96,6 +96,7 @@ const vd_observer_t vd_wallet_observer = {
     .on_demand = true,
     .version = 1,
     .config = rows,
+    .layout = vd_wallet_layout,
     .init = init,
     .destroy = destroy,
     .reads = declare_reads,

@@ -1,5 +1,6 @@
 /* client.c: a client, its directories, its errors, its sockets, and JSON for its values. */
 #include "client/client_impl.h"
+#include "wire/address.h"
 #include "wire/run.h"
 
 #include <assert.h>
@@ -16,8 +17,15 @@
 
 enum {
     JSON_BYTES_MAX = 16 * VD_FRAME_BYTES_MAX, /* base64 and escapes make a value longer */
+    ROW_SHOWN_BYTES = 200,                    /* of what stands in VEDETTE_ENDPOINTS, in an error */
     RECONNECT_MS = 10,
     RECONNECT_MS_MAX = 50, /* an ingestor is back within a tenth of a second */
+    /* On tcp: an end that is gone without a word is noticed. */
+    CONNECT_MS = 2000,
+    UNACKED_MS = 5000,
+    KEEPALIVE_S = 2,
+    KEEPALIVE_AGAIN_S = 1,
+    KEEPALIVES = 3,
 };
 
 const char *vd_client_status_name(vd_status_t status)
@@ -35,6 +43,66 @@ const char *vd_client_version(void)
     return VD_VERSION;
 }
 
+vd_status_t vd_client_use_endpoint(vd_client_t *self, const char *actor, const char *port,
+                                   const char *endpoint)
+{
+    assert(self != NULL);
+    vd_route_t route = {0};
+    char text[VD_TEXT_BYTES_MAX];
+    int size = snprintf(route.name, sizeof route.name, "%s.%s", actor != NULL ? actor : "",
+                        port != NULL ? port : "");
+    if (actor == NULL || port == NULL || !vd_name_valid(vd_str(actor)) ||
+        !vd_name_valid(vd_str(port)) || size >= (int)sizeof route.name)
+        return vd_client_fail(self, VD_USAGE, "'%s' is not the port of an actor, ACTOR.PORT",
+                              route.name);
+    if (vd_address_check(endpoint != NULL ? endpoint : "", false, text, sizeof text) != VD_OK)
+        return vd_client_fail(self, VD_USAGE, "%s: %s", route.name, text);
+    vd_str_copy(route.endpoint, sizeof route.endpoint, vd_str(endpoint));
+    uint32_t at = 0;
+    while (at < self->route_count && strcmp(self->routes[at].name, route.name) != 0)
+        at++;
+    if (at == VD_CLIENT_ROUTES_MAX)
+        return vd_client_fail(self, VD_USAGE,
+                              "%s: a client has at most %d endpoints of its own; leave some out",
+                              route.name, VD_CLIENT_ROUTES_MAX);
+    self->routes[at] = route;
+    self->route_count += at == self->route_count;
+    return VD_OK;
+}
+
+/* One row of VEDETTE_ENDPOINTS. */
+static vd_status_t use_row(vd_client_t *self, vd_str_t text)
+{
+    char row[sizeof self->routes[0].name + VD_ENDPOINT_BYTES_MAX + 1];
+    char *equals = NULL, *dot = NULL;
+    if (vd_str_copy(row, sizeof row, text))
+        equals = strchr(row, '=');
+    if (equals != NULL)
+        dot = memrchr(row, '.', (size_t)(equals - row));
+    if (dot == NULL)
+        return vd_client_fail(self, VD_USAGE, "'%.*s' is not of the form ACTOR.PORT=ENDPOINT",
+                              text.size < ROW_SHOWN_BYTES ? (int)text.size : ROW_SHOWN_BYTES,
+                              (const char *)text.data);
+    *dot = *equals = 0;
+    return vd_client_use_endpoint(self, row, dot + 1, equals + 1);
+}
+
+/* Takes VEDETTE_ENDPOINTS: rows ACTOR.PORT=ENDPOINT with commas or blanks between them. */
+static vd_status_t use_environment(vd_client_t *self)
+{
+    static const char between[] = ", \t\r\n";
+    const char *rest = getenv("VEDETTE_ENDPOINTS");
+    vd_status_t status = VD_OK;
+    while (rest != NULL && status == VD_OK && *(rest += strspn(rest, between)) != 0) {
+        size_t size = strcspn(rest, between);
+        status = use_row(self, vd_bytes(rest, size));
+        rest += size;
+    }
+    return status == VD_OK
+               ? VD_OK
+               : vd_client_fail(self, status, "VEDETTE_ENDPOINTS: %s", vd_client_error(self));
+}
+
 vd_client_t *vd_client_new(const char *dir)
 {
     vd_client_t *self = calloc(1, sizeof *self);
@@ -42,6 +110,9 @@ vd_client_t *vd_client_new(const char *dir)
         return NULL;
     self->dir_given = dir != NULL && *dir != 0;
     self->paths_status = vd_paths_resolve(dir, &self->paths, self->error, sizeof self->error);
+    if (self->paths_status == VD_OK)
+        self->paths_status = use_environment(self);
+    memcpy(self->paths_error, self->error, sizeof self->paths_error);
     vd_buffer_init(&self->out, VD_FRAME_BYTES_MAX);
     vd_buffer_init(&self->json, JSON_BYTES_MAX);
     vd_buffer_init(&self->pack, VD_FRAME_BYTES_MAX);
@@ -155,11 +226,18 @@ vd_status_t vd_client_endpoint(vd_client_t *self, const char *actor, const char 
                                char out[VD_ENDPOINT_BYTES_MAX + 1])
 {
     if (self->paths_status != VD_OK)
-        return self->paths_status;
+        return vd_client_fail(self, self->paths_status, "%s", self->paths_error);
     if (actor == NULL || port == NULL || !vd_name_valid(vd_str(actor)) ||
         strchr(actor, '/') != NULL)
         return vd_client_fail(self, VD_USAGE, "'%s' is not the name of an actor",
                               actor != NULL ? actor : "");
+    char name[sizeof self->routes[0].name];
+    snprintf(name, sizeof name, "%s.%s", actor, port);
+    for (uint32_t i = 0; i < self->route_count; i++)
+        if (strcmp(self->routes[i].name, name) == 0) {
+            memcpy(out, self->routes[i].endpoint, sizeof self->routes[i].endpoint);
+            return VD_OK;
+        }
     size_t size = strlen(self->paths.run) + strlen(actor) + strlen(port) + 2;
     if (size > VD_IPC_PATH_BYTES_MAX)
         return vd_client_fail(self, VD_USAGE, "%s/%s.%s: a socket's path has at most %d bytes",
@@ -232,6 +310,12 @@ void *vd_client_socket(vd_client_t *self, int type)
     set_int(socket, ZMQ_LINGER, 0);
     set_int(socket, ZMQ_RECONNECT_IVL, RECONNECT_MS);
     set_int(socket, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MS_MAX);
+    set_int(socket, ZMQ_CONNECT_TIMEOUT, CONNECT_MS);
+    set_int(socket, ZMQ_TCP_MAXRT, UNACKED_MS);
+    set_int(socket, ZMQ_TCP_KEEPALIVE, 1);
+    set_int(socket, ZMQ_TCP_KEEPALIVE_IDLE, KEEPALIVE_S);
+    set_int(socket, ZMQ_TCP_KEEPALIVE_INTVL, KEEPALIVE_AGAIN_S);
+    set_int(socket, ZMQ_TCP_KEEPALIVE_CNT, KEEPALIVES);
     int64_t bytes_max = VD_FRAME_BYTES_MAX;
     int rc = zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &bytes_max, sizeof bytes_max);
     assert(rc == 0);

@@ -24,6 +24,7 @@ enum {
     VD_ENGINE_PORTS_MAX = 2,
     VD_ENGINE_TIMERS_MAX = 8,
     VD_CLIENT_LINKS_MAX = 8, /* sockets kept for requests */
+    VD_CLIENT_ROUTES_MAX = 16,
 };
 
 typedef struct vd_client vd_client_t;
@@ -35,7 +36,14 @@ typedef struct vd_link {
     int type; /* ZMQ_DEALER or ZMQ_SUB */
     vd_peer_t peer;
     char endpoint[VD_ENDPOINT_BYTES_MAX + 1];
+    int problem; /* errno of a connection that could not be begun; 0: none */
 } vd_link_t;
+
+/* An endpoint that is used in place of the one in the runtime's directory. */
+typedef struct vd_route {
+    char name[2 * VD_NAME_BYTES_MAX + 2]; /* actor.port */
+    char endpoint[VD_ENDPOINT_BYTES_MAX + 1];
+} vd_route_t;
 
 typedef bool vd_engine_step_fn(void *arg, vd_now_t now, const vd_input_t *input,
                                vd_effects_t *effects);
@@ -54,12 +62,16 @@ typedef struct vd_engine {
     bool (*full)(void *arg);                 /* no more messages in this round; NULL: never */
     int wake_fd;                             /* readable: there is something to do; -1: none */
     int64_t heard_us;                        /* when the last message came */
+    int64_t renewed_us;                      /* when connections were taken anew */
 } vd_engine_t;
 
 struct vd_client {
     vd_paths_t paths;
     vd_status_t paths_status;
-    bool dir_given; /* by the caller, not by the environment */
+    char paths_error[VD_TEXT_BYTES_MAX + 1]; /* why that is not VD_OK */
+    bool dir_given;                          /* by the caller, not by the environment */
+    vd_route_t routes[VD_CLIENT_ROUTES_MAX];
+    uint32_t route_count;
     char error[VD_TEXT_BYTES_MAX + 1];
     void *context; /* NULL until something is sent */
     vd_effects_t *effects;
@@ -89,7 +101,8 @@ int64_t vd_client_deadline_us(int timeout_ms);
 /* What is left until then, as a timeout again: -1 when it never comes. */
 int vd_client_rest_ms(int64_t deadline_us);
 
-/* The conventional endpoint of an actor's port. VD_OK, or VD_USAGE when that cannot be one. */
+/* The endpoint of an actor's port: the client's own, else the conventional one. VD_OK, or VD_USAGE
+ * when that cannot be one. */
 vd_status_t vd_client_endpoint(vd_client_t *self, const char *actor, const char *port,
                                char out[VD_ENDPOINT_BYTES_MAX + 1]);
 /* Is there somebody? VD_OK: the endpoint accepts; VD_NOT_READY: it does not, and the runtime is
@@ -117,13 +130,16 @@ vd_bytes_t vd_client_frame(zmq_msg_t *frame);
 vd_status_t vd_engine_add(vd_engine_t *self, vd_client_t *client, vd_engine_step_fn *step,
                           void *arg, uint16_t dealer_port, uint16_t sub_port);
 void vd_engine_remove(vd_engine_t *self);
+/* Takes its connections over tcp anew when no message has come for `silent_ms` (nor on those that it
+ * took last): their far ends may be gone without a word. For cores that do not do so themselves. */
+void vd_engine_renew(vd_engine_t *self, int silent_ms);
 /* The client's effects, cleared: for calling functions of a core outside of a step. Then
  * vd_engine_carry_out. */
 vd_effects_t *vd_engine_effects(vd_engine_t *self);
 void vd_engine_carry_out(vd_engine_t *self);
 /* Runs all engines of the client until `done` says so or the deadline has passed. VD_OK,
- * VD_TIMED_OUT, VD_CANCELLED or VD_FAILED. Takes what is at hand at least once, even after the
- * deadline. */
+ * VD_TIMED_OUT, VD_CANCELLED or VD_FAILED: a connection cannot be begun. Takes what is at hand at
+ * least once, even after the deadline. */
 typedef bool vd_engine_done_fn(void *arg);
 vd_status_t vd_engine_run(vd_client_t *client, int64_t deadline_us, vd_engine_done_fn *done,
                           void *arg);

@@ -91,6 +91,11 @@ static vd_link_t *make_link(vd_engine_t *self, uint16_t port, const vd_peer_t *p
     return NULL;
 }
 
+static void connect_link(vd_link_t *link)
+{
+    link->problem = zmq_connect(link->socket, link->endpoint) == 0 ? 0 : errno;
+}
+
 static void do_connect(vd_engine_t *self, const vd_effect_t *effect, const char *endpoint)
 {
     vd_link_t *link = find_link(self, effect->port, &effect->peer);
@@ -106,10 +111,34 @@ static void do_connect(vd_engine_t *self, const vd_effect_t *effect, const char 
         return;
     if (link->endpoint[0] != 0)
         zmq_disconnect(link->socket, link->endpoint);
-    if (zmq_connect(link->socket, endpoint) != 0)
-        vd_client_fail(self->client, VD_IO, "cannot connect to %s: %s", endpoint,
-                       zmq_strerror(errno));
     vd_str_copy(link->endpoint, sizeof link->endpoint, vd_str(endpoint));
+    connect_link(link);
+}
+
+static void renew_link(vd_engine_t *self, vd_link_t *link)
+{
+    if (link->type == ZMQ_SUB) { /* it keeps its subscriptions */
+        zmq_disconnect(link->socket, link->endpoint);
+    } else {
+        void *socket = vd_client_socket(self->client, link->type);
+        if (socket == NULL)
+            return;
+        zmq_close(link->socket);
+        link->socket = socket;
+    }
+    connect_link(link);
+}
+
+void vd_engine_renew(vd_engine_t *self, int silent_ms)
+{
+    int64_t now_us = vd_client_mono_us();
+    int64_t since_us = self->heard_us > self->renewed_us ? self->heard_us : self->renewed_us;
+    if (now_us - since_us < silent_ms * INT64_C(1000))
+        return;
+    self->renewed_us = now_us;
+    for (size_t i = 0; i < VD_ENGINE_LINKS_MAX; i++)
+        if (self->links[i].socket != NULL && strncmp(self->links[i].endpoint, "tcp://", 6) == 0)
+            renew_link(self, &self->links[i]);
 }
 
 /* A message that the socket does not take is lost, as on any wire: the cores send again after
@@ -117,7 +146,7 @@ static void do_connect(vd_engine_t *self, const vd_effect_t *effect, const char 
 static void do_send(vd_engine_t *self, const vd_effect_t *effect)
 {
     vd_link_t *link = find_link(self, effect->port, &effect->peer);
-    if (link == NULL || link->type != ZMQ_DEALER)
+    if (link == NULL || link->type != ZMQ_DEALER || link->problem != 0)
         return;
     const vd_effects_t *effects = self->client->effects;
     vd_bytes_t parts[3] = {vd_effect_header(effects, effect), vd_effect_body(effects, effect),
@@ -280,6 +309,18 @@ static bool wait_for_any(vd_client_t *client, int64_t until_us)
     return zmq_poll(items, count, (long)((rest_us + 999) / 1000)) >= 0 || errno != EINTR;
 }
 
+/* Nothing will ever come through a connection that could not be begun. */
+static vd_status_t connections(vd_client_t *client)
+{
+    for (const vd_engine_t *engine = client->engines; engine != NULL; engine = engine->next)
+        for (size_t i = 0; i < VD_ENGINE_LINKS_MAX; i++)
+            if (engine->links[i].socket != NULL && engine->links[i].problem != 0)
+                return vd_client_fail(client, VD_FAILED, "cannot connect to %s: %s",
+                                      engine->links[i].endpoint,
+                                      zmq_strerror(engine->links[i].problem));
+    return VD_OK;
+}
+
 vd_status_t vd_engine_run(vd_client_t *client, int64_t deadline_us, vd_engine_done_fn *done,
                           void *arg)
 {
@@ -290,6 +331,9 @@ vd_status_t vd_engine_run(vd_client_t *client, int64_t deadline_us, vd_engine_do
         bool any = round_of_all(client);
         if (done(arg))
             return VD_OK;
+        vd_status_t status = connections(client);
+        if (status != VD_OK)
+            return status;
         if (vd_client_mono_us() >= deadline_us)
             return VD_TIMED_OUT;
         if (!any && !wait_for_any(client, deadline_us))

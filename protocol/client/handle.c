@@ -250,7 +250,7 @@ vd_status_t vd_handle_run(vd_handle_t *const *handles, size_t count, int timeout
         int64_t until_us = now_us + LOOK_MS * 1000;
         status = vd_engine_run(client, until_us < deadline_us ? until_us : deadline_us,
                                is_any_ready, &running);
-        if (status == VD_CANCELLED)
+        if (status != VD_OK && status != VD_TIMED_OUT)
             return status;
     }
 }

@@ -111,10 +111,17 @@ typedef struct vd_blob {
 } vd_blob_t;
 
 /* Makes a client of the runtime in directory `dir`; NULL or "": VEDETTE_DIR, else the user's
- * default. Connects to nothing yet. NULL only without memory; a directory that cannot be used makes
- * every call return VD_USAGE. */
+ * default. Connects to nothing yet. NULL only without memory; a directory that cannot be used, or
+ * what is wrong in VEDETTE_ENDPOINTS, makes every call return VD_USAGE. */
 VD_API vd_client_t *vd_client_new(const char *dir);
 VD_API void vd_client_destroy(vd_client_t **self);
+/* From now on the port `port` of actor `actor` ("ingestor", "read") is at `endpoint`, tcp://HOST:PORT or
+ * ipc:///PATH, and not in the runtime's directory. On tcp HOST is of this machine's loopback: beyond it
+ * there would have to be keys. VEDETTE_ENDPOINTS says the same for every client of a process:
+ * "ingestor.read=tcp://127.0.0.1:7000,ingestor.emit=tcp://127.0.0.1:7001". On tcp it cannot be told at
+ * once that nobody is there: calls wait for their timeout. VD_OK or VD_USAGE. */
+VD_API vd_status_t vd_client_use_endpoint(vd_client_t *self, const char *actor, const char *port,
+                                          const char *endpoint);
 /* What went wrong in the last call that failed on this client or on anything made from it: the
  * thing, the place and the remedy. "" if nothing has failed yet. */
 VD_API const char *vd_client_error(const vd_client_t *self);
@@ -165,8 +172,8 @@ VD_API vd_status_t vd_client_get(vd_client_t *self, const char *actor, const cha
 VD_API vd_status_t vd_client_snapshot(vd_client_t *self, const char *observer, int timeout_ms,
                                       vd_blob_t *value);
 /* What an observer offers beside its snapshot; `args` is an array, empty for none. The name
- * "queries" is answered by every observer: an array of maps {"name","arguments","help"}. An unknown
- * name is VD_NOT_FOUND, with those that there are in vd_client_error. */
+ * "queries" is answered by every observer: an array of maps {"name","arguments","help"}; so is "layout",
+ * by nil or by how the snapshot is shown to people (LAYOUTS.md). An unknown name is VD_NOT_FOUND, with those that there are in vd_client_error. */
 VD_API vd_status_t vd_client_query(vd_client_t *self, const char *observer, const char *name,
                                    vd_blob_t args, int timeout_ms, vd_blob_t *value);
 /* A moment of the past: everything up to each bound that is given, and nothing behind. */

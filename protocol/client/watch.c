@@ -17,7 +17,8 @@ enum {
     QUEUE_BYTES_MAX = 16 * VD_FRAME_BYTES_MAX,
     QUEUE_BYTES_KEEP = 262144,
     SILENT_MS = 2000,
-    FULL_MS = 500, /* between looks whether what waits was taken */
+    RENEW_MS = 4000, /* without a word before other connections are taken */
+    FULL_MS = 500,   /* between looks whether what waits was taken */
 };
 
 typedef struct waiting {
@@ -96,6 +97,8 @@ static bool step(void *arg, vd_now_t now, const vd_input_t *input, vd_effects_t 
         vd_effects_timer(effects, TIMER_FEED, now.mono_us + FULL_MS * INT64_C(1000));
         return true;
     }
+    if (input->kind == VD_INPUT_TIMER)
+        vd_engine_renew(&self->engine, RENEW_MS);
     bool mine = vd_feed_reader_step(&self->reader, now, input, effects);
     const vd_feed_reader_t *reader = &self->reader;
     if (!self->begun && reader->answered > 0) {

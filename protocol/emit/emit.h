@@ -8,7 +8,7 @@
  * 3. After any silence, reconnect or NOT_NOW the core sends the same numbers again; the ingestor
  *    says which are stored. Reconnecting keeps the epoch: OPEN takes the name once, and is sent
  *    until it is answered. When there is nothing else to say, OPEN with the epoch is the sign of
- *    life (EMIT_BEAT_MS).
+ *    life (EMIT_BEAT_MS). After 3 s without an answer to anything it takes a new connection.
  * 4. Every frame ends in exactly one outcome: committed (with session, sequence of the last event
  *    and position where it is known) or rejected. Outcomes come in order of numbers. A COMMITTED
  *    names the rejected numbers that it covers, so no lost REJECTED makes a rejected frame look

@@ -6,7 +6,7 @@
 
 typedef struct look {
     const vd_expression_t *self;
-    vd_value_t snapshot, state;
+    const vd_over_t *over;
     uint64_t work; /* bytes that may still be looked at */
     bool spent;
     /* Paths that begin at the snapshot are looked up once: conditions ask again for each item. */
@@ -77,10 +77,10 @@ static vd_value_t value_under(const vd_value_t *from, vd_str_t wanted)
     return null;
 }
 
-static vd_value_t walk(look_t *self, uint16_t at, vd_value_t value)
+static vd_value_t walk(look_t *self, uint16_t step, vd_value_t value)
 {
     const vd_expression_part_t *parts = self->self->parts;
-    for (uint16_t step = parts[at].first; step != 0; step = parts[step].next) {
+    for (; step != 0; step = parts[step].next) {
         if (!is_container(&value) || !spend(self, value.raw.size))
             return null;
         value = parts[step].kind == VD_PART_INDEX
@@ -90,11 +90,26 @@ static vd_value_t walk(look_t *self, uint16_t at, vd_value_t value)
     return value;
 }
 
+/* The first step of a path in the state is a key, which is known where there are not too many. */
+static vd_value_t walk_state(look_t *self, uint16_t step)
+{
+    const vd_over_t *over = self->over;
+    const vd_expression_part_t *part = &self->self->parts[step];
+    if (step == 0 || part->kind != VD_PART_KEY || over->state.count > over->pair_count)
+        return walk(self, step, over->state);
+    for (uint32_t at = 0; at < over->pair_count; at++)
+        if (vd_bytes_equal(over->keys[at], text_of(self, part)))
+            return walk(self, part->next, over->values[at]);
+    return null;
+}
+
 static vd_value_t path_value(look_t *self, uint16_t at)
 {
     if (!self->is_known[at]) {
-        bool in_state = self->self->parts[at].kind == VD_PART_STATE;
-        self->known[at] = walk(self, at, in_state ? self->state : self->snapshot);
+        const vd_expression_part_t *part = &self->self->parts[at];
+        self->known[at] = part->kind == VD_PART_STATE
+                              ? walk_state(self, part->first)
+                              : walk(self, part->first, self->over->snapshot);
         self->is_known[at] = true;
     }
     return self->known[at];
@@ -264,8 +279,8 @@ static vd_value_t evaluate(look_t *self, uint16_t at, const vd_value_t *item)
     case VD_PART_SNAPSHOT:
         return path_value(self, at);
     case VD_PART_ITEM:
-        assert(item != NULL); /* the parser saw to it */
-        return walk(self, at, *item);
+        assert(item != NULL); /* the parser saw to it, or who evaluates */
+        return walk(self, part->first, *item);
     case VD_PART_ANY:
     case VD_PART_ALL:
     case VD_PART_COUNT:
@@ -275,29 +290,54 @@ static vd_value_t evaluate(look_t *self, uint16_t at, const vd_value_t *item)
     }
 }
 
-static void look_at(look_t *self, const vd_expression_t *expression, vd_bytes_t snapshot)
+static void look_at(look_t *self, const vd_expression_t *expression, const vd_over_t *over)
 {
     self->self = expression;
-    self->work = VD_EXPRESSION_WORK_MAX;
+    self->over = over;
+    self->work = over->work;
     self->spent = false;
     memset(self->is_known, 0, sizeof self->is_known);
+}
+
+void vd_over_open(vd_over_t *self, vd_bytes_t snapshot)
+{
+    vd_value_t key;
+    assert(self != NULL);
+    self->work = VD_EXPRESSION_WORK_MAX;
+    self->pair_count = 0;
     if (!vd_value_of(snapshot, &self->snapshot))
         self->snapshot = null;
     self->state = value_under(&self->snapshot, vd_str("state"));
+    vd_bytes_t rest = self->state.bytes;
+    if (self->state.kind != VD_KIND_MAP || self->state.count > VD_OVER_PAIRS_MAX)
+        return;
+    while (self->pair_count < self->state.count && vd_value_next(&rest, &key) &&
+           vd_value_next(&rest, &self->values[self->pair_count]))
+        self->keys[self->pair_count++] =
+            key.kind == VD_KIND_STR ? key.bytes : vd_bytes(NULL, SIZE_MAX);
+}
+
+vd_status_t vd_expression_evaluate_item(const vd_expression_t *self, vd_over_t *over,
+                                        const vd_value_t *item, vd_value_t *result)
+{
+    assert(self != NULL && over != NULL && result != NULL);
+    assert(self->root > 0 && self->root <= self->count);
+    look_t look;
+    look_at(&look, self, over);
+    *result = evaluate(&look, self->root, item != NULL ? item : &null);
+    over->work = look.spent ? 0 : look.work;
+    if (!look.spent)
+        return VD_OK;
+    *result = null;
+    return VD_TOO_LARGE;
 }
 
 vd_status_t vd_expression_evaluate(const vd_expression_t *self, vd_bytes_t snapshot,
                                    vd_value_t *result)
 {
-    assert(self != NULL && result != NULL);
-    assert(self->root > 0 && self->root <= self->count);
-    look_t look;
-    look_at(&look, self, snapshot);
-    *result = evaluate(&look, self->root, NULL);
-    if (!look.spent)
-        return VD_OK;
-    *result = null;
-    return VD_TOO_LARGE;
+    vd_over_t over;
+    vd_over_open(&over, snapshot);
+    return vd_expression_evaluate_item(self, &over, NULL, result);
 }
 
 bool vd_expression_next_path(const vd_expression_t *self, vd_bytes_t snapshot, uint16_t *at,
@@ -305,11 +345,13 @@ bool vd_expression_next_path(const vd_expression_t *self, vd_bytes_t snapshot, u
 {
     assert(self != NULL && at != NULL && path != NULL && value != NULL);
     look_t look;
+    vd_over_t over;
+    vd_over_open(&over, snapshot);
     for (uint16_t i = *at > 0 ? *at : 1; i <= self->count; i++) {
         uint8_t kind = self->parts[i].kind;
         if (kind != VD_PART_STATE && kind != VD_PART_SNAPSHOT)
             continue;
-        look_at(&look, self, snapshot);
+        look_at(&look, self, &over);
         *value = path_value(&look, i);
         *path = vd_bytes(self->source + self->parts[i].at, self->parts[i].size);
         *at = (uint16_t)(i + 1);

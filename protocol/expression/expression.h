@@ -17,6 +17,8 @@
 #include "wire/limits.h"
 #include "wire/value.h"
 
+#define VD_OVER_PAIRS_MAX 48
+
 /* One part: a literal, an operator, a function, a list, a path, or a step of a path. */
 typedef struct vd_expression_part {
     uint8_t kind;
@@ -52,10 +54,30 @@ typedef struct vd_expression_error {
 /* Reads an expression. VD_OK, or VD_USAGE with `error` filled. */
 vd_status_t vd_expression_parse(vd_expression_t *self, vd_str_t text, vd_expression_error_t *error);
 
+/* The same for an expression about one element of something, to which `item` stands for it from the
+ * beginning. */
+vd_status_t vd_expression_parse_item(vd_expression_t *self, vd_str_t text,
+                                     vd_expression_error_t *error);
+
 /* Evaluates it over a snapshot, a map with the key "state". `result` is a view into both. VD_OK, or
  * VD_TOO_LARGE when it would take too much. */
 vd_status_t vd_expression_evaluate(const vd_expression_t *self, vd_bytes_t snapshot,
                                    vd_value_t *result);
+/* A snapshot and its state, found once for many evaluations, and how many bytes all of them together
+ * may still look at: VD_EXPRESSION_WORK_MAX in the beginning. Views. */
+typedef struct vd_over {
+    vd_value_t snapshot, state;
+    uint64_t work;
+    /* The pairs of the state, where there are no more: a path that begins there need not pass over
+     * what stands before it. */
+    uint32_t pair_count;
+    vd_str_t keys[VD_OVER_PAIRS_MAX];
+    vd_value_t values[VD_OVER_PAIRS_MAX];
+} vd_over_t;
+void vd_over_open(vd_over_t *self, vd_bytes_t snapshot);
+/* The same over these, and with `item` for an expression of vd_expression_parse_item (NULL: null). */
+vd_status_t vd_expression_evaluate_item(const vd_expression_t *self, vd_over_t *over,
+                                        const vd_value_t *item, vd_value_t *result);
 /* Does it count as true? Everything but null, false, 0, and what is empty. */
 bool vd_expression_is_true(const vd_value_t *result);
 

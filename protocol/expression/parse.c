@@ -513,10 +513,11 @@ static uint16_t read_or(parser_t *self)
     return first;
 }
 
-vd_status_t vd_expression_parse(vd_expression_t *self, vd_str_t text, vd_expression_error_t *error)
+static vd_status_t parse(vd_expression_t *self, vd_str_t text, unsigned items,
+                         vd_expression_error_t *error)
 {
     assert(self != NULL && error != NULL);
-    parser_t parser = {.out = self, .error = error};
+    parser_t parser = {.out = self, .error = error, .items = items};
     *error = (vd_expression_error_t){0};
     self->source_size = self->texts_size = self->root = self->count = 0;
     if (text.size > VD_EXPRESSION_BYTES_MAX) {
@@ -535,6 +536,17 @@ vd_status_t vd_expression_parse(vd_expression_t *self, vd_str_t text, vd_express
     self->root = read_or(&parser);
     if (!parser.failed && parser.token != TOKEN_END)
         fail(&parser, "an operator or the end");
-    assert(parser.failed || (self->root > 0 && parser.depth == 0 && parser.items == 0));
+    assert(parser.failed || (self->root > 0 && parser.depth == 0 && parser.items == items));
     return parser.failed ? VD_USAGE : VD_OK;
+}
+
+vd_status_t vd_expression_parse(vd_expression_t *self, vd_str_t text, vd_expression_error_t *error)
+{
+    return parse(self, text, 0, error);
+}
+
+vd_status_t vd_expression_parse_item(vd_expression_t *self, vd_str_t text,
+                                     vd_expression_error_t *error)
+{
+    return parse(self, text, 1, error);
 }

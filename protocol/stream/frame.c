@@ -233,8 +233,9 @@ static vd_status_t cut_commit(vd_frame_t *self, const vd_frame_want_t *want,
             return VD_CORRUPT;
         }
     }
-    /* A commit that holds no event counts for nothing, and is there for who checks the chain. */
-    bool bare = commit->run_count == 0 && want->session[0] == 0 && want->type[0] == 0;
+    /* A commit that holds no event counts for nothing, and is there for who checks the chain. Of one
+     * that was read to its end there is nothing more to tell. */
+    bool bare = commit->run_count == 0 && from == 0 && want->session[0] == 0 && want->type[0] == 0;
     if (cut->count == 0 && !bare)
         return VD_OK;
     vd_commit_t piece = *commit;

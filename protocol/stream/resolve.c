@@ -54,6 +54,16 @@ static bool is_pruned(const resolve_t *self, const vd_request_t *request, uint64
            self->source->chain(self->arg, touched, &chain) == VD_PRUNED;
 }
 
+/* Is it the position right behind the newest commit, told to who was told that nothing can be read of
+ * it? Its chain is 0 then, although the tail still knows it. */
+static bool is_unread_head(const resolve_t *self, const vd_request_t *request, uint64_t touched)
+{
+    uint32_t chain;
+    return request->chain == 0 && request->offset == 0 && touched > 0 &&
+           touched == self->tail->head &&
+           self->source->chain(self->arg, touched, &chain) == VD_CORRUPT;
+}
+
 static vd_status_t at_position(const resolve_t *self, const vd_request_t *request,
                                vd_place_t *place)
 {
@@ -72,6 +82,8 @@ static vd_status_t at_position(const resolve_t *self, const vd_request_t *reques
     vd_status_t status = behind(self, touched, place);
     if (status != VD_OK)
         return status;
+    if (is_unread_head(self, request, touched))
+        place->chain = 0;
     if (place->chain != request->chain)
         return say(self, VD_WENT_BACK,
                    "commit %llu has chain %u, the position says %llu: the store went back in time",

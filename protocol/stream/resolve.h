@@ -3,6 +3,8 @@
  * 1. A position of another store, ahead of the store, or with another chain is VD_WENT_BACK; one
  *    below what is held, or of a session that was pruned, is VD_PRUNED. None is ever served with
  *    what happens to be there.
+ *    The chain of a position right behind a commit of which nothing can be read is 0, behind the
+ *    newest one too.
  * 2. A position right before what is held is good: nothing is missing behind it.
  */
 #ifndef VD_STREAM_RESOLVE_H

@@ -60,8 +60,11 @@ static vd_status_t begin_commit(vd_chain_t *self, const vd_commit_t *piece)
 
 static void take_run(vd_chain_t *self, const vd_commit_run_t *run)
 {
-    bool goes_on = self->open && run->absent == VD_OK && vd_str_is(run->session, self->session) &&
+    bool goes_on = self->open && vd_str_is(run->session, self->session) &&
                    run->first_seq == self->first_seq + self->count;
+    /* The rest of a run that was there when its beginning was read: the digest of such a rest is not
+     * told, for it is that of the whole run that is in the chain. */
+    bool rest_is_gone = goes_on && run->absent != VD_OK;
     if (!goes_on) {
         close_run(self);
         vd_str_copy(self->session, sizeof self->session, run->session);
@@ -76,7 +79,7 @@ static void take_run(vd_chain_t *self, const vd_commit_run_t *run)
         return;
     }
     self->digest = run->digest;
-    self->blind = self->blind || (run->absent == VD_CORRUPT && run->digest == 0);
+    self->blind = self->blind || rest_is_gone || (run->absent == VD_CORRUPT && run->digest == 0);
     self->lost = self->lost || (run->absent == VD_CORRUPT && run->session.size == 0);
     close_run(self);
 }

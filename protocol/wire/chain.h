@@ -3,8 +3,8 @@
  * 1. Every commit has to come, in order, and every run of it: a filtered stream cannot be checked.
  * 2. The chain of a commit is known to be right when the next one begins, or by vd_chain_end.
  * 3. What cannot be checked is taken as it says: a commit whose predecessor or whose beginning was
- *    not seen, one with a lost run whose digest is not known, and the one behind a commit of which
- *    nothing can be read.
+ *    not seen, one with a lost run whose digest is not known or a run whose rest was lost or pruned
+ *    while it was read, and the one behind a commit of which nothing can be read.
  */
 #ifndef VD_CHAIN_H
 #define VD_CHAIN_H

@@ -131,7 +131,8 @@ vd_status_t vd_commit_next(vd_bytes_t *payload, vd_commit_t *commit, vd_commit_r
     vd_bytes_t rest = array.bytes;
     if (!take(&rest, VD_KIND_U64, &index) || !take(&rest, VD_KIND_U64, &time_ms) ||
         !take(&rest, VD_KIND_U64, &epoch) || !take(&rest, VD_KIND_U64, &chain) ||
-        !take(&rest, VD_KIND_ARRAY, &list) || chain.u64 > UINT32_MAX)
+        !take(&rest, VD_KIND_ARRAY, &list) || chain.u64 > UINT32_MAX || index.u64 == 0 ||
+        time_ms.u64 > INT64_MAX)
         return VD_MALFORMED;
     if (list.count > room)
         return VD_TOO_LARGE;

@@ -8,7 +8,8 @@
  *    Numbers are big endian.
  * 3. A run whose bytes are gone stays named in its commit, as absent: VD_PRUNED keeps its digest, so
  *    that the chain can be checked; VD_CORRUPT (damaged or lost) may have no digest (0), and then
- *    the chain of its commit has to be taken on trust.
+ *    the chain of its commit has to be taken on trust. So it has where the beginning of a run was
+ *    read and the rest is absent: such a rest has no digest, whyever it is.
  * 4. On the wire a commit is the array [index, time_ms, epoch, chain, [[at, session, first_seq,
  *    run], ...]] with `run` a bin, `at` the place of the run's first event in the commit (from 0).
  *    Under a filter, runs are cut into pieces and left out; `at` stays true. An absent run is

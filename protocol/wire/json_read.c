@@ -456,7 +456,7 @@ typedef struct event_line {
     uint32_t count;
 } event_line_t;
 
-enum { TS = 1, TYPE = 2, DATA = 4, SESSION = 8, SEQ = 16, ALL = 31 };
+enum { TS = 1, TYPE = 2, DATA = 4, SESSION = 8, SEQ = 16, CAUSE = 32, AUX = 64 };
 
 static const char *const names[] = {"ts", "type", "data", "session", "seq"};
 
@@ -486,8 +486,8 @@ static bool check_member(reader_t *self, event_line_t *line, unsigned bit, size_
     return true;
 }
 
-/* The bytes of a producer's own are bin, whatever their size. */
-static bool read_aux(reader_t *self, size_t value_at)
+/* The bytes of a producer's own are bin, whatever their size; an event has them once. */
+static bool read_aux(reader_t *self, event_line_t *line, size_t value_at)
 {
     vd_value_t value;
     size_t size;
@@ -500,6 +500,9 @@ static bool read_aux(reader_t *self, size_t value_at)
     if (decode_base64(self->text.data, self->text.size, &size)) {
         vd_buffer_cut(self->out, value_at);
         vd_write_bin(self->out, vd_bytes(self->text.data, size));
+        if ((line->seen & AUX) != 0)
+            return fail(self, VD_BAD_EVENT, "this field stands there twice");
+        line->seen |= AUX;
     }
     return true;
 }
@@ -514,6 +517,8 @@ static bool read_member(reader_t *self, event_line_t *line)
     for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
         if (vd_str_is(vd_buffer_view(&self->text), names[i]))
             bit = 1u << i;
+    if (vd_str_is(vd_buffer_view(&self->text), "cause"))
+        bit = CAUSE;
     if ((line->seen & bit) != 0)
         return fail(self, VD_BAD_EVENT, "this field stands there twice");
     line->seen |= bit;
@@ -521,7 +526,7 @@ static bool read_member(reader_t *self, event_line_t *line)
     size_t value_at = self->out->size;
     if (!expect(self, ':') || !read_value(self, 2) || self->out->full)
         return false;
-    if (aux && !read_aux(self, value_at))
+    if (aux && !read_aux(self, line, value_at))
         return false;
     if (bit != 0 && bit != DATA && !check_member(self, line, bit, value_at))
         return false;

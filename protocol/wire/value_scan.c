@@ -102,6 +102,8 @@ vd_status_t vd_scan(vd_bytes_t bytes, unsigned depth_max, size_t *size)
     uint64_t left[DEPTH_ROOM];
     unsigned depth = 0;
     size_t at = 0;
+    if (bytes.size == 0) /* nothing may stand nowhere */
+        return VD_MALFORMED;
     left[0] = 1;
 
     for (;;) {

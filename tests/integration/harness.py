@@ -45,6 +45,31 @@ def alive(pid):
     return state_of(pid) not in "ZX"
 
 
+def rss_anon(pid):
+    """The memory of a process that is its own, in bytes."""
+    with open(f"/proc/{pid}/status", encoding="utf-8") as file:
+        return next(int(line.split()[1]) << 10 for line in file if line.startswith("RssAnon:"))
+
+
+def is_sanitized(program):
+    """Was it built with the address sanitizer, which keeps what is freed for a while?"""
+    with open(program, "rb") as file:
+        return b"__asan_init" in file.read()
+
+
+def fill(directory):
+    """Takes all the room there is. The file to remove again."""
+    filler = os.path.join(directory, "filler")
+    with open(filler, "ab", buffering=0) as file:
+        chunk = bytes(1 << 20)
+        while chunk:
+            try:
+                file.write(chunk)
+            except OSError:
+                chunk = chunk[:len(chunk) // 2]
+    return filler
+
+
 def takes_signal(pid, number):
     """Does the process catch the signal, or hold it back to look at it? Before that it would just die of it."""
     masks = {}

@@ -14,6 +14,7 @@ class Own(observer.Observer):
     kinds = "line_added"
     config = {"file": observer.Key("/dev/null", "the file"), "other": observer.Key("/dev/null", "read when it is asked for")}
     queries = {"line": ("NUMBER", "the line of this number, from 1")}
+    layout = {"elements": [{"table": "lines", "columns": [{"title": "line", "value": "item"}]}]}
 
     def start(self, config):
         self.file, self.other = config["file"], config["other"]

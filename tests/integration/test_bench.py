@@ -98,8 +98,22 @@ def the_benchmark_of_pollers_has_all_its_rows():
         assert rows[2]["figure"] > 0 and rows[3]["figure"] > 50, rows
 
 
+def the_benchmark_of_the_screen_reads_it():
+    """A screen while much comes: it shows the events, and answers."""
+    with Home(BIN) as home:
+        path = home.path("rows.json")
+        done = subprocess.run([os.path.join(TOP, "tools", "bench"), "tui", "--quick", "--rounds", "1", "--only", "load",
+                               "--build", os.path.dirname(BIN), "--json", path], check=False, capture_output=True,
+                              text=True, timeout=150)
+        assert done.returncode in (0, 1) and os.path.exists(path), done
+        with open(path, encoding="utf-8") as file:
+            cpu, answer = json.load(file)
+        assert 0 < cpu["figure"] and 0 < answer["figure"], (cpu, answer)
+
+
 frames_of_many_events_are_stored_in_order()
 latencies_are_measured()
 a_crowd_reads_everything_in_order()
 the_benchmark_of_streams_has_all_its_rows()
 the_benchmark_of_pollers_has_all_its_rows()
+the_benchmark_of_the_screen_reads_it()

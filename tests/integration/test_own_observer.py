@@ -151,6 +151,7 @@ def is_asked_and_asks(lines):
     lines.count(3)
     assert lines.told() == ["one", "from the other file", "three"]
     assert lines.client.query("own", "line", 2) == "from the other file"
+    assert lines.client.query("own", "layout")["elements"][0]["table"] == "lines"
     assert lines.client.query("own") == [{"name": "line", "arguments": "NUMBER", "help":
                                           "the line of this number, from 1"}]
     for name, args, status in (("line", (0,), "usage"), ("line", (), "usage"), ("lion", (), "not_found")):
@@ -168,8 +169,9 @@ def fails_a_turn_and_recovers(lines):
     lines.write("bad")
     shown = lines.client.wait("own", '$.error.stage == "turn" and $.error.recovered_at == null', 20)
     assert "there is a bad line" in shown["error"]["text"] and shown["state"]["count"] == 3, shown
-    with open(lines.file, "w", encoding="utf-8") as file:
+    with open(lines.file + ".new", "w", encoding="utf-8") as file:
         file.write("one\nask\nthree\nfour\n")
+    os.replace(lines.file + ".new", lines.file)
     shown = lines.client.wait("own", 'count == 4 and $.error.recovered_at != null', 20)
     assert "there is a bad line" in shown["error"]["text"], shown
 

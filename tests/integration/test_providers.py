@@ -160,18 +160,18 @@ def test_observers_see_what_changes():
         before = run.wait_names("a", "b")
         wait_for("host observes all", lambda: run.observed() == ["a", "b", "local"])
         run.replace(listed("b", "c"))
-        wait_for("the next snapshot has c and not a", lambda: run.observed() == ["b", "c", "local"], 3.0)
+        wait_for("the next snapshot has c and not a", lambda: run.observed() == ["b", "c", "local"], 10.0)
         run.replace(json.dumps([{"name": "b", "address": "/proc/.."}, {"name": "c", "address": "/"}]))
         after = wait_for("b has moved", lambda: run.sources().get("b", {}).get("address") == "/proc/.." and run.sources())
         assert after["b"]["inc"] != before["b"]["inc"] and "c" in after
         run.run("source", "add", "d", "--adapter", "file", "--address", "/")
-        wait_for("the next snapshot has d", lambda: "d" in run.observed(), 3.0)
+        wait_for("the next snapshot has d", lambda: "d" in run.observed(), 10.0)
         wait_for("d is read", lambda: all(row["status"] == "ok" for row in run.client.snapshot("host")["sources"]))
         # One that is not of the observers' kind is listed, and none of them reads it.
         run.run("source", "add", "e", "--adapter", "exec", "--address", "echo")
         wait_for("e is listed", lambda: "e" in run.sources("manual"))
         run.run("source", "rm", "d")
-        wait_for("the next snapshot is without d", lambda: run.observed() == ["b", "c", "local"], 3.0)
+        wait_for("the next snapshot is without d", lambda: run.observed() == ["b", "c", "local"], 10.0)
         assert run.pids()["host"] == observer
 
 
@@ -442,7 +442,7 @@ def test_fifty_sources_flap():
             present = now
             if second == seconds // 3:
                 warm = {name: figures(pid) for name, pid in run.pids().items()}
-            run.wait_names(*now, timeout_s=5.0)
+            run.wait_names(*now, timeout_s=10.0)
             wait_for("the second is over", lambda: time.monotonic() >= due, 2.0)
         last = sorted(choose.sample(names, 20))
         run.replace(listed(*last))

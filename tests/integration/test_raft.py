@@ -49,6 +49,8 @@ def sees_the_cluster(watched):
              watched.state()["all_values_match"])
     assert watched.home.json("query", "raft", "leader")["name"] == leader
     assert watched.home.json("query", "raft", "member", "m2")["name"] == "m2"
+    elements = watched.home.json("query", "raft", "layout")["elements"]
+    assert [element["table"] for element in elements if "table" in element] == ["members"], elements
     assert watched.home.run("query", "raft", "member", "m9", code=4).out == ""
 
 
@@ -194,9 +196,9 @@ def readers_agree(watched):
 
     for number in range(20):
         watched.cluster.put("k", str(number))
-        wait_for("both show the same", compare, 5)
+        wait_for("both show the same", compare)
     while len(compared) < 60:  # nothing is put now, but members apply entries of their own at moments of their own
-        wait_for("both show the same", compare, 5)
+        wait_for("both show the same", compare)
     before = watched.events.last()
     watched.cluster.kill(leader)
     new = watched.cluster.wait_leader([leader])

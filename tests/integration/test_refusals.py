@@ -12,11 +12,11 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "chaos"))
 from chaos_world import BIN, World  # noqa: E402
 from cli_harness import Home, wait_for  # noqa: E402
+from harness import fill  # noqa: E402
 import ledger  # noqa: E402
 import zmq  # noqa: E402
 
 SMALL_BYTES = 96 << 20
-CHUNK_BYTES = 1 << 20
 
 
 class Mount:
@@ -139,19 +139,6 @@ class SmallWorld(World):
         self.mount.__exit__()
 
 
-def fill(path):
-    """Takes all the room there is. The file to remove again."""
-    filler = os.path.join(path, "filler")
-    with open(filler, "ab", buffering=0) as file:
-        chunk = bytes(CHUNK_BYTES)
-        while chunk:
-            try:
-                file.write(chunk)
-            except OSError:
-                chunk = chunk[:len(chunk) // 2]
-    return filler
-
-
 def stands_still(world, producer, span_s=1.0):
     """Waits until nothing was acknowledged for so long."""
     state = {"count": -1, "since": 0.0}
@@ -209,6 +196,28 @@ def a_bind_beyond_this_machine():
             home.run("ps", code=6)
 
 
+def a_relay_with_nobody_above():
+    with Home(BIN) as home:
+        for upstream, word in (("tcp://192.0.2.1:7000", "leaves this machine"), ("tcp://127.0.0.1", "tcp://HOST:PORT"),
+                               ("not a name", "such as tcp://127.0.0.1:7000")):
+            config = write(home, "r.toml", f'[relay]\nprocesses = 1\nupstream = "{upstream}"\n')
+            one_line(home.run("config", "check", config, code=None), 2, config, "relay.upstream", word)
+        write(home, "r.toml", '[relay]\nprocesses = 1\nupstream = "tcp://127.0.0.1:7000"\n')
+        home.run("config", "check", config)
+
+
+def a_bad_endpoint_of_a_client():
+    with Home(BIN) as home:
+        environment = home.environment
+        for rows, *words in (("ingestor.read=tcp://127.0.0.1", "ingestor.read", "tcp://HOST:PORT"),
+                             ("ingestor.read=tcp://10.0.0.5:7000", "ingestor.read", "leaves this machine", "use tcp://127.0.0.1:PORT"),
+                             ("ingestor.read=ipc://run/read", "ingestor.read", "absolute"), ("nonsense", "'nonsense'", "ACTOR.PORT=ENDPOINT")):
+            home.environment = lambda rows=rows: {**environment(), "VEDETTE_ENDPOINTS": rows}
+            for command in (["follow"], ["session", "ls"], ["emit", "thing"]):
+                one_line(home.run(*command, code=None, timeout_s=30), 2, "VEDETTE_ENDPOINTS", *words)
+        home.environment = environment
+
+
 def a_bad_configuration():
     with Home(BIN) as home:
         config = write(home, "bad.toml", '[pollers]\nmax_procesess = 3\n\n[supervisor]\nbackoff_min = "soon"\n'
@@ -233,8 +242,8 @@ def a_long_directory():
 
 
 AS_ROOT = (a_read_only_directory, a_full_directory_at_the_start, a_directory_that_fills_up)
-for case in (a_second_up, a_taken_endpoint, a_taken_port, a_bind_beyond_this_machine, a_bad_configuration,
-             a_long_directory, *AS_ROOT):
+for case in (a_second_up, a_taken_endpoint, a_taken_port, a_bind_beyond_this_machine, a_relay_with_nobody_above,
+             a_bad_endpoint_of_a_client, a_bad_configuration, a_long_directory, *AS_ROOT):
     if len(sys.argv) > 2 and case.__name__ not in sys.argv[2:]:
         continue
     if case in AS_ROOT and os.geteuid() != 0:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -220,8 +221,11 @@ def test_relay_stopped():
 
 
 def test_behind_another_relay():
-    """A relay can read from a relay; old positions are asked for through both."""
-    with Relayed(SMALL + 'upstream = "relay-1"\n') as run:
+    """A relay can read from a relay, at the endpoint that this one binds; old positions are asked for through both."""
+    with socket.socket() as trial:
+        trial.bind(("127.0.0.1", 0))
+        endpoint = f"tcp://127.0.0.1:{trial.getsockname()[1]}"
+    with Relayed(SMALL + f'upstream = "{endpoint}"\n[network]\nbind = ["relay-1.read={endpoint}"]\n') as run:
         run.relay("relay-2")
         run.write(300, size=500)
         with run.peer("relay-2") as newest, run.peer("relay-2") as oldest:

@@ -156,6 +156,15 @@ def check_states(rows, sessions):
             assert parts == list(range(1, events[0].data["parts"] + 1)), (name, parts)
 
 
+def check_actors(rows, sessions):
+    """Every session but the first tells of every actor at its beginning, before what becomes of it."""
+    for row in rows[1:]:
+        told = [event for event in sessions[row["session"]] if event.type.startswith("actor_")]
+        runs = [event.data["actor"] for event in told if event.type == "actor_runs"]
+        assert len(runs) == len(set(runs)) and {"broker", "ingestor", "poller-1", *OBSERVERS} <= set(runs), (row, runs)
+        assert [event.type for event in told[:len(runs)]] == ["actor_runs"] * len(runs), (row, told)
+
+
 def events_of(events, observer):
     return [event for event in events if event.cause and event.cause["observer"] == observer
             and event.type != "observer_state"]
@@ -271,6 +280,7 @@ def check_chain(runtime, first, last, live, follow, written):
     assert {event.data["name"] for event in whole if event.type == "session_started"} == {rows[0]["name"]}
     there = check_story(whole)
     check_states(rows, sessions)
+    check_actors(rows, sessions)
     check_outages(runtime, first)
     # What the events say is what the observer says; and it says the same in its next life.
     snapshot = wait_for("the observer has arrived", lambda: runtime.settled("services"))

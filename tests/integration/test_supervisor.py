@@ -14,6 +14,7 @@ from harness import Supervised, alive, run_tests, state_of, vedette, wait_for  #
 
 BIN = sys.argv[1]
 PROGRAMS = ["broker", "ingestor", "relay", "provider", "poller", "observer-host", "observer-services"]
+AT_ONCE_S = 5.0  # what a busy machine takes; not the back-off after many deaths
 GOOD = "echo ready >&$VEDETTE_NOTIFY_FD\nexec sleep 1000"
 # Without an ingestor that commits there is no session, and observers wait for it.
 UP = ["broker", "ingestor", "static", "manual", "poller-1"]
@@ -102,7 +103,7 @@ def test_a_killed_actor_is_back_at_once(run):
         os.kill(before["pid"], signal.SIGKILL)
         wait_for(f"{name} is back", lambda: run.child(name)["restarts"] == before["restarts"] + 1
                  and run.child(name)["state"] == "ready")
-        assert time.monotonic() - begin < 2.0
+        assert time.monotonic() - begin < AT_ONCE_S
         after = run.child(name)
         assert after["pid"] != before["pid"] and after["reason"] == "killed by SIGKILL", after
         assert not alive(before["pid"]) and not os.path.exists(f"/proc/{before['pid']}"), "a zombie"
@@ -172,7 +173,7 @@ def test_a_crash_loop_fails_and_delays_nobody(run):
     os.kill(run.child("poller-1")["pid"], signal.SIGKILL)
     wait_for("poller-1 is back", lambda: run.child("poller-1")["restarts"] == 1
              and run.child("poller-1")["state"] == "ready")
-    assert time.monotonic() - begin < 2.0
+    assert time.monotonic() - begin < AT_ONCE_S
 
 
 def test_a_bad_configuration_is_not_tried_again(run):

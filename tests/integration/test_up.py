@@ -11,6 +11,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from harness import Supervised, alive, run_tests, wait_for  # noqa: E402
 
 BIN = sys.argv[1]
+SEEN_S = 4.0  # less than a lease
 ACTORS = ["broker", "ingestor", "static", "manual", "poller-1", "host", "services"]
 THREE_SOURCES = "".join(f'[[providers.static.sources]]\nname = "s{i}"\nadapter = "file"\naddress = "/"\n'
                         for i in range(3))
@@ -131,14 +132,14 @@ def test_a_death_is_in_the_brokers_feed_at_once():
         run.control("stop", "services")
         wait_for("services has ended", lambda: run.children()["services"]["state"] == "stopped")
         run.control("resume", "broker")
-        wait_for("services is gone", lambda: entry("services") is None, 1.5)
+        wait_for("services is gone", lambda: entry("services") is None, SEEN_S)
         run.control("start", "services")
         wait_for("services has joined", lambda: (entry("services") or {}).get("pid") not in (None, old["pid"]))
         pid = entry("services")["pid"]
         begin = time.monotonic()
         os.kill(pid, signal.SIGKILL)
-        wait_for("the death is seen", lambda: (entry("services") or {}).get("pid") != pid, 1.5)
-        assert time.monotonic() - begin < 1.5
+        wait_for("the death is seen", lambda: (entry("services") or {}).get("pid") != pid)
+        assert time.monotonic() - begin < SEEN_S, "it was the lease that ended"
 
 
 def test_supervisor_killed_leaves_nobody_and_up_works_at_once():

@@ -152,6 +152,7 @@ void vd_law_queries(const vd_observer_t *observer, const char *toml)
     vd_buffer_init(&out, VD_SNAPSHOT_BYTES_MAX);
     for (const vd_query_row_t *row = observer->queries; row && row->name; row++) {
         assert_true(vd_name_valid(vd_str(row->name)) && strcmp(row->name, VD_QUERIES) != 0);
+        assert_string_not_equal(row->name, VD_LAYOUT);
         assert_true(row->arguments && row->help && row->help[0]);
         vd_buffer_clear(&out);
         vd_status_t status = observer->query(bench.state, bench.samples, vd_str(row->name),

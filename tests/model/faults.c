@@ -151,6 +151,8 @@ static void freeze(vd_whole_t *self, const vd_model_fault_t *fault)
         process = vd_stream_part_process(self, fault->a);
     else if (fault->b % 16 == 2)
         process = vd_relay_part_process(self);
+    else if (fault->b % 16 == 3 && self->auditor != NULL)
+        process = vd_auditor_part_process(self);
     self->supervisor_slept = self->supervisor_slept || process == self->supervisor;
     vd_process_freeze(self->world, process);
     vd_world_later(self->world, fault->for_us * (fault->b % 5 == 0 ? 3 : 1), NULL, thaw, process,
@@ -165,6 +167,8 @@ static void cut(vd_whole_t *self, const vd_model_fault_t *fault)
         b = vd_stream_part_process(self, fault->a);
     else if (fault->b % 12 == 2)
         b = vd_relay_part_process(self);
+    else if (fault->b % 12 == 3 && self->auditor != NULL)
+        b = vd_auditor_part_process(self);
     if (fault->kind == FAULT_ISOLATE)
         vd_world_cut(self->world, vd_process_node(a), NULL, until_us);
     else if (fault->b % 7 == 0 && !(self->options.without_actors & WITHOUT_PRODUCERS))
@@ -297,6 +301,8 @@ static void kill_one(vd_whole_t *self, const vd_model_fault_t *fault)
         vd_reader_part_kill(self, fault->a);
     else if (fault->b % 10 == 2)
         vd_process_kill(self->world, vd_relay_part_process(self));
+    else if (fault->b % 20 == 3 && self->auditor != NULL)
+        vd_process_kill(self->world, vd_auditor_part_process(self));
     else if (fault->b % 5 == 1 && self->streams != NULL)
         vd_process_kill(self->world, vd_stream_part_process(self, fault->a));
     else if (fault->b % 6 == 0 && !(self->options.without_actors & WITHOUT_PRODUCERS))

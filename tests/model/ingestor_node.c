@@ -126,6 +126,8 @@ static void append(vd_world_t *world, void *arg, uint64_t index)
     } else if (self->fail > 0 && vd_world_chance(world, self->fail)) {
         self->failures++;
         vd_oracle_outage(self->oracle);
+        for (uint32_t i = 0; i < self->out->commit.run_count; i++)
+            vd_oracle_bad_luck(self->oracle, self->out->commit.runs[i].session);
         vd_memory_fail(self->image, vd_world_chance(world, 500) ? VD_IO : VD_NO_SPACE,
                        vd_world_chance(world, 500), (unsigned)vd_world_random(world, 4));
     }

@@ -33,7 +33,7 @@ static const struct {
     {"producers", WITHOUT_PRODUCERS}, {"readers", WITHOUT_READERS},
     {"beta", WITHOUT_SECOND_HOST},    {"strangers", WITHOUT_STRANGERS},
     {"rolls", WITHOUT_ROLLS},         {"followers", WITHOUT_FOLLOWERS},
-    {"streams", WITHOUT_STREAMS},
+    {"auditor", WITHOUT_AUDITOR},     {"streams", WITHOUT_STREAMS},
 };
 
 static void set_running(const vd_whole_options_t *options)

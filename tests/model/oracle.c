@@ -135,10 +135,17 @@ void vd_oracle_curse(vd_oracle_t *self, const char *session)
     vd_oracle_session_of(self, vd_str(session))->cursed = true;
 }
 
+void vd_oracle_bad_luck(vd_oracle_t *self, vd_str_t session)
+{
+    vd_oracle_session_of(self, session)->bad_luck++;
+}
+
+/* Bad luck often enough looks like events that cannot be written. */
 void vd_oracle_given_up(vd_oracle_t *self, const char *session)
 {
+    enum { OFTEN = 5 };
     vd_oracle_session_t *failed = vd_oracle_session_of(self, vd_str(session));
-    if (!failed->cursed)
+    if (!failed->cursed && failed->bad_luck < OFTEN)
         vd_oracle_fail(self, "session %s is given up without a reason", session);
     failed->ended = failed->given_up = true;
 }

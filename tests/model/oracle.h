@@ -50,6 +50,8 @@ void vd_oracle_record(vd_oracle_t *self, uint64_t frame, uint32_t record);
 void vd_oracle_outage(vd_oracle_t *self);
 /* From now on appends with events of this session fail: it may be given up. */
 void vd_oracle_curse(vd_oracle_t *self, const char *session);
+/* A commit with events of the session could not be written, by chance. */
+void vd_oracle_bad_luck(vd_oracle_t *self, vd_str_t session);
 /* The ingestor has given the session up. */
 void vd_oracle_given_up(vd_oracle_t *self, const char *session);
 /* The session was taken out of view. */

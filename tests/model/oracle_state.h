@@ -40,7 +40,7 @@ typedef struct session {
     char id[VD_NAME_BYTES_MAX + 1];
     uint64_t last_seq;
     bool ended, pruned, cursed, given_up;
-    uint64_t notices, damaged;
+    uint64_t notices, damaged, bad_luck;
     uint64_t record_seq[RECORDS_MAX]; /* 0: not stored */
     uint64_t last_frame[LIVES_MAX];   /* newest frame of each life: they come in order */
 } vd_oracle_session_t;

@@ -150,6 +150,14 @@ void vd_process_ready(vd_world_t *world, vd_process_t *self)
         self->spec.ready(world, self, self->spec.arg);
 }
 
+static void boot_again(vd_world_t *world, void *arg, uint64_t number)
+{
+    vd_process_t *self = arg;
+    (void)number;
+    if (!self->up)
+        vd_process_boot(world, self, "", false);
+}
+
 static void end(vd_world_t *world, vd_process_t *self, bool killed)
 {
     assert(self->up);
@@ -162,6 +170,9 @@ static void end(vd_world_t *world, vd_process_t *self, bool killed)
             vd_node_end_life(world, self->nodes[i], status);
     if (self->spec.ended != NULL)
         self->spec.ended(world, self, status, killed, self->spec.arg);
+    if (self->spec.again_us > 0)
+        vd_world_later(world, 1000 + (int64_t)vd_world_random(world, (uint64_t)self->spec.again_us),
+                       NULL, boot_again, self, 0);
 }
 
 void vd_process_kill(vd_world_t *world, vd_process_t *self)

@@ -21,6 +21,8 @@ typedef struct vd_process_spec {
     const char *kind;
     bool registers;   /* keeps a lease at the broker */
     bool holds_ready; /* ready when vd_process_ready is called, and not before */
+    int64_t
+        again_us; /* when it has ended it boots again, at most so much later; 0: not by itself */
     /* May be NULL. */
     void (*ready)(vd_world_t *world, vd_process_t *process, void *arg);
     void (*ended)(vd_world_t *world, vd_process_t *process, vd_status_t status, bool killed,

@@ -125,24 +125,6 @@ static void end(vd_world_t *world, vd_node_t *node, void *state, void *arg)
     vd_subscriber_destroy(&self->subscriber);
 }
 
-static void boot_again(vd_world_t *world, void *arg, uint64_t number)
-{
-    vd_process_t *process = arg;
-    (void)number;
-    if (!vd_process_is_up(process))
-        vd_process_boot(world, process, "", false);
-}
-
-static void ended(vd_world_t *world, vd_process_t *process, vd_status_t status, bool killed,
-                  void *arg)
-{
-    (void)status;
-    (void)killed;
-    (void)arg;
-    vd_world_later(world, 1000 + (int64_t)vd_world_random(world, 1000000), NULL, boot_again,
-                   process, 0);
-}
-
 /* ---- the bare SUB: what is published is on disk ---- */
 
 /* Does the store hold what was published: as it is, or as it was before it went back? */
@@ -212,7 +194,7 @@ static void add_reader(vd_whole_t *whole, reader_t *self, uint32_t number)
     *self = (reader_t){.whole = whole, .number = number};
     snprintf(self->name, sizeof self->name, "reader-%u", number);
     self->witness = (vd_witness_t){.whole = whole, .name = self->name, .ticks = number == 2};
-    vd_process_spec_t spec = {.name = self->name, .kind = "reader", .ended = ended, .arg = self};
+    vd_process_spec_t spec = {.name = self->name, .kind = "reader", .again_us = 1000000};
     self->process = vd_process_new(whole->world, &spec);
     vd_node_spec_t node = {
         .step = step, .wires = wires, .wire_count = 1, .boot = boot, .end = end, .arg = self};
@@ -229,7 +211,7 @@ void vd_reader_part_add(vd_whole_t *self)
     self->readers->count = WHOLE_READERS;
     for (uint32_t i = 0; i < WHOLE_READERS; i++)
         add_reader(self, &self->readers->readers[i], i);
-    vd_process_spec_t spec = {.name = "bare", .kind = "reader", .ended = ended, .arg = self};
+    vd_process_spec_t spec = {.name = "bare", .kind = "reader", .again_us = 1000000};
     self->readers->process = vd_process_new(self->world, &spec);
     vd_node_spec_t node = {.step = bare_step,
                            .wires = bare_wires,

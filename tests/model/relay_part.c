@@ -45,24 +45,6 @@ static void perform(vd_world_t *world, vd_node_t *node, const vd_effect_t *effec
     (void)effect;
 }
 
-static void boot_again(vd_world_t *world, void *arg, uint64_t number)
-{
-    vd_relay_part_t *self = arg;
-    (void)number;
-    if (!vd_process_is_up(self->process))
-        vd_process_boot(world, self->process, "", false);
-}
-
-static void ended(vd_world_t *world, vd_process_t *process, vd_status_t status, bool killed,
-                  void *arg)
-{
-    (void)process;
-    (void)status;
-    (void)killed;
-    vd_world_later(world, 1000 + (int64_t)vd_world_random(world, 2000000), NULL, boot_again, arg,
-                   0);
-}
-
 void vd_relay_part_add(vd_whole_t *whole)
 {
     vd_relay_part_t *self = calloc(1, sizeof *self);
@@ -75,7 +57,8 @@ void vd_relay_part_add(vd_whole_t *whole)
                              .endpoint = "ingestor.read",
                              .recent_bytes = (size_t)1500 << vd_world_random(whole->world, 10),
                              .windows_bytes = 1024 * 1024}; /* the least that it takes */
-    vd_process_spec_t spec = {.name = "relay-1", .kind = "relay", .ended = ended, .arg = self};
+    vd_process_spec_t spec = {
+        .name = "relay-1", .kind = "relay", .registers = true, .again_us = 2000000};
     self->process = vd_process_new(whole->world, &spec);
     vd_node_spec_t node = {.step = vd_relay_step,
                            .wires = wires,

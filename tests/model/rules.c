@@ -265,6 +265,7 @@ static const struct {
     {"node", "", 6 << 20},
     {"poller", "", 1 << 19},
     {"relay", "", 12 << 20},
+    {"auditor", "", 6 << 20},
     {"", "", 4 << 20},
 };
 
@@ -346,9 +347,10 @@ static void check_load(vd_whole_t *self, const vd_membership_t *broker)
 static void check_members(vd_whole_t *self, const vd_membership_t *broker)
 {
     uint32_t expected = 1;
-    for (uint32_t i = 0; i <= self->child_count; i++) {
-        const vd_process_t *process =
-            i < self->child_count ? self->children[i].process : self->supervisor;
+    for (uint32_t i = 0; i <= self->child_count + 1; i++) {
+        const vd_process_t *process = i < self->child_count    ? self->children[i].process
+                                      : i == self->child_count ? self->supervisor
+                                                               : vd_relay_part_process(self);
         if (process == NULL || process == self->broker || !vd_process_is_ready(process))
             continue;
         expected++;

@@ -325,24 +325,6 @@ static void end(vd_world_t *world, vd_node_t *node, void *state, void *arg)
     vd_reception_destroy(&self->reception);
 }
 
-static void boot_again(vd_world_t *world, void *arg, uint64_t number)
-{
-    vd_process_t *process = arg;
-    (void)number;
-    if (!vd_process_is_up(process))
-        vd_process_boot(world, process, "", false);
-}
-
-static void ended(vd_world_t *world, vd_process_t *process, vd_status_t status, bool killed,
-                  void *arg)
-{
-    (void)status;
-    (void)killed;
-    (void)arg;
-    vd_world_later(world, 1000 + (int64_t)vd_world_random(world, 1000000), NULL, boot_again,
-                   process, 0);
-}
-
 static stream_t *stream_of(vd_whole_t *whole, const vd_node_t *node)
 {
     for (uint32_t i = 0; whole->streams != NULL && i < WHOLE_STREAMS; i++)
@@ -433,7 +415,7 @@ static void add_stream(vd_whole_t *whole, stream_t *self, uint32_t number)
     self->witness = (vd_witness_t){
         .whole = whole, .name = self->name, .ticks = number == 2, .relayed = self->relayed};
     set_knobs(self);
-    vd_process_spec_t spec = {.name = self->name, .kind = "stream", .ended = ended, .arg = self};
+    vd_process_spec_t spec = {.name = self->name, .kind = "stream", .again_us = 1000000};
     self->process = vd_process_new(whole->world, &spec);
     vd_node_spec_t node = {
         .step = step, .wires = wires, .wire_count = 1, .boot = boot, .end = end, .arg = self};
@@ -479,16 +461,25 @@ void vd_stream_part_steer(vd_whole_t *self, const char *verb, uint32_t die)
     vd_world_inject(self->world, VD_MODEL_STRANGER, "ingestor.streams", &message);
 }
 
+bool vd_stream_part_rests(const vd_whole_t *self)
+{
+    for (uint32_t i = 0; self->streams != NULL && i < WHOLE_STREAMS; i++)
+        if (self->streams->streams[i].mode == VD_MODE_PAUSED)
+            return false;
+    return true;
+}
+
 void vd_stream_part_finish(vd_whole_t *self)
 {
     for (uint32_t i = 0; self->streams != NULL && i < WHOLE_STREAMS; i++) {
         stream_t *stream = &self->streams->streams[i];
         int64_t now_us = vd_whole_now_us(self);
         vd_witness_finish(&stream->witness);
-        bool live = stream->mode == VD_MODE_LIVE_ONLY || now_us - stream->live_us < LIVE_AGAIN_US;
+        int64_t since_us = stream->live_us > stream->gap_us ? stream->live_us : stream->gap_us;
+        bool live = stream->mode == VD_MODE_LIVE_ONLY || now_us - since_us < LIVE_AGAIN_US;
         if (!live && !stream->slow)
             vd_whole_fail(self, "[comes to rest] %s is %s and was not live for %.3f s",
                           stream->name, vd_mode_name(stream->mode),
-                          (double)(now_us - stream->live_us) / 1000000);
+                          (double)(now_us - since_us) / 1000000);
     }
 }

@@ -14,8 +14,9 @@ enum {
     TIMER_MOVE,
     QUEUE_MAX = 4096,
     KEPT_MAX = 256,
-    LIVE_AGAIN_US = 15000000, /* at the end of the calm a reader was live so shortly ago */
-    CALMED_US = 15000000,     /* into the calm, everything runs again */
+    LIVE_AGAIN_US =
+        15000000, /* at the end of the calm a reader was live, or told a gap, so shortly ago */
+    CALMED_US = 15000000, /* into the calm, everything runs again */
     LIVE_FOR_US = 2000000,
     AT_ONCE_US = 150000,
     BOTH_US = 500000, /* until a reader looks at what its mode wants */
@@ -68,7 +69,7 @@ typedef struct stream {
     /* What is checked. */
     lane_t live, commit;
     vd_stream_mode_t mode;
-    int64_t begun_us, changed_us, live_us;
+    int64_t begun_us, changed_us, live_us, gap_us;
     uint64_t changes, holds;
     uint64_t held_life; /* of the ingestor */
     int64_t single_us;  /* when it took no more streams than its mode allows */

@@ -103,7 +103,9 @@ static bool is_of(const vd_ledger_t *ledger, uint64_t index, uint64_t place, uin
     return entry->index == index && entry->place == place && entry->crc == crc;
 }
 
-/* An event that only the store's own history holds, or only the one before the store went back. */
+/* An event that only the store's own history holds, or only the one before the store went back. Where the
+ * network repeats frames a stream may have both: its START may come once more to the next life of
+ * the ingestor. */
 static void check_entry(stream_t *self, lane_t *lane, uint64_t index, uint64_t place, uint32_t crc)
 {
     const vd_whole_t *whole = self->whole;
@@ -112,7 +114,8 @@ static void check_entry(stream_t *self, lane_t *lane, uint64_t index, uint64_t p
     if (now == is_of(whole->ledger_before, index, place, crc, &before))
         return;
     const vd_ledger_t *history = now ? whole->ledger : whole->ledger_before;
-    bool other = lane->history != NULL && lane->history != history;
+    bool repeated = whole->weather.repeat > 0;
+    bool other = !repeated && lane->history != NULL && lane->history != history;
     if (other && (lane->history == whole->ledger || lane->newest >= whole->kept))
         vd_whole_fail(
             self->whole,
@@ -162,6 +165,9 @@ void vd_stream_taken(stream_t *self, const vd_message_t *message)
         self->holds += message->hold.held;
         lane->held = message->hold.held;
         self->held_life = vd_node_life(self->whole->ingestor.node);
+        break;
+    case VD_MESSAGE_GAP:
+        self->gap_us = vd_whole_now_us(self->whole);
         break;
     case VD_MESSAGE_USE_COMMITS:
     case VD_MESSAGE_DROP:

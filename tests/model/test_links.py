@@ -11,12 +11,13 @@ import sys
 LIBRARIES = ["actors/ingestor/libvd_sequencer.a", "actors/ingestor/libvd_reading.a", "actors/ingestor/libvd_store_memory.a",
              "actors/supervisor/libvd_supervisor.a", "actors/poller/libvd_poller_core.a",
              "actors/provider/libvd_provider_core.a", "actors/libvd_kit.a", "broker/libvd_membership.a",
-             "observers/libvd_observer_host.a", "actors/relay/libvd_relay_core.a", "protocol/libvd_emit.a", "protocol/libvd_feed.a",
+             "observers/libvd_observer_host.a", "actors/relay/libvd_relay_core.a",
+             "actors/auditor/libvd_auditor_core.a", "protocol/libvd_emit.a", "protocol/libvd_feed.a",
              "protocol/libvd_stream.a", "protocol/libvd_core.a", "protocol/libvd_wire.a"]
 STEPS = ["vd_sequencer_step", "vd_reading_step", "vd_publication_step", "vd_supervisor_step", "vd_child_step",
          "vd_membership_step", "vd_assign", "vd_provider_step", "vd_poller_step", "vd_host_step", "vd_replay_step", "vd_emit_step",
          "vd_feed_reader_step", "vd_feed_publish", "vd_publisher_step", "vd_subscriber_step", "vd_lease_step",
-         "vd_reception_step", "vd_modes_look", "vd_recent_add", "vd_relay_step", "vd_kept_step", "vd_store_append"]
+         "vd_reception_step", "vd_modes_look", "vd_recent_add", "vd_relay_step", "vd_auditor_step", "vd_kept_step", "vd_store_append"]
 
 
 def symbols(path, *flags):

@@ -8,7 +8,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-enum { CALM_US = 42000000, LAST_WORDS_US = 1000000 };
+enum { CALM_US = 42000000, LAST_WORDS_US = 1000000, REST_LOOKS = 100 };
 
 void vd_whole_fail(vd_whole_t *self, const char *format, ...)
 {
@@ -127,7 +127,9 @@ static bool seen(void *arg, const vd_seen_t *event)
     return vd_str_is(type, "session_started") || vd_str_is(type, "session_ended") ||
            vd_str_is(type, "actor_started") || vd_str_is(type, "actor_ready") ||
            vd_str_is(type, "actor_exited") || vd_str_is(type, "actor_failed") ||
-           vd_str_is(type, "subscriber_mode") || vd_str_is(type, "subscriber_dropped");
+           vd_str_is(type, "actor_runs") || vd_str_is(type, "subscriber_mode") ||
+           vd_str_is(type, "subscriber_dropped") || vd_str_is(type, "invariant_violated") ||
+           vd_str_is(type, "audit_canary");
 }
 
 static void heard(void *arg, vd_node_t *node, bool arrives, uint16_t port, const char *topic,
@@ -145,6 +147,7 @@ static void stepped(void *arg, vd_node_t *node)
     vd_collector_part_stepped(self, node);
     vd_stream_part_stepped(self, node);
     vd_relay_part_stepped(self, node);
+    vd_auditor_part_stepped(self, node);
     vd_rules_stepped(self, node);
     if (vd_oracle_failure(self->oracle) != NULL)
         vd_world_end(self->world);
@@ -226,6 +229,7 @@ static void set_up(vd_whole_t *self, const vd_whole_options_t *options)
     vd_follower_part_add(self);
     vd_relay_part_add(self);
     vd_stream_part_add(self);
+    vd_auditor_part_add(self);
     vd_faults_begin(self);
 }
 
@@ -256,7 +260,8 @@ static bool is_freeing(vd_whole_t *self)
 
 static bool is_at_rest(vd_whole_t *self)
 {
-    return vd_host_part_rests(self) && vd_collector_part_rests(self) && !is_freeing(self);
+    return vd_host_part_rests(self) && vd_collector_part_rests(self) &&
+           vd_stream_part_rests(self) && !is_freeing(self);
 }
 
 static void finish(vd_whole_t *self)
@@ -269,6 +274,7 @@ static void finish(vd_whole_t *self)
     vd_reader_part_finish(self);
     vd_follower_part_finish(self);
     vd_stream_part_finish(self);
+    vd_auditor_part_finish(self);
     finish_producers(self);
     if (self->ingestor.store == NULL)
         vd_whole_fail(self, "[comes to rest] the ingestor is down at the end");
@@ -292,6 +298,7 @@ static void tear_down(vd_whole_t *self)
     vd_follower_part_free(self);
     vd_stream_part_free(self);
     vd_relay_part_free(self);
+    vd_auditor_part_free(self);
     vd_rules_free(self);
     for (uint32_t i = 0; i < self->child_count; i++)
         vd_process_destroy(&self->children[i].process);
@@ -320,7 +327,7 @@ void vd_whole_run(const vd_whole_options_t *options, vd_whole_result_t *result)
             vd_oracle_read(self->oracle, self->ingestor.store);
         self->settled = vd_ledger_count(self->ledger);
         vd_world_run(self->world, self->chaos_until_us + CALM_US);
-        for (int i = 0; i < 30 && !is_at_rest(self); i++)
+        for (int i = 0; i < REST_LOOKS && !is_at_rest(self); i++)
             vd_world_run(self->world, vd_whole_now_us(self) + 100000);
     }
     if (vd_oracle_failure(self->oracle) == NULL)

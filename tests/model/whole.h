@@ -6,6 +6,7 @@
  *   host_part.c      observer hosts (observer tally.c)      reader_part.c   subscribers of commits
  *   past_part.c      states that are kept, and the past     collector_part.c  who reads an observer
  *   stream_part.c    subscribers of both streams            follower_part.c who follows feeds
+ *   auditor_part.c   who checks all of it              relay_part.c    a relay
  *   ledger.c         every event in order, for comparing    rules.c         checks on membership and restarts
  *
  * 1. A run has two times: one in which faults happen, one of calm in which everything has to come to
@@ -58,6 +59,7 @@ typedef enum vd_whole_actor {
     WITHOUT_ROLLS = 16,
     WITHOUT_FOLLOWERS = 32,
     WITHOUT_STREAMS = 64,
+    WITHOUT_AUDITOR = 128,
 } vd_whole_actor_t;
 
 /* ---- parts ---- */
@@ -172,6 +174,7 @@ typedef struct vd_reader_part vd_reader_part_t;
 typedef struct vd_follower_part vd_follower_part_t;
 typedef struct vd_stream_part vd_stream_part_t;
 typedef struct vd_relay_part vd_relay_part_t;
+typedef struct vd_auditor_part vd_auditor_part_t;
 typedef struct vd_past_part vd_past_part_t;
 typedef struct vd_collector_part vd_collector_part_t;
 typedef struct vd_rules vd_rules_t;
@@ -201,6 +204,7 @@ struct vd_whole {
     vd_follower_part_t *followers;
     vd_stream_part_t *streams;
     vd_relay_part_t *relay;
+    vd_auditor_part_t *auditor;
     vd_past_part_t *past;
     vd_collector_part_t *collector;
     uint64_t kicks; /* of operators, at readers of streams */
@@ -321,6 +325,13 @@ void vd_relay_part_free(vd_whole_t *self);
 vd_process_t *vd_relay_part_process(vd_whole_t *self);
 void vd_relay_part_stepped(vd_whole_t *self, vd_node_t *node);
 
+void vd_auditor_part_add(vd_whole_t *self);
+void vd_auditor_part_free(vd_whole_t *self);
+/* NULL: there is none. */
+vd_process_t *vd_auditor_part_process(vd_whole_t *self);
+void vd_auditor_part_stepped(vd_whole_t *self, vd_node_t *node);
+void vd_auditor_part_finish(vd_whole_t *self);
+
 void vd_stream_part_add(vd_whole_t *self);
 void vd_stream_part_free(vd_whole_t *self);
 void vd_stream_part_heard(vd_whole_t *self, const vd_node_t *node, bool arrives,
@@ -330,6 +341,8 @@ void vd_stream_part_stepped(vd_whole_t *self, vd_node_t *node);
 vd_process_t *vd_stream_part_process(vd_whole_t *self, uint32_t die);
 /* An operator pauses, resumes or kicks one of them. */
 void vd_stream_part_steer(vd_whole_t *self, const char *verb, uint32_t die);
+/* Is no subscriber paused? A pause lasts until all changes of mode are paid (modes.h law 5). */
+bool vd_stream_part_rests(const vd_whole_t *self);
 void vd_stream_part_finish(vd_whole_t *self);
 
 void vd_follower_part_add(vd_whole_t *self);

@@ -14,6 +14,18 @@ static bool is_pruned(const vd_witness_t *self, const vd_ledger_entry_t *entry)
                                 vd_str(vd_ledger_session(self->ledger, entry->session)));
 }
 
+/* The first entry before `to` that the reader would have to be handed; `to` when there is none. */
+static uint64_t next_wanted(const vd_witness_t *self, uint64_t to)
+{
+    uint64_t at = self->at;
+    for (; at < to && at < vd_ledger_count(self->ledger); at++) {
+        const vd_ledger_entry_t *entry = vd_ledger_at(self->ledger, at);
+        if (is_wanted(self, entry) && !is_pruned(self, entry))
+            return at;
+    }
+    return to;
+}
+
 void vd_witness_look(vd_whole_t *whole)
 {
     if (whole->ingestor.store != NULL)
@@ -29,13 +41,14 @@ void vd_witness_begin(vd_witness_t *self)
 /* What lies between the entry at which a reader stands and `to` was not for it, or is no more. */
 static void pass_over(vd_witness_t *self, uint64_t to)
 {
-    const vd_ledger_t *ledger = self->ledger;
-    for (; self->at < to && self->at < vd_ledger_count(ledger); self->at++) {
-        const vd_ledger_entry_t *entry = vd_ledger_at(ledger, self->at);
-        if (is_wanted(self, entry) && !is_pruned(self, entry))
-            vd_whole_fail(self->whole, "[no gap] %s was never handed %s:%" PRIu64, self->name,
-                          vd_ledger_session(ledger, entry->session), entry->seq);
+    uint64_t missed = next_wanted(self, to);
+    if (missed < to) {
+        const vd_ledger_entry_t *entry = vd_ledger_at(self->ledger, missed);
+        vd_whole_fail(self->whole, "[no gap] %s was never handed %s:%" PRIu64, self->name,
+                      vd_ledger_session(self->ledger, entry->session), entry->seq);
     }
+    if (self->at < to)
+        self->at = to;
 }
 
 /* Is entry `at` this event, which stands before `position`? */
@@ -67,12 +80,24 @@ static void take_from_memory(vd_witness_t *self, uint64_t *at, const vd_event_t 
     *at = there;
 }
 
+/* Is the reader in the new history, although the event stands at the same place of both? It has not
+ * been told what comes before it in the old one. */
+static bool is_new_one(const vd_witness_t *self, uint64_t at, const vd_event_t *event,
+                       const vd_commit_t *commit, const vd_position_t *position)
+{
+    const vd_ledger_t *ledger = self->whole->ledger;
+    return self->at <= self->whole->kept && next_wanted(self, at) < at &&
+           holds(ledger, vd_ledger_find(ledger, commit->index, position->offset - 1), event,
+                 position);
+}
+
 void vd_witness_event(vd_witness_t *self, const vd_event_t *event, const vd_commit_t *commit,
                       const vd_position_t *position)
 {
     vd_witness_look(self->whole);
     uint64_t at = vd_ledger_find(self->ledger, commit->index, position->offset - 1);
-    if (self->ledger != self->whole->ledger && !holds(self->ledger, at, event, position)) {
+    if (self->ledger != self->whole->ledger && (!holds(self->ledger, at, event, position) ||
+                                                is_new_one(self, at, event, commit, position))) {
         /* The store went back, and nobody had to tell who had seen nothing of what was lost. */
         if (self->at > self->whole->kept)
             vd_whole_fail(self->whole, "[went back] %s goes on in a store that went back",
@@ -133,7 +158,11 @@ void vd_witness_absent(vd_witness_t *self, vd_str_t session, uint64_t first, uin
 
 void vd_witness_stopped(vd_witness_t *self, vd_status_t status, const char *text)
 {
-    bool back = status == VD_WENT_BACK && self->ledger != self->whole->ledger;
+    vd_whole_t *whole = self->whole;
+    /* What a relay has in memory may lead a reader over commits of the old history that hold nothing
+     * for it: it was handed no event of them. */
+    bool led = self->relayed && whole->ledger_before != NULL && self->at <= whole->kept;
+    bool back = status == VD_WENT_BACK && (self->ledger != whole->ledger || led);
     vd_world_note(self->whole->world, "%-12s stopped: %s: %s", self->name, vd_status_name(status),
                   text);
     if (status != VD_PRUNED && !back)

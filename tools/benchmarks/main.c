@@ -27,6 +27,8 @@ static const vd_command_t commands[] = {
     {"rejoin", vd_bench_rejoin,
      "DIR BACKLOG RATE  from the first event on until live alone is taken, while so many a second "
      "come, us"},
+    {"steady", vd_bench_steady,
+     "DIR SESSION COUNT RATE  so many events a second with tokens, and when each was emitted"},
     {"replay", vd_bench_replay, "DIR SESSION COUNT  read so many events that are stored"},
     {"recover", vd_bench_recover, "DIR PID  kill -9 to the first durable acknowledgement, us"},
     {"leveldb-write", vd_bench_leveldb_write,

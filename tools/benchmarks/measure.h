@@ -29,6 +29,8 @@ int vd_bench_rejoin(int argc, char **argv);
 /* fanout.c */
 int vd_bench_fanout(int argc, char **argv);
 int vd_bench_raw_fanout(int argc, char **argv);
+/* steady.c */
+int vd_bench_steady(int argc, char **argv);
 /* wallets.c */
 int vd_bench_wallets(int argc, char **argv);
 /* Not measurements: what is measured against, until stdin ends. */

@@ -15,6 +15,8 @@
 #include "wire/run.h"
 
 #include "client/vedette.h"
+#include "figures.h"
+#include "text.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -103,30 +105,7 @@ int cli_run_verb(cli_t *cli, const cli_verb_t *verbs, size_t count);
 void cli_help(void);
 void cli_help_command(const cli_command_t *command);
 
-/* ---- text (text.c) ---- */
-
-/* "250ms", "1.5s", "5m", "2h", "1d"; a bare number is seconds. False if it is none or over 10
- * years. */
-bool cli_parse_duration(const char *text, int64_t *ms);
-bool cli_parse_number(const char *text, uint64_t *number);
-/* "3s", "4m12s", "2h05m", "3d04h". */
-void cli_format_duration(int64_t ms, char *out, size_t size);
-/* "1 event", "2 events". Returns `out`. */
-const char *cli_count(uint64_t count, const char *thing, char *out, size_t size);
-#define CLI_COUNT(count, thing) cli_count((count), (thing), (char[64]){0}, 64)
-/* A time to wait as the client library takes it: never more than it can. */
-int cli_wait_ms(int64_t ms);
-/* "812", "4.0K", "1.3M". */
-void cli_format_bytes(uint64_t bytes, char *out, size_t size);
-/* The nearest of `count` names, or NULL when none is near enough to be meant. */
-const char *cli_nearest(const char *word, const char *const *names, size_t count);
-/* Copies text for a terminal: control characters and broken UTF-8 become '?'. Returns how many
- * columns it takes. */
-size_t cli_clean(vd_str_t text, char *out, size_t size);
-
 /* ---- output (output.c, tree.c, figures.c) ---- */
-
-typedef void cli_format_t(const vd_value_t *value, char *out, size_t size);
 
 /* One column of a table of maps. */
 typedef struct cli_column {
@@ -148,15 +127,10 @@ int cli_print_value(cli_t *cli, vd_bytes_t value);
 void cli_print_tree(vd_bytes_t value);
 /* Writes JSON text laid out over lines. */
 void cli_print_pretty(const char *json);
-/* A value in one short line, cut to `columns`. */
-void cli_brief(vd_bytes_t value, size_t columns, char *out, size_t size);
 /* A value as JSON in one line, whole. */
 void cli_print_line(vd_bytes_t value);
-/* How a figure of this name is shown, by its unit: "total_bytes", "busy_percent", "age_ms". */
-cli_format_t *cli_figure_format(vd_str_t key);
 void cli_format_since(const vd_value_t *value, char *out,
-                      size_t size);                                    /* wall ms -> how long ago */
-void cli_format_time(const vd_value_t *value, char *out, size_t size); /* wall ms -> time stamp */
+                      size_t size); /* wall ms -> how long ago */
 void cli_format_memory(const vd_value_t *value, char *out, size_t size); /* bytes */
 void cli_format_span(const vd_value_t *value, char *out, size_t size);   /* ms */
 /* ---- events (event_lines.c) ---- */
@@ -175,6 +149,8 @@ void cli_events_print(cli_events_t *self, const vd_follow_event_t *event, const 
 /* -o json is one array, whole whenever the command ends. */
 void cli_events_end(const cli_events_t *self);
 
+/* Columns of the terminal that stdout is; 0: it is none. */
+size_t cli_columns(void);
 int64_t cli_wall_ms(void);
 int64_t cli_mono_ms(void);
 /* From now on SIGINT and SIGTERM end waits early instead of the process. */
@@ -207,9 +183,13 @@ vd_status_t cli_children(cli_t *cli, vd_bytes_t *rows);
 bool cli_child(vd_bytes_t rows, const char *name, vd_child_record_t *child);
 /* The runtime's status. The texts live until the next request. */
 vd_status_t cli_status(cli_t *cli, int timeout_ms, vd_reply_t *reply, vd_value_t *map);
-/* What keeps the ingestor from writing at the moment; empty when nothing does or it does not answer
- * soon. What an earlier request gave out is gone after this one. */
-void cli_trouble(cli_t *cli, char *out, size_t size);
+/* What an actor says it cannot do at the moment, asked on its port; empty when there is nothing or it
+ * does not answer soon. What an earlier request gave out is gone after this one. */
+void cli_trouble(cli_t *cli, const char *actor, const char *port, char *out, size_t size);
+/* What keeps the ingestor from writing. */
+void cli_store_trouble(cli_t *cli, char *out, size_t size);
+/* What the auditor has found, if there is one. */
+void cli_audit_trouble(cli_t *cli, char *out, size_t size);
 /* Is there an actor of this name? Otherwise tells the error with the nearest name, and sets
  * *exit_code. */
 bool cli_actor_known(cli_t *cli, const char *name, const char *kind, int *exit_code);
@@ -243,8 +223,11 @@ int cmd_down(cli_t *cli);
 int cmd_status(cli_t *cli);
 int cmd_doctor(cli_t *cli);
 int cmd_ps(cli_t *cli);
+int cmd_audit(cli_t *cli);
 int cmd_control(cli_t *cli);
 int cmd_wait(cli_t *cli);
+int cmd_why(cli_t *cli);
+int cmd_top(cli_t *cli);
 int cmd_logs(cli_t *cli);
 int cmd_metrics(cli_t *cli);
 int cmd_source(cli_t *cli);
@@ -263,6 +246,7 @@ int cmd_events(cli_t *cli);
 int cmd_run(cli_t *cli);
 
 int cmd_subscriber(cli_t *cli);
+int cmd_tui(cli_t *cli);
 int cmd_session(cli_t *cli);
 /* `session ls` and `show` (session_list.c), `export`, `import`, `replay` and `prune`: a file
  * each. */
@@ -279,6 +263,7 @@ int cli_store_verify(cli_t *cli);
 int cli_store_checkpoint(cli_t *cli);
 int cli_store_repair(cli_t *cli);
 bool cli_store_repairs(const cli_t *cli);
+int cmd_chaos(cli_t *cli);
 int cmd_config(cli_t *cli);
 int cmd_version(cli_t *cli);
 

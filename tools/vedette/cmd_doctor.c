@@ -111,16 +111,19 @@ static void check_versions(doctor_t *doctor, cli_t *cli)
                    (const char *)version.data, VD_VERSION);
 }
 
-/* What the store can do, as its ingestor says. */
+/* What the store can do, as its ingestor says, and what an auditor has found. */
 static void check_trouble(doctor_t *doctor, cli_t *cli)
 {
     char trouble[VD_TEXT_BYTES_MAX + 1];
     if (!doctor->is_up)
         return;
-    cli_trouble(cli, trouble, sizeof trouble);
+    cli_store_trouble(cli, trouble, sizeof trouble);
     if (trouble[0] != 0)
         doctor_add(doctor, "store", "bad", "see: vedette store stats, vedette store verify", "%s",
                    trouble);
+    cli_audit_trouble(cli, trouble, sizeof trouble);
+    if (trouble[0] != 0)
+        doctor_add(doctor, "audit", "bad", "see: vedette audit", "%s", trouble);
 }
 
 /* One line for each check, and its remedy below. */

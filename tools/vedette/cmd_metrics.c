@@ -11,7 +11,7 @@ static const struct {
 } ports[] = {
     {"supervisor", "control", NULL},   {"broker", "control", NULL},  {"ingestor", "emit", NULL},
     {"ingestor", "read", NULL},        {"poller", "requests", NULL}, {"observer", "requests", NULL},
-    {"provider", "control", "manual"}, {"relay", "read", NULL},
+    {"provider", "control", "manual"}, {"relay", "read", NULL},      {"auditor", "requests", NULL},
 };
 
 /* The numbers of one actor over all its ports, each name once. */

@@ -63,8 +63,9 @@ int cmd_ps(cli_t *cli)
     vd_reply_t reply;
     vd_value_t map, array, row;
     vd_bytes_t rows;
-    char trouble[VD_TEXT_BYTES_MAX + 1];
-    cli_trouble(cli, trouble, sizeof trouble);
+    char trouble[VD_TEXT_BYTES_MAX + 1], found[VD_TEXT_BYTES_MAX + 1];
+    cli_store_trouble(cli, trouble, sizeof trouble);
+    cli_audit_trouble(cli, found, sizeof found);
     vd_status_t status = cli_status(cli, CLI_TIMEOUT_MS, &reply, &map);
     if (status != VD_OK)
         return cli_fail_client(cli, status);
@@ -91,6 +92,8 @@ int cmd_ps(cli_t *cli)
             child = (vd_child_record_t){.name = vd_str("?"), .state = vd_str("?")};
         if (trouble[0] != 0 && vd_str_is(child.name, "ingestor"))
             child.reason = vd_str(trouble);
+        else if (found[0] != 0 && vd_str_is(child.kind, "auditor"))
+            child.reason = vd_str(found);
         write_row(&out, &child);
     }
     int code = cli_print_rows(cli, vd_buffer_view(&out), columns, sizeof columns / sizeof *columns);
@@ -98,14 +101,15 @@ int cmd_ps(cli_t *cli)
     return code;
 }
 
-/* The answer as it came, and what troubles the ingestor. */
-static int print_status(cli_t *cli, const vd_value_t *map, const char *trouble)
+/* The answer as it came, what troubles the ingestor, and what the auditor has found. */
+static int print_status(cli_t *cli, const vd_value_t *map, const char *trouble, const char *found)
 {
     vd_buffer_t out;
-    vd_buffer_init(&out, VD_BODY_BYTES_MAX + VD_TEXT_BYTES_MAX + 64);
-    vd_write_map(&out, map->count + 1);
+    vd_buffer_init(&out, VD_BODY_BYTES_MAX + 2 * VD_TEXT_BYTES_MAX + 64);
+    vd_write_map(&out, map->count + 2);
     vd_buffer_add(&out, map->bytes.data, map->bytes.size);
     vd_write_pair_str(&out, "trouble", vd_str(trouble));
+    vd_write_pair_str(&out, "audit", vd_str(found));
     int code = cli_print_value(cli, vd_buffer_view(&out));
     vd_buffer_free(&out);
     return code;
@@ -115,13 +119,14 @@ int cmd_status(cli_t *cli)
 {
     vd_reply_t reply;
     vd_value_t map;
-    char trouble[VD_TEXT_BYTES_MAX + 1];
-    cli_trouble(cli, trouble, sizeof trouble);
+    char trouble[VD_TEXT_BYTES_MAX + 1], found[VD_TEXT_BYTES_MAX + 1];
+    cli_store_trouble(cli, trouble, sizeof trouble);
+    cli_audit_trouble(cli, found, sizeof found);
     vd_status_t status = cli_status(cli, CLI_TIMEOUT_MS, &reply, &map);
     if (status != VD_OK)
         return cli_fail_client(cli, status);
     if (cli->output != CLI_TABLE)
-        return print_status(cli, &map, trouble);
+        return print_status(cli, &map, trouble, found);
     static const struct {
         const char *label, *key;
     } texts[] = {{"state", "state"},
@@ -139,6 +144,8 @@ int cmd_status(cli_t *cli)
     }
     if (trouble[0] != 0)
         printf("%-8s  ingestor: %s\n", "trouble", trouble);
+    if (found[0] != 0)
+        printf("%-8s  auditor: %s\n", "trouble", found);
     char since[32];
     cli_format_duration(cli_wall_ms() - (int64_t)vd_value_get_u64(&map, "started_ms", 0), since,
                         sizeof since);

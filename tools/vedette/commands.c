@@ -36,6 +36,8 @@ static const cli_option_t follow_options[] = {
     {"durable", 0, "NAME", "go on where the last follow with this name stood, and keep the place"},
     {"via", 0, "NAME", "read from this relay; \"relay\": from any there is"},
     {"full", 0, NULL, "do not cut lines to the width of the terminal"},
+    {"progress", 0, NULL, "show the progress of a workflow in place of its events"},
+    {"ascii", 0, NULL, "with --progress: no characters beyond ASCII"},
     CLI_OFFLINE_ROW,
     {0},
 };
@@ -44,6 +46,16 @@ static const cli_option_t history_options[] = {
     {"follow", 'f', NULL, "go on with what comes"},
     {"count", 'n', "N", "stop after N deltas"},
     {"full", 0, NULL, "do not cut lines to the width of the terminal"},
+    {0},
+};
+static const cli_option_t top_options[] = {
+    {"batch", 'b', NULL, "plain text, one frame after the other; so it is in a pipe"},
+    {"count", 'n', "N", "stop after N frames"},
+    {"delay", 'd', "TIME", "between frames (2s)"},
+    {0},
+};
+static const cli_option_t why_options[] = {
+    CLI_OFFLINE_ROW,
     {0},
 };
 static const cli_option_t emit_options[] = {
@@ -113,6 +125,47 @@ static const cli_option_t snapshot_options[] = {
     {0},
 };
 
+static const cli_option_t tui_options[] = {
+    {"session", 's', "S", "the session to look at (the newest active one)"},
+    {"at", 0, "MOMENT", "begin there: a sequence, or a time such as 14:02:11"},
+    {"screen", 0, "NAME", "begin with this screen (overview)"},
+    {"readonly", 0, NULL, "nothing can be restarted or stopped from it"},
+    {"ascii", 0, NULL, "draw with ASCII alone"},
+    CLI_OFFLINE_ROW,
+    {0},
+};
+
+static const cli_option_t chaos_options[] = {
+    {"seed", 0, "N", "run, schedule: of the random schedule (a new one, printed)"},
+    {"for", 0, "TIME", "run, schedule, up: so long, without the time of the faults"},
+    {"kills", 0, "N", "run, schedule: stop after N deaths; without --faults nothing else happens"},
+    {"count", 'n', "N", "run, schedule: stop after N faults (10 without another limit)"},
+    {"every", 0, "TIME", "run, schedule: between faults, on average; 0: at once (2s)"},
+    {"faults", 0, "A,B", "run, schedule: only these (those that can be had now)"},
+    {"actors", 0, "A,B", "run, schedule: only to these (all, and the supervisor)"},
+    {"script", 0, "FILE", "run: what FILE says; -: lines from stdin, each made as it comes"},
+    {"session", 's', "ID", "run, FAULT: write into this session, and neither begin nor end it"},
+    {"config", 'c', "FILE", "up: as of vedette up, and so the next three"},
+    {"detach", 'd', NULL, "up: leave it running in the background"},
+    {"wait", 'w', NULL, "up: with --detach: return when every actor is ready"},
+    {"timeout", 0, "TIME", "up: with --detach: give up waiting after this (30s)"},
+    {0},
+};
+
+#define TUI(name, text)                                                                            \
+    {                                                                                              \
+        name, "[SESSION | --offline [STORE]] [--at MOMENT] [--screen NAME]", text, tui_help,       \
+            tui_options, 0, 1, cmd_tui                                                             \
+    }
+
+static const char tui_help[] =
+    "Screens: overview, actors, sources, stream, subscribers, observers, progress,\n"
+    "sessions; keys 1 to 8. ? shows all keys. q quits, and the terminal is as before.\n"
+    "Whatever is shown can be shown as of any moment of a session: [ and ] step from\n"
+    "event to event, L is live again. Colours follow the terminal; NO_COLOR leaves\n"
+    "them out. With --offline it reads the store of a runtime that is not up, or the\n"
+    "one in the directory STORE.";
+
 #define CONTROL(verb, text, help)                                                                  \
     {                                                                                              \
         verb, "ACTOR [--wait]", text, help, control_options, 1, 1, cmd_control                     \
@@ -157,6 +210,11 @@ const cli_command_t cli_commands[] = {
      "were not understood. CPU and MEMORY (anonymous, resident) are of the whole\n"
      "process.",
      NULL, 0, 1, cmd_metrics},
+    {"audit", "", "Show what the auditor has checked, and what it has found violated.",
+     "Each invariant with how often it was checked and held, how often it was\n"
+     "violated, and how often there was something that could not be told. Exit code 1\n"
+     "when anything is violated. The auditor runs with processes = 1 under [auditor].",
+     NULL, 0, 0, cmd_audit},
     {"source", "ls | providers | add NAME --address A | rm NAME",
      "List what is observed and how reading it goes; add and remove sources by hand.",
      "ls         the sources; AGE is that of the oldest good reading, LATENCY that of\n"
@@ -185,6 +243,13 @@ const cli_command_t cli_commands[] = {
      "An argument that is JSON is passed as such, any other as text. Without NAME the\n"
      "queries that the observer offers are listed.",
      NULL, 1, CLI_POSITIONALS_MAX, cmd_query},
+    TUI("tui", "Watch the runtime on the terminal, now and at any moment of the past."),
+    TUI("watch", "The same as tui."),
+    {"top", "[-b] [-n N] [-d TIME]", "Print the overview of the screen as text, again and again.",
+     "On a terminal each frame stands in place of the one before; Ctrl-C ends it. In a\n"
+     "pipe, or with -b, frames follow each other with an empty line between them:\n"
+     "vedette top -b -n 1 prints one. The first comes when every process was asked.",
+     top_options, 0, 0, cmd_top},
     {"observer", "new NAME [--language c|python] [--dir DIR]", "Begin an observer of your own.",
      "Writes a small one that works into a directory NAME, or DIR: the program, its\n"
      "test, and the configuration that has the runtime run it. It needs no source of\n"
@@ -192,7 +257,7 @@ const cli_command_t cli_commands[] = {
      observer_options, 2, 2, cmd_observer},
     {"follow",
      "[SESSION] [--from WHERE] [--count N] [--end]\n"
-     "       [--type GLOB] [--durable NAME] [--via NAME]",
+     "       [--type GLOB] [--durable NAME] [--via NAME] [--progress]",
      "Print events as they are committed.",
      "SESSION is the newest active one if it is left out, and '*' is all of them, with\n"
      "the session in each line. Without --from it begins with the last 10 events, with\n"
@@ -206,8 +271,22 @@ const cli_command_t cli_commands[] = {
      "what was printed; --from counts when nothing is kept yet. --via goes on at\n"
      "another relay, or at the ingestor, when its own dies. Exit code 1 also when\n"
      "some of it was pruned or is damaged, or when an operator ended it (subscriber\n"
-     "kick): stderr says what.",
+     "kick): stderr says what.\n\n"
+     "--progress takes all events of one session and shows what those of a workflow\n"
+     "(see: vedette events) say of its nodes, levels and requests: on a terminal one\n"
+     "block that is kept current, else a line for each level, failure, tenth of the\n"
+     "nodes and end. Exit code 1 also when the session has ended as failed, or its\n"
+     "newest generation was given up or has nodes that failed. NO_COLOR is heeded.",
      follow_options, 0, 1, cmd_follow},
+    {"why", "[SESSION:]SEQ", "Tell what an event came of.",
+     "The event, the turn of the observer that told it with all its events, the sample\n"
+     "that the turn had, the source of it and who reads it; of an observer that reads\n"
+     "another one, the event that this one came of, back to the first; and the nearest\n"
+     "starts, ends and faults of the runtime before and after, with how far away they\n"
+     "are. Behind what is not stored stands [who tells it], as of now. Without SESSION\n"
+     "it is the newest active one, else the newest. -o json has every fact with its\n"
+     "topic and value.",
+     why_options, 1, 1, cmd_why},
     {"emit", "TYPE [--session S] [--data JSON|-]",
      "Write one event; prints session:seq once it is on disk.", NULL, emit_options, 1, 1, cmd_emit},
     {"run", "[--name NAME] [--label KEY=TEXT] [--] COMMAND [ARGUMENT...]",
@@ -274,6 +353,22 @@ const cli_command_t cli_commands[] = {
      "                The runtime has to be down\n\n"
      "With --offline: all of them; repair reads there.",
      store_options, 1, 2, cmd_store},
+    {"chaos", "VERB | FAULT TARGET [ARGUMENT...]",
+     "Break the runtime on purpose, prove it, and see it recover.",
+     "list            what can be broken, how, and whether it can be now\n"
+     "up              start a runtime whose disk, clocks and executables can be\n"
+     "                broken, too; else as vedette up\n"
+     "run             random faults from a seed, which it prints, or those of a script\n"
+     "schedule        the script that a seed means\n"
+     "FAULT TARGET    one fault: vedette chaos kill ingestor; more at once with +\n"
+     "undo            undo what runners left behind that are dead\n\n"
+     "A line of a script is such a fault: [after TIME] FAULT TARGET [ARGUMENT...] [+\n"
+     "FAULT ...]. Each is made, proved to have taken effect, undone, and watched until\n"
+     "the runtime has recovered; a process of its own undoes it should this one die.\n"
+     "All of it is recorded as events of a session named chaos. Exit code 0 only when\n"
+     "every fault was proved, undone and recovered from; 130 after Ctrl-C, with\n"
+     "everything undone. -o ndjson prints a line for each phase.",
+     chaos_options, 1, CLI_POSITIONALS_MAX, cmd_chaos},
     {"config", "check FILE|init", "Check a configuration, or print one with every default.",
      "check has the program of each observer of your own check its table: it is run.", NULL, 1, 2,
      cmd_config},

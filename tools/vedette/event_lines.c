@@ -10,7 +10,7 @@
 enum { ROOM_MIN = 8 }; /* less of the data tells nothing */
 
 /* Lines are cut for eyes alone: what is piped is whole. */
-static size_t width_of_stdout(void)
+size_t cli_columns(void)
 {
     struct winsize size;
     if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
@@ -22,7 +22,7 @@ void cli_events_begin(cli_events_t *self, const cli_t *cli, bool full, bool sess
 {
     assert(self != NULL && cli != NULL);
     *self = (cli_events_t){
-        .cli = cli, .width = full ? 0 : width_of_stdout(), .sessions = sessions, .count = 0};
+        .cli = cli, .width = full ? 0 : cli_columns(), .sessions = sessions, .count = 0};
 }
 
 static void print_json(const cli_events_t *self, const char *json)

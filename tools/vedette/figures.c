@@ -1,5 +1,8 @@
-/* figures.c: figures as people read them, by the unit at the end of their name. */
-#include "cli.h"
+/* figures.c: values as people read them, figures by the unit at the end of their name. */
+#include "figures.h"
+#include "text.h"
+#include "wire/limits.h"
+#include "wire/run.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -8,6 +11,44 @@
 
 /* A number of milliseconds above this is a point in time, below it a span. */
 static const double wall_ms_min = 1e11;
+
+enum { LINE_BYTES = 512 };
+
+void cli_brief(vd_bytes_t value, size_t columns, char *out, size_t size)
+{
+    assert(size > 0 && columns > 0);
+    out[0] = 0;
+    vd_buffer_t json;
+    vd_buffer_init(&json, 16 * VD_FRAME_BYTES_MAX);
+    vd_value_json(&json, value);
+    if (!json.full) {
+        vd_str_t text = vd_buffer_view(&json);
+        char line[LINE_BYTES * 2];
+        size_t width = cli_clean(text, line, sizeof line);
+        bool cut = width > columns || width >= sizeof line - 4;
+        vd_str_copy(out, size, vd_str(line));
+        if (cut && columns > 3) {
+            /* Columns are characters: walks to where the dots go. */
+            size_t at = 0;
+            for (size_t shown = 0; out[at] != 0 && shown < columns - 3; shown++)
+                do
+                    at++;
+                while (((uint8_t)out[at] & 0xc0) == 0x80);
+            if (at + 4 <= size)
+                memcpy(out + at, "...", 4);
+        }
+    }
+    vd_buffer_free(&json);
+}
+
+void cli_format_time(const vd_value_t *value, char *out, size_t size)
+{
+    int64_t ms = vd_value_i64(value, 0);
+    char ts[VD_TS_SIZE] = "-";
+    if (ms > 0)
+        vd_ts_format(ms, ts);
+    snprintf(out, size, "%s", ts);
+}
 
 static bool number_of(const vd_value_t *value, double *number)
 {

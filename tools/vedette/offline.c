@@ -20,8 +20,13 @@ static const char *asked(const cli_t *cli)
     if (cli_store_repairs(cli)) /* which reads it by itself */
         return NULL;
     for (int i = 0; i < cli->given_count; i++)
-        if (strcmp(cli->given[i].option->name, CLI_OFFLINE) == 0)
-            return cli->given[i].value != NULL ? cli->given[i].value : "";
+        if (strcmp(cli->given[i].option->name, CLI_OFFLINE) == 0) {
+            const char *store = cli->given[i].value;
+            if (store != NULL && store[0] != 0)
+                return store;
+            /* Of the others the argument is a session, or the like. */
+            return cli->command->run == cmd_tui && cli->argument_count > 0 ? cli->arguments[0] : "";
+        }
     return NULL;
 }
 
@@ -94,6 +99,9 @@ static void keep(const char *path, const char *dir, const char *store, int notif
     pid_t pid = fork();
     if (pid == 0)
         be_ingestor(path, dir, store, notify);
+    /* It goes when the ingestor has, which goes with the command: not before it has cleaned up. */
+    signal(SIGTERM, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
     close(notify);
     while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
         continue;

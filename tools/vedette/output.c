@@ -43,15 +43,6 @@ void cli_format_since(const vd_value_t *value, char *out, size_t size)
         cli_format_duration(cli_wall_ms() - ms, out, size);
 }
 
-void cli_format_time(const vd_value_t *value, char *out, size_t size)
-{
-    int64_t ms = vd_value_i64(value, 0);
-    char ts[VD_TS_SIZE] = "-";
-    if (ms > 0)
-        vd_ts_format(ms, ts);
-    snprintf(out, size, "%s", ts);
-}
-
 void cli_format_memory(const vd_value_t *value, char *out, size_t size)
 {
     if (value->kind == VD_KIND_U64)

@@ -216,7 +216,9 @@ bool cli_parse(cli_t *cli, int argc, char **argv, int *exit_code)
     cli->output = CLI_TABLE;
     for (int at = 1; at < argc; at++) {
         const char *word = argv[at];
-        bool is_option = !options_end && word[0] == '-' && word[1] != 0;
+        /* -1h is a word: no option is a digit. */
+        bool is_option =
+            !options_end && word[0] == '-' && word[1] != 0 && (word[1] < '0' || word[1] > '9');
         if (cli->command != NULL && cli->command->arguments_max == CLI_REST && !is_option) {
             cli->rest = argv + at;
             cli->argument_count = argc - at;

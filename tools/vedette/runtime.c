@@ -93,7 +93,7 @@ vd_status_t cli_status(cli_t *cli, int timeout_ms, vd_reply_t *reply, vd_value_t
     return status;
 }
 
-void cli_trouble(cli_t *cli, char *out, size_t size)
+void cli_trouble(cli_t *cli, const char *actor, const char *port, char *out, size_t size)
 {
     enum { PONG_MS = 250 };
     assert(out != NULL && size > 0);
@@ -101,9 +101,24 @@ void cli_trouble(cli_t *cli, char *out, size_t size)
     vd_reply_t reply;
     vd_value_t map;
     out[0] = 0;
-    if (cli_ask(cli, "ingestor", "emit", &ping, false, PONG_MS, &reply) == VD_OK &&
+    if (cli_ask(cli, actor, port, &ping, false, PONG_MS, &reply) == VD_OK &&
         vd_value_of(vd_bytes(reply.body.data, reply.body.size), &map))
         cli_clean(vd_value_get_str(&map, "trouble"), out, size);
+}
+
+void cli_store_trouble(cli_t *cli, char *out, size_t size)
+{
+    cli_trouble(cli, "ingestor", "emit", out, size);
+}
+
+void cli_audit_trouble(cli_t *cli, char *out, size_t size)
+{
+    vd_bytes_t rows;
+    vd_child_record_t child;
+    out[0] = 0;
+    if (cli_children(cli, &rows) == VD_OK && cli_child(rows, "auditor", &child) &&
+        vd_str_is(child.state, "ready"))
+        cli_trouble(cli, "auditor", "requests", out, size);
 }
 
 bool cli_actor_known(cli_t *cli, const char *name, const char *kind, int *exit_code)

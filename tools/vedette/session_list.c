@@ -231,7 +231,7 @@ int cli_session_show(cli_t *cli)
         return code;
     /* Asked first: what the row is read into is good until the next question only. */
     if (!cli_has(cli, CLI_OFFLINE))
-        cli_trouble(cli, trouble, sizeof trouble);
+        cli_store_trouble(cli, trouble, sizeof trouble);
     vd_str_copy(session, sizeof session, vd_str(cli->arguments[1]));
     vd_status_t status = vd_client_session(cli->client, session, CLI_TIMEOUT_MS, &row);
     if (status != VD_OK)

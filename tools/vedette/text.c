@@ -1,5 +1,5 @@
 /* text.c: words, numbers, durations and sizes as people write and read them. */
-#include "cli.h"
+#include "text.h"
 
 #include <assert.h>
 #include <errno.h>

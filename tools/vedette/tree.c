@@ -20,33 +20,6 @@ typedef struct tree {
     bool dash; /* it begins an element of a list */
 } tree_t;
 
-void cli_brief(vd_bytes_t value, size_t columns, char *out, size_t size)
-{
-    assert(size > 0 && columns > 0);
-    out[0] = 0;
-    vd_buffer_t json;
-    vd_buffer_init(&json, 16 * VD_FRAME_BYTES_MAX);
-    vd_value_json(&json, value);
-    if (!json.full) {
-        vd_str_t text = vd_buffer_view(&json);
-        char line[LINE_BYTES * 2];
-        size_t width = cli_clean(text, line, sizeof line);
-        bool cut = width > columns || width >= sizeof line - 4;
-        vd_str_copy(out, size, vd_str(line));
-        if (cut && columns > 3) {
-            /* Columns are characters: walks to where the dots go. */
-            size_t at = 0;
-            for (size_t shown = 0; out[at] != 0 && shown < columns - 3; shown++)
-                do
-                    at++;
-                while (((uint8_t)out[at] & 0xc0) == 0x80);
-            if (at + 4 <= size)
-                memcpy(out + at, "...", 4);
-        }
-    }
-    vd_buffer_free(&json);
-}
-
 void cli_print_line(vd_bytes_t value)
 {
     vd_buffer_t json;

@@ -199,7 +199,7 @@ static void look_at_store(cli_t *cli, watch_t *watch)
     char trouble[VD_TEXT_BYTES_MAX + 1];
     if (watch->told_trouble || cli_mono_ms() - watch->begun_ms < LONG_START_MS)
         return;
-    cli_trouble(cli, trouble, sizeof trouble);
+    cli_store_trouble(cli, trouble, sizeof trouble);
     watch->told_trouble = trouble[0] != 0;
     if (watch->told_trouble)
         cli_say(cli, "%s. See: vedette status", trouble);

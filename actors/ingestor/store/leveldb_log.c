@@ -54,10 +54,10 @@ static void put_record(vd_buffer_t *out, vd_bytes_t record)
         bool last = size == record.size;
         uint8_t type = first && last ? FULL : first ? FIRST : last ? LAST : MIDDLE;
         put_piece(out, type, vd_bytes(record.data, size));
-        record = vd_bytes(record.data + size, record.size - size);
-        first = false;
         if (last)
             return;
+        record = vd_bytes(record.data + size, record.size - size);
+        first = false;
     } while (!out->full);
 }
 

@@ -7,8 +7,9 @@ import time
 
 import zmq
 
-from . import store, waiting, wire
+from . import endpoints as _endpoints, store, waiting, wire
 from .diff import diff
+from .endpoints import default_run_dir
 from .errors import Error, Unreachable
 from .follow import Follower
 from .handle import Handle
@@ -20,21 +21,19 @@ from .producer import Producer
 __all__ = ["Client", "Error", "Follower", "Kicked", "Knobs", "Link", "Missing", "Position", "Producer", "Reset",
            "Unreachable", "default_run_dir"]
 
-
-def default_run_dir(directory=None):
-    """The directory with the sockets: as SPEC.md, Directories."""
-    directory = directory or os.environ.get("VEDETTE_DIR")
-    if directory:
-        return os.path.join(os.path.abspath(directory), "run")
-    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    return os.path.join(runtime, "vedette") if runtime.startswith("/") else f"/tmp/vedette-{os.getuid()}"
+ANSWER_S = 6.0  # for an answer to a request, on one connection: a relay takes 5 s to say that it gets none itself
 
 
 class Client:
     """One runtime, found by its directory. Not for use by several threads at once."""
 
-    def __init__(self, directory=None):
+    def __init__(self, directory=None, endpoints=None):
+        """`endpoints`: {"ingestor.read": "tcp://127.0.0.1:7000"}, ports that are not reached in the runtime's directory, beside
+        those that VEDETTE_ENDPOINTS names ("ingestor.read=tcp://127.0.0.1:7000,..."). On tcp loopback only: there are no keys
+        for what leaves this machine. Raises ValueError where one of them cannot be used."""
         self.run_dir = default_run_dir(directory)
+        own = _endpoints.of_environment(os.environ.get("VEDETTE_ENDPOINTS", ""))
+        self.endpoints = _endpoints.checked({**own, **(endpoints or {})})
         self.context = zmq.Context()
         self.links = {}
         self.correlations = itertools.count(1)
@@ -52,7 +51,7 @@ class Client:
         self.close()
 
     def endpoint(self, actor, port):
-        return f"ipc://{self.run_dir}/{actor}.{port}"
+        return self.endpoints.get(f"{actor}.{port}") or f"ipc://{self.run_dir}/{actor}.{port}"
 
     def request(self, actor, port, name, fields=None, payload=b"", timeout_s=5.0, once=False):
         """One request, one answer; sent again after a second of silence, unless it must not happen twice (`once`)."""
@@ -62,8 +61,16 @@ class Client:
         link = self.links[key]
         deadline = time.monotonic() + timeout_s
         correlation = next(self.correlations)  # of all sendings: the answer to any of them is the answer
-        sent = False
+        # Of a connection that has long been idle the other end may be gone without a word; what is sent but once is not
+        # risked there.
+        idle = time.monotonic() - link.heard > ANSWER_S
+        if once and idle:
+            link.renew()
+        sent, renew_at = False, time.monotonic() + (0.0 if idle else ANSWER_S)
         while time.monotonic() < deadline:
+            if sent and not once and time.monotonic() >= renew_at:
+                link.renew()
+                renew_at = time.monotonic() + ANSWER_S
             if not (sent and once):
                 sent = link.send(wire.pack_message(name, fields, payload, correlation))
             until = min(deadline, time.monotonic() + 1.0)
@@ -73,6 +80,7 @@ class Client:
                 if answer.name == "ERROR":
                     raise Error(answer["status"], answer["text"])
                 return answer
+        link.renew()  # who asks next does not hear old answers, nor nothing for ever
         hint = "" if glob.glob(f"{self.run_dir}/*") else "; start one: vedette up"
         raise Unreachable(f"{actor}.{port} in {self.run_dir} did not answer {name} within {timeout_s} s{hint}")
 

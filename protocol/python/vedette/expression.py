@@ -33,10 +33,11 @@ class TooMuch(Exception):
 class _Parser:
     """From the left, one token ahead. A part is a tuple (kind, ...)."""
 
-    def __init__(self, text):
+    def __init__(self, text, items=0):
         self.text, self.at, self.start = text, 0, 0
         self.kind, self.value = "end", None
-        self.parts = self.depth = self.items = 0
+        self.parts = self.depth = 0
+        self.items = items
         self.paths = []
 
     def fail(self, expected, start=None, end=None):
@@ -331,17 +332,18 @@ def is_true(value):
 
 
 class Expression:
-    """A parsed expression. ExpressionError if the text is none."""
+    """A parsed expression. ExpressionError if the text is none. `of_item`: it is about one element of something, to
+    which `item` stands for it from the beginning."""
 
-    def __init__(self, text):
+    def __init__(self, text, of_item=False):
         self.text = text
-        parser = _Parser(text)
+        parser = _Parser(text, int(of_item))
         self.root = parser.read()
         self.paths = parser.paths
 
-    def evaluate(self, snapshot):
+    def evaluate(self, snapshot, item=None):
         """The value over `snapshot`, a dict with the key "state"."""
-        return _Look(snapshot).value(self.root, None)
+        return _Look(snapshot).value(self.root, item)
 
     def is_true(self, snapshot):
         return is_true(self.evaluate(snapshot))

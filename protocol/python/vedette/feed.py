@@ -6,7 +6,7 @@ import zmq
 
 from . import wire
 from .errors import Error
-from .link import Link
+from .link import SILENCE_S, TCP, Link
 
 
 class Feed:
@@ -21,9 +21,8 @@ class Feed:
     def __init__(self, client, actor, feed, request_port="control", pub_port=None, after=None):
         self.client, self.actor, self.feed, self.request_port = client, actor, feed, request_port
         self.sub = client.context.socket(zmq.SUB)
-        self.sub.setsockopt(zmq.LINGER, 0)
-        self.sub.setsockopt(zmq.RECONNECT_IVL, 20)
-        self.sub.setsockopt(zmq.RECONNECT_IVL_MAX, 200)
+        for option, value in ((zmq.LINGER, 0), (zmq.RECONNECT_IVL, 20), (zmq.RECONNECT_IVL_MAX, 200), *TCP):
+            self.sub.setsockopt(option, value)
         self.sub.setsockopt_string(zmq.SUBSCRIBE, feed)
         self.sub.connect(client.endpoint(actor, pub_port or feed))
         self.inc, self.n, self.complete, self.queue = None, 0, False, []
@@ -32,6 +31,7 @@ class Feed:
         self.place, self.why, self.head = (self.inc, self.n), None, None
         self.link = Link(client.context, client.endpoint(actor, request_port))
         self.heard, self.asked, self.asked_get, self.correlation = 0.0, None, False, 0
+        self.unheard = 0.0  # since when nothing was answered
         self.passed = (None, 0)
         self.poller = zmq.Poller()
         self.poller.register(self.sub, zmq.POLLIN)
@@ -57,16 +57,31 @@ class Feed:
         now = time.monotonic()
         if self.asked is not None and now - self.asked < self.ANSWER_S:
             return
+        if self.asked is None:
+            self.unheard = now
+        elif now - self.unheard > SILENCE_S:
+            self._renew()
+            self.unheard = now
         self.asked, self.asked_get = now, self.inc is None or not self.complete
         self.correlation = next(self.client.correlations)
         fields = {"feed": self.feed} if self.asked_get else {"feed": self.feed, "inc": self.inc, "after": self.n}
         self.link.send(wire.pack_message("GET" if self.asked_get else "READ", fields, b"", self.correlation))
+
+    def _renew(self):
+        """Other connections: the far ends of these may be gone without a word."""
+        self.poller.unregister(self.link.socket)
+        self.link.renew()
+        self.poller.register(self.link.socket, zmq.POLLIN)
+        endpoint = self.sub.getsockopt(zmq.LAST_ENDPOINT).rstrip(b"\0")
+        self.sub.disconnect(endpoint)
+        self.sub.connect(endpoint)
 
     def _hear(self):
         """Takes the answer to the question that is out; others are of questions that were given up."""
         while (answer := self.link.receive(0)) is not None:
             if self.asked is not None and answer.correlation == self.correlation:
                 self.asked, self.heard = None, time.monotonic()
+                self.unheard = self.heard
                 if answer.name == "ERROR":
                     raise Error(answer["status"], answer["text"])
                 self._apply(answer)

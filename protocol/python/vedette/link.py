@@ -9,6 +9,12 @@ from . import wire
 from .catalogue import LIMITS
 
 
+# An end of tcp that is gone without a word is noticed.
+TCP = ((zmq.CONNECT_TIMEOUT, 2000), (zmq.TCP_MAXRT, 5000), (zmq.TCP_KEEPALIVE, 1), (zmq.TCP_KEEPALIVE_IDLE, 2),
+       (zmq.TCP_KEEPALIVE_INTVL, 1), (zmq.TCP_KEEPALIVE_CNT, 3))
+SILENCE_S = 3.0  # without an answer before a producer takes a new connection
+
+
 class Link:
     """A DEALER with a fresh identity; renew() makes a new one, so that old answers cannot come."""
 
@@ -23,9 +29,10 @@ class Link:
         for option, value in ((zmq.LINGER, 0), (zmq.SNDTIMEO, LIMITS["SEND_TIMEOUT_MS"]),
                               (zmq.SNDHWM, LIMITS["SOCKET_HWM"]), (zmq.RCVHWM, LIMITS["SOCKET_HWM"]),
                               (zmq.RECONNECT_IVL, 20), (zmq.RECONNECT_IVL_MAX, 500),
-                              (zmq.MAXMSGSIZE, LIMITS["FRAME_BYTES_MAX"])):
+                              (zmq.MAXMSGSIZE, LIMITS["FRAME_BYTES_MAX"]), *TCP):
             self.socket.setsockopt(option, value)
         self.socket.connect(self.endpoint)
+        self.heard = time.monotonic()  # a message, or that the connection is new
 
     def send(self, frames):
         try:
@@ -40,7 +47,9 @@ class Link:
         deadline = time.monotonic() + timeout_s
         while True:
             try:
-                return wire.unpack_message(self.socket.recv_multipart(zmq.NOBLOCK))
+                message = wire.unpack_message(self.socket.recv_multipart(zmq.NOBLOCK))
+                self.heard = time.monotonic()
+                return message
             except wire.Malformed:
                 continue
             except zmq.Again:

@@ -30,6 +30,7 @@ import os
 import sys
 import traceback
 
+from . import layout as _layout
 from .observing import options as _options
 from .observing.options import Key
 from .observing.samples import Read, Sample, Samples, Source
@@ -45,6 +46,7 @@ class Observer:
     version = 1    # of what save gives and of what apply makes of events: raised when either changes
     config = {}    # its own keys: {"file": Key("/etc/hostname", "what is read")}
     queries = {}   # what it offers to be asked: {"port": ("PORT", "the services that listen on this port")}
+    layout = None  # how the snapshot is shown (LAYOUTS.md): {"elements": [{"text": "{count} services"}]}; None: as a tree
 
     def start(self, config):
         """A fresh state from the configuration (a dict of every key): plain data, which MessagePack can hold."""
@@ -79,6 +81,12 @@ class Observer:
 
 def main(observer, arguments=None):
     """The main function of an observer's process. Does not return."""
+    if observer.layout is not None:
+        try:
+            _layout.check(observer.layout)
+        except _layout.LayoutError as problem:
+            print(f"{observer.name}: {problem}", file=sys.stderr)
+            sys.exit(_options.CONFIG)
     options, config = _options.read(observer, arguments)
     from .observing.host import Host  # what only checks its configuration opens nothing
     code = 1

@@ -6,7 +6,7 @@ import time
 from . import events as catalogue_of_events
 from . import wire
 from .errors import Error, Unreachable
-from .link import Link
+from .link import SILENCE_S, Link
 
 
 class Producer:
@@ -18,9 +18,10 @@ class Producer:
         self.store = self.position = None  # the position of the last answer: behind what was emitted
         life = int.from_bytes(os.urandom(7), "big") + 1
         deadline = time.monotonic() + timeout_s
+        self.heard = time.monotonic()
         while time.monotonic() < deadline:
-            self.link.send(wire.pack_message("OPEN", {"producer": name, "life": life},
-                                             correlation=next(client.correlations)))
+            self._send(wire.pack_message("OPEN", {"producer": name, "life": life},
+                                         correlation=next(client.correlations)))
             answer = self._receive(("OPENED", "REJECTED", "NOT_NOW"), min(deadline, time.monotonic() + 1.0))
             if answer is not None and answer.name == "REJECTED":
                 raise Error(answer["status"], answer.get("text", ""))
@@ -37,8 +38,16 @@ class Producer:
     def __exit__(self, *_):
         self.link.close()
 
+    def _send(self, frames):
+        """On a new connection when nothing was heard for long: the other end of the old one may be gone without a word."""
+        if time.monotonic() - self.heard > SILENCE_S:
+            self.link.renew()
+            self.heard = time.monotonic()
+        self.link.send(frames)
+
     def _receive(self, names, deadline):
         while (message := self.link.receive(max(0.0, deadline - time.monotonic()))) is not None:
+            self.heard = time.monotonic()
             if message.name == "ERROR":
                 raise Error(message["status"], message["text"])
             if message.name in names:
@@ -87,8 +96,9 @@ class Producer:
                   "session": session, "answered": self.mark}
         if record is not None:
             fields["record"] = record
+        self.heard = time.monotonic()
         while time.monotonic() < deadline:
-            self.link.send(wire.pack_message("EMIT", fields, run))
+            self._send(wire.pack_message("EMIT", fields, run))
             outcome = self._await(first, len(events), session, min(deadline, time.monotonic() + 1.0))
             if outcome is not None:
                 return outcome

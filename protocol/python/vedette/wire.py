@@ -9,6 +9,8 @@ import msgpack
 
 from .catalogue import IDS, LIMITS, MESSAGES, PROTOCOL_VERSION
 
+HEADER_DEPTH_MAX = 4  # further items of a header may be nested so deep
+
 
 class Malformed(ValueError):
     """Bytes that are not what the protocol says; `status` is the name of the status."""
@@ -105,11 +107,32 @@ def scan(data, depth_max=LIMITS["DEPTH_MAX"], exact=True):
     return at
 
 
+def _ext(code, data):
+    return msgpack.ExtType(code, data) if code >= 0 else (code, data)
+
+
+_AS_IT_IS = {"raw": False, "strict_map_key": False, "unicode_errors": "replace", "ext_hook": _ext}
+
+
+def _map_of(pairs):
+    return {_key(key): value for key, value in pairs}
+
+
+def _key(key):
+    if isinstance(key, list):
+        return tuple(map(_key, key))
+    return tuple((one, _key(other)) for one, other in key.items()) if isinstance(key, dict) else key
+
+
 def unpack(data):
-    """One MessagePack value, scanned first."""
+    """One MessagePack value, scanned first. Lists that are keys of maps become tuples, and maps tuples of pairs; what the
+    msgpack library has no type for, ext of a code below -1, becomes (code, bytes)."""
     scan(data)
     try:
-        return msgpack.unpackb(data, raw=False, strict_map_key=False, unicode_errors="replace")
+        try:
+            return msgpack.unpackb(data, **_AS_IT_IS)
+        except TypeError:  # a list or a map is a key
+            return msgpack.unpackb(data, object_pairs_hook=_map_of, **_AS_IT_IS)
     except (ValueError, msgpack.UnpackException) as problem:
         raise Malformed("malformed", str(problem)) from problem
 
@@ -154,6 +177,7 @@ def unpack_message(frames):
         raise Malformed("malformed", f"{len(frames)} frames where header, body and payload are expected")
     if len(frames[0]) > LIMITS["HEADER_BYTES_MAX"] or len(frames[1]) > LIMITS["BODY_BYTES_MAX"]:
         raise Malformed("too_large", "header or body over its limit")
+    scan(frames[0], HEADER_DEPTH_MAX)
     header = unpack(frames[0])
     if not isinstance(header, list) or len(header) < 3 or any(
             type(item) is not int or item < 0 for item in header[:3]):
@@ -267,17 +291,43 @@ def unpack_run(run, check=True):
 
 # ---- commits ----
 
+def _is_count(value):
+    return type(value) is int and value >= 0
+
+
+def _commit_run(run):
+    """A run of a commit's value as the tuple that Commit tells of."""
+    if isinstance(run, list) and len(run) >= 4 and _is_count(run[0]) and isinstance(run[1], str) and _is_count(run[2]):
+        at, session, first, content, *rest = run
+        if len(session.encode()) <= LIMITS["NAME_BYTES_MAX"]:
+            if isinstance(content, bytes) and content:
+                return at, session, first, content
+            if content is None and _is_absence(session, rest):
+                return at, session, first, None, *rest[:3]
+    raise Malformed("malformed", "a run of a commit is not as specified")
+
+
+def _is_absence(session, rest):
+    """Is it the count, the digest and the status of a run that is not there? Without a session: of all of the commit."""
+    if len(rest) < 3 or not _is_count(rest[0]) or not _is_count(rest[1]) or max(rest[:2]) >= 1 << 32:
+        return False
+    if not session:
+        return rest[0] == 0 and rest[2] == "corrupt"
+    return rest[0] > 0 and rest[2] in ("pruned", "corrupt")
+
+
 class Commit:
     """One commit: index, time_ms, epoch, chain and runs [(at, session, first_seq, run bytes)]. A run that is absent is
     (at, session, first_seq, None, count, digest, "pruned" or "corrupt"); one without a session: nothing of the commit
     can be read."""
 
     def __init__(self, value):
-        try:
-            self.index, self.time_ms, self.epoch, self.chain, runs = value[:5]
-            self.runs = [tuple(run[:7] if run[3] is None else run[:4]) for run in runs]
-        except (TypeError, ValueError, IndexError) as problem:
-            raise Malformed("malformed", f"a commit value is not as specified: {problem}") from problem
+        if not isinstance(value, list) or len(value) < 5 or not isinstance(value[4], list):
+            raise Malformed("malformed", "a commit value is not as specified")
+        self.index, self.time_ms, self.epoch, self.chain = value[:4]
+        if not all(map(_is_count, value[:4])) or self.index == 0 or self.time_ms >= 1 << 63 or self.chain >= 1 << 32:
+            raise Malformed("malformed", "a commit's numbers are not as specified")
+        self.runs = [_commit_run(run) for run in value[4]]
 
     def events(self):
         """(place in the commit, Event) in delivery order; checksums are verified. Absent runs are passed over."""

@@ -171,7 +171,7 @@ class Cluster:
 
     # ---- questions ----
 
-    def request(self, path, body, timeout_s=10.0, besides=None):
+    def request(self, path, body, timeout_s=30.0, besides=None):
         """Asks the members one after the other until one answers."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
@@ -196,7 +196,7 @@ class Cluster:
                 claims[term] = member.name
         return claims.get(highest)
 
-    def wait_leader(self, besides=(), timeout_s=20.0):
+    def wait_leader(self, besides=(), timeout_s=30.0):
         """Polls until one leads that is not among `besides`; its name."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:

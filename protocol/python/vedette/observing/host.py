@@ -306,6 +306,8 @@ class Host:
         queries = self.observer.queries
         if name == "queries":
             return [{"name": key, "arguments": row[0], "help": row[1]} for key, row in queries.items()]
+        if name == "layout":
+            return self.observer.layout
         if name not in queries:
             offered = "; ".join(f"{key} {row[0]}".strip() for key, row in queries.items())
             raise Error("not_found", f"observer {self.name} has no query '{name}'; it answers {offered or 'none'}")

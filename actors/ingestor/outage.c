@@ -1,4 +1,5 @@
-/* outage.c: what failed appends do to the sessions whose events were in them. */
+/* outage.c: what failed appends do to the sessions whose events were in them, and where outages are
+ * told. */
 #include "sequencer_state.h"
 
 #include <assert.h>
@@ -43,6 +44,9 @@ void vd_seq_hurt_all(vd_sequencer_t *self, const vd_batch_t *batch)
         else
             vd_seq_hurt(self, session);
     }
+    vd_session_t *runtime = hopeless ? NULL : vd_seq_runtime_session(self);
+    if (runtime != NULL)
+        vd_seq_hurt(self, runtime);
 }
 
 /* ---- suspicion ---- */

@@ -27,8 +27,9 @@
  *    others, which come first.
  * 6. A frame with a record that its session has already is rejected with exists and the sequence of
  *    the first, whoever wrote that.
- * 7. An outage is told in every active session that it touched: ingest_interrupted {from, to, text},
- *    an event of the ingestor itself, before anything else. A session whose events make appends
+ * 7. An outage is told in the session of the runtime and in every other active one that it touched:
+ *    ingest_interrupted {from, to, text}, an event of the ingestor itself, before anything else. A
+ *    session whose events make appends
  *    fail while others succeed, every time, has failed, as a state with its error. What fails for
  *    want of space counts for nothing.
  * 8. A producer that was not used for MARK_EXPIRES_MS is forgotten, unless it owns an open session.

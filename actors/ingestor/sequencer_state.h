@@ -157,7 +157,8 @@ void vd_seq_acquit(vd_sequencer_t *self, const vd_batch_t *batch);
 /* What is held against a session that is about to begin; NULL: nothing. */
 const vd_suspicion_t *vd_seq_suspicion(const vd_sequencer_t *self, vd_str_t id);
 void vd_seq_forget_suspects(vd_sequencer_t *self);
-/* Notes that the outage is to be told in this session; in each that the batch has events of. */
+/* Notes that the outage is to be told in this session; in that of the runtime and in each that the
+ * batch has events of. */
 void vd_seq_hurt(vd_sequencer_t *self, vd_session_t *session);
 void vd_seq_hurt_all(vd_sequencer_t *self, const vd_batch_t *batch);
 void vd_seq_unhurt(vd_sequencer_t *self, vd_session_t *session);
@@ -171,6 +172,8 @@ void vd_seq_end_trouble(vd_sequencer_t *self, vd_now_t now, vd_effects_t *effect
 /* ---- telling.c ---- */
 
 void vd_seq_begin_telling(vd_sequencer_t *self);
+/* The session of the runtime, or the one that continues it; NULL: none that is active. */
+vd_session_t *vd_seq_runtime_session(vd_sequencer_t *self);
 /* A session has ended, on disk: if it was that of the runtime, another one may be now. */
 void vd_seq_follow_runtime(vd_sequencer_t *self, const vd_session_t *closed);
 void vd_seq_take_notice(vd_sequencer_t *self, vd_now_t now, const vd_seq_notice_t *notice);

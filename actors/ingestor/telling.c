@@ -1,4 +1,4 @@
-/* telling.c: what subscribers go through, told in the session of the runtime. */
+/* telling.c: the session of the runtime, and what subscribers go through, told in it. */
 #include "sequencer_state.h"
 
 #include <assert.h>
@@ -31,10 +31,9 @@ void vd_seq_follow_runtime(vd_sequencer_t *self, const vd_session_t *closed)
         memcpy(self->telling.session, next->id, sizeof next->id);
 }
 
-/* Where it can be told now; NULL: nowhere. */
-static vd_session_t *find_session(vd_sequencer_t *self)
+vd_session_t *vd_seq_runtime_session(vd_sequencer_t *self)
 {
-    if (self->telling.session[0] == 0 || self->trouble || self->stopping)
+    if (self->telling.session[0] == 0)
         return NULL;
     vd_session_t *session = vd_names_get(&self->sessions, vd_str(self->telling.session));
     if (session != NULL &&
@@ -130,8 +129,8 @@ static bool tell(vd_sequencer_t *self, vd_now_t now, vd_session_t *session,
 void vd_seq_take_notice(vd_sequencer_t *self, vd_now_t now, const vd_seq_notice_t *notice)
 {
     assert(notice != NULL);
-    vd_session_t *session = find_session(self);
-    if (session == NULL)
+    vd_session_t *session = vd_seq_runtime_session(self);
+    if (session == NULL || self->trouble || self->stopping)
         return;
     if (may_tell(&self->telling, now, self->stats.frames) && tell(self, now, session, notice)) {
         self->telling.left_out = 0;

@@ -111,6 +111,35 @@ static void test_an_outage_of_no_session(void **state)
     assert_string_equal(bench_types(b, "new"), "session_started");
 }
 
+/* The session of the runtime is told each outage, also one that no event was touched by. */
+static void test_the_runtime_is_told(void **state)
+{
+    bench_t *b = *state;
+    uint64_t p = bench_begin(b, "p");
+    bench_emit(b, "p", p, 2, "other", "session_started");
+    vd_sequencer_set_runtime(b->sequencer, vd_str("s"));
+    b->hold = true;
+    bench_open_with(b, "q", 2, 0);
+    vd_memory_fail(b->image, VD_NO_SPACE, false, 0);
+    bench_perform(b);
+    reopen(b);
+    b->hold = false;
+    bench_perform(b);
+    assert_string_equal(bench_types(b, "s"), "session_started ingest_interrupted");
+    assert_string_equal(bench_types(b, "other"), "session_started");
+    bench_emit(b, "p", p, 3, "s", "session_ended");
+    assert_string_equal(bench_types(b, "s"), "session_started ingest_interrupted session_ended");
+    b->hold = true;
+    bench_emit(b, "p", p, 4, "other", "a");
+    vd_memory_fail(b->image, VD_IO, false, 0);
+    bench_perform(b);
+    reopen(b);
+    b->hold = false;
+    bench_perform(b);
+    assert_string_equal(bench_types(b, "s"), "session_started ingest_interrupted session_ended");
+    assert_string_equal(bench_types(b, "other"), "session_started ingest_interrupted");
+}
+
 /* A batch that turns out to be there is an outage all the same; an outage in the telling is told
  * with the first moment. */
 static void test_an_outage_in_the_telling(void **state)
@@ -436,6 +465,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_an_outage_is_told),
         CASE(test_an_outage_of_no_session),
+        CASE(test_the_runtime_is_told),
         CASE(test_an_outage_in_the_telling),
         CASE(test_many_sessions),
         CASE(test_a_session_that_cannot_be_written),

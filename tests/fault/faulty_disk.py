@@ -10,7 +10,7 @@ Call = namedtuple("Call", "call kind begin_ns end_ns result name")
 class FaultyDisk:
     """The disk under `directory`, for the program `program`. Files of its own go into `place`."""
 
-    DEADLINE_S = 10.0
+    DEADLINE_S = 60.0
 
     def __init__(self, binaries, place, directory, program):
         self.library = os.path.join(binaries, "..", "lib", "vedette", "libvd_fault.so")

@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FILES_MAX = 4096 };
+enum { FILES_MAX = 4096, LOOK_MS = 200 };
 
 typedef struct disk_file {
     ino_t inode;
@@ -206,12 +206,17 @@ static void obey_control(void)
     close(file);
 }
 
+/* Looks when the folder tells of a file that has come, and now and then without being told. */
 static void *watch_control(void *arg)
 {
-    int watch = *(int *)arg;
+    struct pollfd watch = {.fd = *(int *)arg, .events = POLLIN};
     char events[4096];
-    while (read(watch, events, sizeof events) > 0)
+    for (;;) {
+        if (poll(&watch, 1, LOOK_MS) > 0 && read(watch.fd, events, sizeof events) < 0 &&
+            errno != EINTR && errno != EAGAIN)
+            fault_die("orders cannot be watched any more: %s", strerror(errno));
         obey_control();
+    }
     return NULL;
 }
 
@@ -226,7 +231,7 @@ static void begin_control(void)
     if (slash == NULL)
         fault_die("VD_FAULT_CONTROL has to be a whole path");
     *slash = 0;
-    watch = inotify_init1(IN_CLOEXEC);
+    watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     if (watch < 0 || inotify_add_watch(watch, folder, IN_MOVED_TO) < 0)
         fault_die("%s cannot be watched: %s", folder, strerror(errno));
     /* The signals of the program stay with its own threads. */

@@ -7,7 +7,8 @@
 enum {
     AGAIN_MS = 300, /* silence before a request is sent again; doubles */
     AGAIN_MS_MAX = 3000,
-    LOOK_MS = 20, /* between looks whether a process that is being started accepts */
+    STOOD_US = 1000000, /* later than this at the end of a wait: the process stood still */
+    LOOK_MS = 20,       /* between looks whether a process that is being started accepts */
     ROWS_PAGE = VD_SESSION_ROWS_MAX,
 };
 
@@ -156,9 +157,17 @@ static vd_status_t converse(vd_client_t *self, const vd_request_t *request, cons
             socket = link->socket;
             sent = send_request(self, socket, request);
         }
-        int64_t until_us = vd_client_mono_us() + again_ms * 1000;
-        status = await(self, socket, until_us < deadline_us ? until_us : deadline_us, reply);
-        if (status != VD_TIMED_OUT || vd_client_mono_us() >= deadline_us)
+        int64_t begun_us = vd_client_mono_us();
+        int64_t until_us = begun_us + again_ms * 1000;
+        if (until_us > deadline_us)
+            until_us = deadline_us;
+        status = await(self, socket, until_us, reply);
+        /* What a process sleeps through (SIGSTOP, a suspended machine) is no silence of the other
+         * end. */
+        int64_t now_us = vd_client_mono_us();
+        if (now_us - until_us > STOOD_US)
+            deadline_us += now_us - begun_us;
+        if (status != VD_TIMED_OUT || now_us >= deadline_us)
             return status;
         again_ms = again_ms * 2 < AGAIN_MS_MAX ? again_ms * 2 : AGAIN_MS_MAX;
     }

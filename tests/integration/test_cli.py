@@ -177,6 +177,22 @@ def a_watch_goes_on_over_restarts():
         wait_for("the new host's items", lambda: again()[-1] == "item")
 
 
+def who_stood_still_still_gets_the_answer():
+    """A question during which the command itself is stopped, for longer than it would wait, is answered all the same."""
+    with Home(BIN) as home:
+        home.run("up", "--detach", "--wait")
+        ingestor = home.actor("ingestor")["pid"]
+        os.kill(ingestor, signal.SIGSTOP)
+        asking = subprocess.Popen([os.path.join(BIN, "vedette"), "session", "ls", "-o", "ndjson"], stdout=subprocess.PIPE,
+                                  env=home.environment())
+        time.sleep(0.5)  # it asks by now; if not, nothing is tried
+        os.kill(asking.pid, signal.SIGSTOP)
+        os.kill(ingestor, signal.SIGCONT)
+        time.sleep(6.0)
+        os.kill(asking.pid, signal.SIGCONT)
+        assert len(asking.communicate(timeout=60)[0].splitlines()) == 1 and asking.returncode == 0
+
+
 def foreground_ends_in_order():
     with Home(BIN) as home:
         begun = time.monotonic()
@@ -231,6 +247,6 @@ def configuration_is_checked():
 
 for case in (without_a_runtime, configuration_is_checked, processes_are_listed_and_controlled,
              what_is_observed_is_shown, follower_survives_every_actor, a_watch_goes_on_over_restarts,
-             foreground_ends_in_order):
+             who_stood_still_still_gets_the_answer, foreground_ends_in_order):
     case()
     print(f"ok {case.__name__}", flush=True)

@@ -1,7 +1,9 @@
 """python_client.py: the Python client without a runtime: endpoints, frames that nobody understands, and connections that may be dead."""
 import os
+import signal
 import sys
 import threading
+import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(TOP, "protocol", "python"))
@@ -96,8 +98,40 @@ def what_is_sent_once_goes_through_no_idle_connection(server, client):
     assert asked() != first, "its far end may have been gone for an hour"
 
 
+def who_stood_still_was_not_left_without_an_answer():
+    """Stopped in the middle of a question, for longer than its time-out, a process still takes the answer."""
+    asked, asks = os.pipe()
+    child = os.fork()
+    if child == 0:
+        with zmq.Context() as context:
+            socket = context.socket(zmq.ROUTER)
+            with Client("/nowhere", {"host.requests": f"tcp://127.0.0.1:{socket.bind_to_random_port('tcp://127.0.0.1')}"}) as client:
+                threading.Thread(target=answer_late, args=(socket, asks), daemon=True).start()
+                os._exit(0 if client.request("host", "requests", "PING", timeout_s=1.0).name == "DONE" else 1)
+    try:
+        os.close(asks)
+        assert os.read(asked, 1) == b"?"
+        os.kill(child, signal.SIGSTOP)
+        os.waitpid(child, os.WUNTRACED)
+        time.sleep(3.0)
+        os.kill(child, signal.SIGCONT)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0, "it took its own sleep for silence"
+    finally:
+        os.close(asked)
+
+
+def answer_late(socket, asks):
+    """Says when a question is there, and answers a little later."""
+    while True:
+        who, *frames = socket.recv_multipart()
+        os.write(asks, b"?")
+        time.sleep(0.3)
+        socket.send_multipart([who, *wire.pack_message("DONE", {}, b"", wire.unpack_message(frames).correlation)])
+
+
 def main():
     endpoints_are_checked()
+    who_stood_still_was_not_left_without_an_answer()
     server = Answering()
     with Client("/nowhere", {"host.requests": server.endpoint}) as client:
         what_is_not_understood_is_passed_over(server, client)

@@ -21,6 +21,7 @@ from .producer import Producer
 __all__ = ["Client", "Error", "Follower", "Kicked", "Knobs", "Link", "Missing", "Position", "Producer", "Reset",
            "Unreachable", "default_run_dir"]
 
+STOOD_S = 1.0   # so late at the end of a wait: the process stood still (a signal, a machine that slept)
 ANSWER_S = 6.0  # for an answer to a request, on one connection: a relay takes 5 s to say that it gets none itself
 
 
@@ -73,13 +74,17 @@ class Client:
                 renew_at = time.monotonic() + ANSWER_S
             if not (sent and once):
                 sent = link.send(wire.pack_message(name, fields, payload, correlation))
-            until = min(deadline, time.monotonic() + 1.0)
+            begun = time.monotonic()
+            until = min(deadline, begun + 1.0)
             while (answer := link.receive(until - time.monotonic())) is not None:
                 if answer.correlation != correlation:
                     continue
                 if answer.name == "ERROR":
                     raise Error(answer["status"], answer["text"])
                 return answer
+            now = time.monotonic()
+            if now - until > STOOD_S:  # what a process sleeps through is no silence of the other end
+                deadline += now - begun
         link.renew()  # who asks next does not hear old answers, nor nothing for ever
         hint = "" if glob.glob(f"{self.run_dir}/*") else "; start one: vedette up"
         raise Unreachable(f"{actor}.{port} in {self.run_dir} did not answer {name} within {timeout_s} s{hint}")

@@ -11,7 +11,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(TOP, "protocol", "python"))
 import vedette  # noqa: E402
 
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 POLL_S = 0.005
 TAIL_BYTES = 20000
 

@@ -117,7 +117,7 @@ def lines_fit_the_terminal_and_pipes_get_all():
         assert home.run("follow", "--type", "long", "--end").out.count("y") == 5000
         session = home.json("status")["session"]
         assert session in home.run("follow", "*", "--end", "--count", "1").out
-        followed = Terminal(home, "follow")
+        followed = Terminal(home, "follow", "--from", "start")  # "long" need not be among the newest
         followed.sees("long")
         os.write(followed.fd, CTRL_C)
         assert followed.end() == 0

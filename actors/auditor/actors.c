@@ -4,6 +4,7 @@
 #include "core/hash.h"
 
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 
 #define ASK_US (5000 * MS)
@@ -53,19 +54,28 @@ static vd_actor_kind_t kind_of(vd_str_t kind)
                                          : VD_ACTOR_OTHER;
 }
 
+/* Of the connection to it: no two of those who are there have the same, also where a long name has to
+ * be cut. */
+static vd_peer_t peer_of(const vd_auditor_t *self, const vd_audited_actor_t *actor)
+{
+    char name[VD_PEER_BYTES_MAX + 1];
+    int size = snprintf(name, sizeof name, "@%s", actor->name);
+    if ((size_t)size >= sizeof name)
+        snprintf(name, sizeof name, "@%.40s#%td", actor->name, actor - self->actors);
+    return vd_peer_named(name);
+}
+
 static void connect_to(vd_auditor_t *self, vd_audited_actor_t *actor, vd_bytes_t rows,
                        vd_effects_t *effects)
 {
     const char *port = actor->kind == VD_ACTOR_RELAY ? "read" : "requests";
     vd_endpoint_record_t row;
-    char name[VD_PEER_BYTES_MAX + 1];
     if (actor->kind == VD_ACTOR_OTHER)
         return;
     while (vd_rows_next(&rows, VD_RECORD_endpoint, &row) == VD_OK) {
         if (!vd_str_is(row.port, port) || vd_str_is(row.endpoint, actor->endpoint))
             continue;
-        snprintf(name, sizeof name, "@%.60s", actor->name);
-        actor->peer = vd_peer_named(name);
+        actor->peer = peer_of(self, actor);
         vd_str_copy(actor->endpoint, sizeof actor->endpoint, row.endpoint);
         actor->probe = (vd_probe_t){.peer = actor->peer,
                                     .same = VD_INVARIANT_relay_same,

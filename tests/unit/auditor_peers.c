@@ -36,11 +36,16 @@ static void write_membership(const auditor_world_t *self, vd_buffer_t *out)
 {
     vd_write_map(out, 1);
     vd_write_text(out, "actors");
-    vd_write_array(out, 4);
+    vd_write_array(out, 4 + 2 * self->lies.long_names);
     write_actor(out, "relay-1", "relay", 1, "read");
     write_actor(out, "poller-1", "poller", self->poller_inc, "requests");
     write_actor(out, "poller-2", "poller", 3, "requests");
     write_actor(out, "host", "observer", 4, "requests");
+    for (int i = 0; i < 2 && self->lies.long_names; i++) {
+        char name[VD_NAME_BYTES_MAX + 1];
+        snprintf(name, sizeof name, "%0*d", VD_NAME_BYTES_MAX, i);
+        write_actor(out, name, "poller", 5, "requests");
+    }
 }
 
 static void write_children(const auditor_world_t *self, vd_buffer_t *out)

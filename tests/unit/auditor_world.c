@@ -293,8 +293,16 @@ static bool is_peer(const vd_peer_t *peer, const char *name)
     return vd_str_is(vd_bytes(peer->bytes, peer->size), name);
 }
 
+static void note_long_name(auditor_world_t *self, const vd_peer_t *peer)
+{
+    int at = self->long_named[0].size > 0 && !vd_peer_equal(peer, &self->long_named[0]);
+    self->long_named[at] = *peer;
+}
+
 static void ask(auditor_world_t *self, const vd_peer_t *peer, const vd_message_t *question)
 {
+    if (peer->size > 2 && memcmp(peer->bytes, "@00", 3) == 0)
+        note_long_name(self, peer);
     if (is_peer(peer, "@relay-1") && question->id == VD_MESSAGE_START)
         self->relay_starts++;
     if (is_peer(peer, "broker") || is_peer(peer, "supervisor"))

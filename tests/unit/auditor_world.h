@@ -38,6 +38,7 @@ typedef struct auditor_lies {
     bool observer_back;   /* each position that it tells is lower than the one before */
     bool second_poller;   /* reads the same */
     uint64_t interval_ms; /* of the source, as pollers tell it */
+    bool long_names;      /* two pollers have names that differ in the last byte alone */
     uint32_t sources;     /* so many more are read by poller-1 */
     bool two_of_a_name;   /* two processes hold the lease of poller-1 in turn */
     uint64_t restarts;    /* so many more tells the supervisor */
@@ -67,7 +68,8 @@ typedef struct auditor_world {
     char violated[8][VD_NAME_BYTES_MAX + 1]; /* invariants of events in the session */
     uint32_t violated_count;
     uint64_t resets;
-    uint64_t relay_starts; /* how often the relay was asked to begin */
+    vd_peer_t long_named[2]; /* the connections to those with long names */
+    uint64_t relay_starts;   /* how often the relay was asked to begin */
 } auditor_world_t;
 
 /* `session` is what the auditor was started with. */

@@ -203,6 +203,16 @@ static void an_interval_without_an_end(void **state)
     auditor_world_holds(self);
 }
 
+/* Long names leave room for less than all of them in the name of a connection. */
+static void long_names_have_connections_of_their_own(void **state)
+{
+    auditor_world_t *self = *state;
+    self->lies.long_names = true;
+    auditor_world_run(self, 20 * SECOND);
+    auditor_world_holds(self);
+    assert_true(self->long_named[0].size > 0 && self->long_named[1].size > 0);
+}
+
 #define TEST(name)   cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 #define CANARY(name) cmocka_unit_test_setup_teardown(name, set_up_with_canary, tear_down)
 
@@ -224,6 +234,7 @@ int main(void)
         TEST(what_waited_while_it_stood_still),
         TEST(sources_over_the_bound_are_counted),
         TEST(an_interval_without_an_end),
+        TEST(long_names_have_connections_of_their_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

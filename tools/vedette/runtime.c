@@ -191,7 +191,7 @@ bool cli_actor_runs(cli_t *cli, const char *name, int *exit_code)
 
 void cli_await_start(cli_t *cli)
 {
-    enum { LOOK_TIMEOUT_MS = 300, STARTS_IN_MS = 15000 };
+    enum { LOOK_TIMEOUT_MS = 2000, STARTS_IN_MS = 15000 };
     int64_t deadline = cli_mono_ms() + STARTS_IN_MS;
     vd_reply_t reply;
     vd_value_t map;

@@ -11,14 +11,16 @@ import zmq
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from ingestor_world import FAILING, SHARED, IngestorWorld, ledger, vedette, wait_for  # noqa: E402
+from ingestor_world import FAILING, SHARED, IngestorWorld, ledger, vedette  # noqa: E402
 from parts import BIN, SEED  # noqa: E402
 from vedette import wire  # noqa: E402
 
 PASSINGS_MAX = 60
 RECORD_PASSING = 20
 TRUTH_PASSING = 200
-ANSWER_S = 3.0  # disks stall for a moment
+ANSWER_S = 3.0
+STALL_S = 60.0  # disks stall for a moment
+HEARD_MS = 500  # what was published is on its way for a while
 POINTS = ["ingestor.before_commit", "ingestor.after_commit", "ingestor.after_ack", "ingestor.open"]
 
 
@@ -32,11 +34,22 @@ class Witness:
         self.sub.connect(client.endpoint("ingestor", "events"))
         self.last = 0
 
-    def heard(self):
-        while self.sub.poll(10):
+    def heard(self, wait_ms=10):
+        while self.sub.poll(wait_ms):
             message = wire.unpack_message(self.sub.recv_multipart(zmq.NOBLOCK)[1:])
             self.last = message["first"] + message["count"] - 1
         return self.last
+
+
+def until_death(world, emit):
+    """Calls it until the ingestor is dead. Where the answer stays away, it has to emit the same again."""
+    since = time.monotonic()
+    while world.process.poll() is None:
+        try:
+            emit()
+            since = time.monotonic()
+        except vedette.Unreachable:
+            assert time.monotonic() - since < STALL_S, "it neither answers nor dies"
 
 
 def die_alone(world, point):
@@ -46,13 +59,12 @@ def die_alone(world, point):
     witness = Witness(world.client)
     acknowledged = 0
     with world.client.producer("alone", 10.0) as producer:
-        while world.process.poll() is None:
-            try:
-                witness.last or witness.heard()
-                acknowledged = producer.emit("chaos", {"p": "alone", "n": acknowledged}, SHARED, timeout_s=ANSWER_S)[1]
-            except vedette.Unreachable:
-                wait_for("death", lambda: world.process.poll() is not None)
-    published = witness.heard()
+        def emit():
+            nonlocal acknowledged
+            witness.last or witness.heard()
+            acknowledged = producer.emit("chaos", {"p": "alone", "n": acknowledged}, SHARED, timeout_s=ANSWER_S)[1]
+        until_death(world, emit)
+    published = witness.heard(HEARD_MS)
     assert published >= acknowledged - 2 > 0, (acknowledged, published)
     world.live()
     return acknowledged, published, len(ledger.Store(world.client).of(SHARED))
@@ -100,12 +112,11 @@ def a_record_is_stored_once_whoever_sends_it_again():
             world.live(f"{point}:{RECORD_PASSING}")
             told, records = {}, []
             with world.client.producer("first", 10.0) as producer:
-                while world.process.poll() is None:
-                    records.append(f"{point}-{len(records)}")
-                    try:
-                        told[records[-1]] = producer.emit("noted", {}, SHARED, timeout_s=ANSWER_S, record=records[-1])
-                    except vedette.Unreachable:
-                        wait_for("death", lambda: world.process.poll() is not None)
+                def emit():
+                    if len(records) == len(told):
+                        records.append(f"{point}-{len(records)}")
+                    told[records[-1]] = producer.emit("noted", {}, SHARED, timeout_s=ANSWER_S, record=records[-1])
+                until_death(world, emit)
             world.live()
             with world.client.producer("second", 10.0) as producer:
                 places.update({record: producer.emit("noted", {}, SHARED, record=record) for record in records})

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """test_tui_observers.py BIN: the observers' own views on a real terminal: of a runtime, and of a store without one."""
 import os
+import socket
 import sys
 
 sys.dont_write_bytecode = True
@@ -28,9 +29,9 @@ def past_observers(home):
 
 
 def test_a_view_now_and_of_a_stopped_store():
-    with Home(BIN) as home:
+    with Home(BIN) as home, socket.create_server(("127.0.0.1", 0)) as server:
         home.run("up", "--detach", "--wait")
-        home.run("wait", "services", "count > 0")
+        home.run("wait", "services", f"any(services, item.port == {server.getsockname()[1]})")
         with Seen(home, "tui", "--screen", "observers", size=(120, 40)) as seen:
             seen.sees("OBSERVER")
             seen.sees("received in all")  # the host's, which comes first

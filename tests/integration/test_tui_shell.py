@@ -54,7 +54,8 @@ def test_terminal_is_restored():
                 os.kill(pids[0] if number == signal.SIGTERM else pids[1], number)
                 assert seen.ended() == code, seen.text()
                 assert seen.stty() == seen.stty_before
-                assert seen.ask("#{alternate_on} #{cursor_flag} #{keypad_flag}") == "0 1 0", "screen, cursor, keys"
+                seen.until("screen, cursor and keys as they were",
+                           lambda: seen.ask("#{alternate_on} #{cursor_flag} #{keypad_flag}") == "0 1 0")
                 seen.again("tui")
             seen.sees("overview")
             guard, child = seen.until("both processes", lambda: len(seen.pids()) > 1 and seen.pids())[:2]

@@ -3,6 +3,7 @@
 compared, events explained, on a real store."""
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from tui_harness import STILL, Home, tui, wait_for  # noqa: E402
 BIN = os.path.abspath(sys.argv[1])
 WIDE = (140, 40)
 SHORT, LONG = 2, 30  # lines of output
+SECOND_MARKED = re.compile(r"\x1b\[(?:\d+;)*7m +2\b")
 
 
 def up(home, config=STILL):
@@ -29,9 +31,10 @@ def row(seen, name):
 
 
 def cells(seen, name, *titles, head="NAME"):
-    """What stands under the titles in the row of `name`, where all up to them are of one word; None while there is none."""
-    columns, found = row(seen, head), row(seen, name)
-    return tuple(found[columns.index(title)] for title in titles) if columns and found else None
+    """What stands under the titles in the row of `name`, where all up to them are of one word; None while it is not all there."""
+    columns, found = row(seen, head) or [], row(seen, name) or []
+    places = [columns.index(title) for title in titles if title in columns]
+    return tuple(found[at] for at in places) if len(places) == len(titles) and len(found) > max(places) else None
 
 
 def subscriber(home, name):
@@ -74,7 +77,11 @@ def compare_replay_explain(seen):
     seen.keys("P")
     seen.sees("[4 stream]", '"over"')
     seen.sees_match(rf" {SHORT + 3}/{SHORT + 3}$")  # it comes to its end by itself
-    seen.keys("L", "Home", "j", "w")
+    seen.keys("L")
+    seen.sees("ENDED", "newest")
+    seen.keys("Home", "j")
+    seen.until("event 2 is marked", lambda: SECOND_MARKED.search(seen.text(styled=True)))
+    seen.keys("w")
     seen.sees("why 2", "[catalogue]", "no cause is stored with it")
 
 

@@ -76,6 +76,13 @@ def compare(seen, shown):
         same_rows(seen, screen, was)
 
 
+def settled(home):
+    """Waits until the screen's own stream is live: the last that it writes into the session by itself."""
+    wait_for("its stream is live", lambda: any(
+        (event["data"]["name"], event["data"]["to"]) == ("tui", "live_only")
+        for event in home.lines("follow", "--from", "start", "--end", "--type", "subscriber_mode")))
+
+
 def test_the_past_is_what_was_live():
     """The same text: live, frozen, and looked at again after more has happened."""
     with Home(BIN) as home:
@@ -85,6 +92,8 @@ def test_the_past_is_what_was_live():
         with tui(home, size=WIDE) as seen:
             seen.show("stream")
             seen.sees('"number":2')
+            settled(home)
+            seen.sees("live_only")
             live = rows(seen, "stream")
             seen.keys("Space")
             seen.sees("FROZEN")

@@ -2,6 +2,7 @@
 """test_wait.py BIN: waiting for what an observer shows, and asking it, from the command line, C and Python."""
 import json
 import os
+import random
 import re
 import socket
 import subprocess
@@ -14,9 +15,13 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 sys.path.insert(0, os.path.join(HERE, "..", "..", "protocol", "python"))
 from cli_harness import Home, wait_for  # noqa: E402
+from services_world import Machine  # noqa: E402
 import vedette  # noqa: E402
 
 BIN = sys.argv[1]
+SEEN_S = 5.0  # a wait in vain hears of its observer within this
+SEEN = "5s"
+CYCLES_S = 60.0
 
 
 def listener():
@@ -40,14 +45,14 @@ class Wait:
         return self.process.poll() is None
 
     def end(self):
-        out, err = self.process.communicate(timeout=40)
+        out, err = self.process.communicate(timeout=70)
         return self.process.returncode, out, err
 
 
 def waits_until_a_service_appears(home):
     server, port = listener()
     with server:
-        waiting = Wait(home, "services", on_port(port), "--timeout", "30s")
+        waiting = Wait(home, "services", on_port(port), "--timeout", "60s")
         # It has looked at several cycles, and goes on waiting.
         cycle = home.json("snapshot", "services")["cycle"]
         home.run("wait", "services", f"$.cycle > {cycle + 2}")
@@ -60,8 +65,8 @@ def waits_until_a_service_appears(home):
         found = [service for service in json.loads(out)["state"]["services"] if service["port"] == port]
         assert len(found) == 1 and "true after" in err, (out, err)
         # One interval of the observer, a commit, and what a machine under load takes.
-        assert took < 10, took
-    home.run("wait", "services", f"not {on_port(port)}", "--timeout", "30s")
+        assert took < 30, took
+    home.run("wait", "services", f"not {on_port(port)}")
 
 
 def goes_on_over_deaths(home):
@@ -79,27 +84,28 @@ def goes_on_over_deaths(home):
 
 
 def says_what_was_last_seen(home):
-    def listening():
-        return home.json("snapshot", "services")["state"]["count"]
-
-    def in_vain():
-        """The count, and what was said at the end of a wait in which nothing on this machine came or went."""
-        count, begun = listening(), time.monotonic()
-        done = home.run("wait", "services", "count > 100000 and $.phase == 'running' or nothing.here", "--timeout", "2500ms",
-                        code=124)
-        assert 2 < time.monotonic() - begun < 10 and done.out == "", done
-        return (count, done) if listening() == count else None
-    count, done = wait_for("a wait with the same services before and after", in_vain)
+    with Home(BIN) as other:
+        # On a machine that is made up nothing else comes or goes.
+        machine = Machine(other.path("root"), random.Random(1))
+        machine.rows = {2001: 21, 2002: 22}
+        machine.write()
+        other.configure(machine.config(""))
+        other.run("up", "--detach", "--wait", "-c", other.config)
+        other.run("wait", "services", "count == 2")
+        begun = time.monotonic()
+        done = other.run("wait", "services", "count > 100000 and $.phase == 'running' or nothing.here", "--timeout", SEEN,
+                         code=124)
+        assert SEEN_S - 0.5 < time.monotonic() - begun < 30 and done.out == "", done
     assert re.search(r"last seen, in cycle \d+, \d+ ms ago: ", done.err), done
-    assert f"count = {count}" in done.err and '$.phase = "running"' in done.err and "nothing.here = null" in done.err, done
-    assert '"count > 100000' in done.err and "within 2500 ms" in done.err and "error" not in done.err, done
-    done = home.run("wait", "host", "hosts == 1", "--timeout", "1s", code=124)
+    assert "count = 2" in done.err and '$.phase = "running"' in done.err and "nothing.here = null" in done.err, done
+    assert '"count > 100000' in done.err and "within 5000 ms" in done.err and "error" not in done.err, done
+    done = home.run("wait", "host", "hosts == 1", "--timeout", SEEN, code=124)
     assert "hosts = a list of 1" in done.err, done
 
     home.run("pause", "services", "--wait")
-    done = home.run("wait", "services", "count > 100000", "--timeout", "2s", code=124)
+    done = home.run("wait", "services", "count > 100000", "--timeout", SEEN, code=124)
     assert "nothing was heard of it; it is paused" in done.err, done
-    waiting = Wait(home, "services", "count >= 0", "--timeout", "30s")
+    waiting = Wait(home, "services", "count >= 0", "--timeout", "60s")
     home.run("resume", "services", "--wait")
     assert waiting.end()[0] == 0
 
@@ -108,13 +114,15 @@ def every_cycle_is_noticed(home):
     # Figures that change with each poll write no events: what tells is the item of each turn.
     with vedette.Client(home.dir) as client:
         feed = vedette.Feed(client, "host", "state", request_port="requests", pub_port="changes")
-        cycles, eventless = [], 0
+        cycles, eventless, deadline = [], 0, time.monotonic() + CYCLES_S
         while len(cycles) < 4:
             change = feed.next(20)
-            assert change is not None, cycles
+            assert change is not None and time.monotonic() < deadline, cycles
             if change[0] == "item" and "error" not in change[1]:
                 cycles.append(change[1]["cycle"])
                 eventless += not change[1]["events"]
+            else:  # of a turn that failed, or of those that were missed there are no items
+                cycles.clear()
         feed.close()
         assert cycles == list(range(cycles[0], cycles[0] + 4)) and eventless > 0, cycles
         before = client.snapshot("host")
@@ -135,13 +143,13 @@ def usage_and_absence(home):
     home.run("wait", "services", "count", "--for", "down", code=2)
     home.run("wait", "../x", "true", "--timeout", "1s", code=2)
     begun = time.monotonic()
-    done = home.run("wait", "servces", "count > 0", "--timeout", "1500ms", code=4)
-    assert "did you mean services?" in done.err and "none came within 1500 ms" in done.err, done
-    assert time.monotonic() - begun > 1
+    done = home.run("wait", "servces", "count > 0", "--timeout", SEEN, code=4)
+    assert "did you mean services?" in done.err and "none came within 5000 ms" in done.err, done
+    assert time.monotonic() - begun > SEEN_S - 0.5
     for actor in ("broker", "poller-1"):
         begun = time.monotonic()
-        assert f"{actor} is no observer" in home.run("wait", actor, "true", "--timeout", "30s", code=4).err
-        assert time.monotonic() - begun < 10
+        assert f"{actor} is no observer" in home.run("wait", actor, "true", "--timeout", "60s", code=4, timeout_s=90).err
+        assert time.monotonic() - begun < 30
 
 
 def queries_are_declared(home):
@@ -184,7 +192,7 @@ def python_waits_alike(home):
         for expression, kind, words in (("count >", vedette.ExpressionError, "column 8: expected a value, found the end"),
                                         ("count < 0", vedette.TimedOut, "last seen, in cycle ")):
             try:
-                client.wait("services", expression, 1.5)
+                client.wait("services", expression, SEEN_S)
                 raise AssertionError(f"{expression} was true")
             except kind as problem:
                 assert words in str(problem), problem
@@ -193,7 +201,7 @@ def python_waits_alike(home):
                     assert f"count = {count}" in str(problem), problem
         for observer, status in (("servces", "not_found"), ("poller-1", "not_found")):
             try:
-                client.wait(observer, "true", 1.5)
+                client.wait(observer, "true", SEEN_S)
                 raise AssertionError(f"{observer} is there")
             except vedette.Error as problem:
                 assert problem.status == status, problem
@@ -211,7 +219,7 @@ def c_returns_what_was_seen(home):
         done = subprocess.run([probe, home.dir, *arguments], capture_output=True, text=True, timeout=60, check=True)
         return [line.split(" ", 1) for line in done.stdout.splitlines()]
 
-    (status, value), (_, text), (again, second), (_, _) = run("services", "count < 0", "1500", "1500")
+    (status, value), (_, text), (again, second), (_, _) = run("services", "count < 0", "5000", "5000")
     first, second = json.loads(value), json.loads(second)
     assert status == again == "timed_out" and "count = " in text, text
     assert first["observer"] == "services" and second["cycle"] >= first["cycle"] > 0
@@ -219,7 +227,7 @@ def c_returns_what_was_seen(home):
     assert status == "ok" and json.loads(value)["state"]["count"] >= 0
     (status, value), (_, text) = run("services", "count >= ", "20000")
     assert (status, value) == ("usage", "null") and "column 10" in text, text
-    (status, value), (_, text) = run("nobody", "true", "700")
+    (status, value), (_, text) = run("nobody", "true", "5000")
     assert (status, value) == ("not_found", "null") and "nobody" in text, text
     nested = "any(services, " * 5 + "matches(item.address, '*x*x*')" + ")" * 5
     assert run("services", nested, "5000")[0][0] in ("timed_out", "too_large")
@@ -229,11 +237,11 @@ def the_last_error_is_told(home):
     home.run("stop", "broker", "--wait")
     # An error comes within a cycle or between two: it is noticed all the same.
     home.run("wait", "host", "$.error != null and $.error.recovered_at == null", "--timeout", "60s")
-    done = home.run("wait", "host", "false", "--timeout", "1s", code=124)
+    done = home.run("wait", "host", "false", "--timeout", SEEN, code=124)
     assert "its last error: membership: the broker" in done.err, done
     home.run("start", "broker", "--wait")
     home.run("wait", "host", "$.error.recovered_at != null", "--timeout", "60s")
-    done = home.run("wait", "host", "false", "--timeout", "1s", code=124)
+    done = home.run("wait", "host", "false", "--timeout", SEEN, code=124)
     assert "its last error (it has recovered): membership" in done.err, done
 
 
@@ -242,11 +250,11 @@ def without_a_runtime(home):
     assert "start one: vedette up" in home.run("wait", "services", "true", "--timeout", "300ms", code=6).err
     with vedette.Client(home.dir) as client:
         try:
-            client.wait("services", "true", 20)
+            client.wait("services", "true", 60)
             raise AssertionError("there is no runtime")
         except vedette.Unreachable as problem:
             assert "start one: vedette up" in str(problem)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 20
 
 
 with Home(BIN) as home:

@@ -40,9 +40,13 @@ class World:
             self.write(f"base{number}.txt", f"text {number}")
         self.write("all.txt", "needs: " + " ".join(f"base{number}.txt" for number in range(8)))
         home.run("up", "--detach", "--wait")
-        self.provider = home.start(sys.executable, os.path.join(EXAMPLE, "provider.py"), "1", "--slow", str(slow_ms),
-                                   stdout=subprocess.PIPE, text=True)
-        self.url = self.provider.stdout.readline().strip()
+        self.slow_ms = slow_ms
+
+    def provide(self, *options):
+        """Starts a provider for the workflows that are started from now on."""
+        provider = self.home.start(sys.executable, os.path.join(EXAMPLE, "provider.py"), "1", "--slow", str(self.slow_ms),
+                                   *options, stdout=subprocess.PIPE, text=True)
+        self.url = provider.stdout.readline().strip()
 
     def write(self, name, text):
         with open(os.path.join(self.tree, name), "w", encoding="utf-8") as file:
@@ -81,17 +85,18 @@ def expect_block(home, session):
     command = [os.path.join(BIN, "vedette"), "follow", session, "--progress", "--dir", home.dir]
     with terminal.Terminal(command, columns=80, lines=24) as screen:
         code = screen.ended()
-        text = screen.text()
-    assert code == 0 and "has ended" in text, text
+        text = screen.sees("has ended", "100 %")
+    assert code == 0, text
     assert text.count("queue ") == 1 and text.count("compose ") == 1, f"more than one block:\n{text}"
     assert "100 %" in text and "complete" in text, text
     with terminal.Terminal([*command, "--ascii"], columns=60, lines=12) as screen:
-        assert screen.ended() == 0 and "####" in screen.text() and screen.text().isascii(), screen.text()
+        assert screen.ended() == 0 and screen.sees("####", "has ended").isascii(), screen.text()
 
 
 def test_killed_in_the_middle_it_goes_on():
     with Home(BIN) as home:
         world = World(home, slow_ms=120)
+        world.provide("--answers", "4")
         workflow = world.start(FIRST)
         world.hear(FIRST, "node_generation_completed", 2)
         kill(workflow)
@@ -99,6 +104,7 @@ def test_killed_in_the_middle_it_goes_on():
         assert 2 <= len(done_before) < 9 and not world.told(FIRST, "generation_completed"), done_before
         lines = home.start(os.path.join(BIN, "vedette"), "follow", FIRST, "--progress", stdout=subprocess.PIPE, text=True)
 
+        world.provide()
         workflow = world.start(SECOND)
         world.hear(SECOND, "generation_completed", 1)
         assert world.told(SECOND, "session_started")[0]["data"]["continues"] == FIRST

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""provider.py SEED [--slow MS]: a service that composes texts: over HTTP, slow, and failing now and then.
+"""provider.py SEED [--slow MS] [--answers N]: a service that composes texts: over HTTP, slow, and failing now and then.
 
     POST /compose {"text": TEXT, "parts": [DIGEST, ...]}  ->  200 and the composed text, 503 busy, 422 too long
 
@@ -13,7 +13,9 @@ import hashlib
 import http.server
 import itertools
 import json
+import math
 import signal
+import threading
 import time
 
 TEXT_BYTES_MAX = 2000
@@ -40,6 +42,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         number = next(self.server.numbers)
         key = digest(f"{self.server.seed} {asked['text']}")
         chance = int(key, 16)
+        if number > self.server.answers:
+            threading.Event().wait()
         time.sleep((self.server.slow_ms + chance % (4 * self.server.slow_ms)) / 1000)
         if len(asked["text"]) > TEXT_BYTES_MAX:
             self.answer(422, f"the text has {len(asked['text'])} bytes, and {TEXT_BYTES_MAX} is the most")
@@ -68,6 +72,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("seed", type=int)
     parser.add_argument("--slow", type=int, default=60, metavar="MS", help="an answer takes one to five times this (60)")
+    parser.add_argument("--answers", type=int, default=math.inf, metavar="N", help="hangs after so many answers")
     parser.add_argument("--port", type=int, default=0)
     arguments = parser.parse_args()
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -75,7 +80,7 @@ def main():
     with http.server.ThreadingHTTPServer(("127.0.0.1", arguments.port), Handler) as server:
         server.daemon_threads = True
         server.seed, server.slow_ms, server.numbers = arguments.seed, arguments.slow, itertools.count(1)
-        server.failures = collections.Counter()
+        server.failures, server.answers = collections.Counter(), arguments.answers
         print(f"http://127.0.0.1:{server.server_port}/compose", flush=True)
         server.serve_forever()
 

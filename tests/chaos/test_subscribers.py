@@ -59,32 +59,47 @@ def size(part):
     return os.path.getsize(part.path)
 
 
-def test_stopped_subscriber():
-    """Memory is bounded, the others have everything meanwhile, and it catches up with what they have."""
+def stop(part):
+    """SIGSTOP; how much it had."""
+    part.process.send_signal(signal.SIGSTOP)
+    wait_for("it is stopped", lambda: state_of(part.process.pid) == "T")
+    return size(part)
+
+
+def test_memory_for_a_stopped_subscriber():
+    """It is bounded. There is no other one, for which memory is used as well while it lags."""
     with world() as home:
-        warm = [follow_all(home, f"warm-{number}") for number in range(3)]
-        wait_for("all have a stream", lambda: subscribers(home) == len(warm))
-        before = load(home)  # what writing to three that read needs
-        for part in warm:
-            part.end()
-        wait_for("nobody has a stream", lambda: subscribers(home) == 0)
-        followers = [follow_all(home, f"follow-{number}") for number in range(3)]
-        wait_for("all have a stream", lambda: subscribers(home) == len(followers))
+        before = load(home)  # what writing needs
+        stopped = follow_all(home, "follow")
+        wait_for("it has a stream", lambda: subscribers(home) == 1)
         load(home, 5000)
-        wait_for("all have them", lambda: all(part.count("{") >= 5000 + 2 for part in followers))
-        stopped, *others = followers
-        begun = time.monotonic()
-        stopped.process.send_signal(signal.SIGSTOP)
-        wait_for("it is stopped", lambda: state_of(stopped.process.pid) == "T")
-        had = size(stopped)
+        wait_for("it has them", lambda: stopped.count("{") >= 5000 + 2)
+        begun, had = time.monotonic(), stop(stopped)
         grown = load(home) - before
-        wait_for("the others have everything", lambda: all(
-            part.count("{") >= LOAD + 5000 + 4 for part in others), 120)
         while time.monotonic() - begun < STOPPED_S:
             grown = max(grown, load(home, 10000) - before)
             time.sleep(0.2)
         assert size(stopped) == had, "it was not stopped"
         assert grown < MEMORY_BYTES_MAX + WRITER_BYTES, f"{grown} bytes for one that is stopped"
+        print(f"{grown >> 10} KiB for one that stood still for {time.monotonic() - begun:.1f} s")
+
+
+def test_stopped_subscriber():
+    """The others have everything meanwhile, and it catches up with what they have."""
+    with world() as home:
+        followers = [follow_all(home, f"follow-{number}") for number in range(3)]
+        wait_for("all have a stream", lambda: subscribers(home) == len(followers))
+        load(home, 5000)
+        wait_for("all have them", lambda: all(part.count("{") >= 5000 + 2 for part in followers))
+        stopped, *others = followers
+        begun, had = time.monotonic(), stop(stopped)
+        load(home)
+        wait_for("the others have everything", lambda: all(
+            part.count("{") >= LOAD + 5000 + 4 for part in others), 120)
+        while time.monotonic() - begun < STOPPED_S:
+            load(home, 10000)
+            time.sleep(0.2)
+        assert size(stopped) == had, "it was not stopped"
         wait_for("the others have the same", lambda: len({size(part) for part in others}) == 1)
         stopped.process.send_signal(signal.SIGCONT)
         wait_for("it has caught up", lambda: size(stopped) == size(others[0]), 120)
@@ -92,7 +107,6 @@ def test_stopped_subscriber():
             part.end()
         hashes = {sha256(part.path) for part in followers}
         assert len(hashes) == 1, hashes
-        print(f"{grown >> 10} KiB for one that stood still for {time.monotonic() - begun:.1f} s")
 
 
 def test_many_at_once():

@@ -17,6 +17,7 @@ EVERY_S = 0.1
 BEHIND = 200  # commits: far above start_commit_sync_lag
 CLOSE = 5  # and far below resume_live_lag
 SETTLED_S = 60.0
+UNSEEN_S = 1.0  # a mode lasts longer, unless nobody has looked for so long
 
 
 class Record:
@@ -24,7 +25,7 @@ class Record:
 
     def __init__(self, home):
         self.home, self.rows, self.ended, self.error = home, [], threading.Event(), None
-        self.seen = []  # the same with the moments, all of it
+        self.seen = []  # the same, all of it
         self.thread = threading.Thread(target=self._record)
 
     def look(self):
@@ -33,9 +34,10 @@ class Record:
     def _record(self):
         try:
             while not self.ended.wait(EVERY_S):
-                rows, at = self.look(), time.monotonic()
+                begun = time.monotonic()
+                rows = [{**row, "looked": (begun, time.monotonic())} for row in self.look()]
                 self.rows += rows
-                self.seen += [(at, row) for row in rows]
+                self.seen += rows
         except BaseException as error:  # to be raised where somebody sees it
             self.error = error
 
@@ -48,16 +50,18 @@ class Record:
     def tell(self, name):
         """Prints each change of its mode as it was seen, with its moment."""
         begun, before = None, None
-        for at, row in self.seen:
+        for row in self.seen:
             if row["name"] != name or row["mode"] == before:
                 continue
-            begun, before = begun or at, row["mode"]
+            at, before = row["looked"][1], row["mode"]
+            begun = begun or at
             print(f"{name} {at - begun:6.1f} s {row['mode']:12} held={row['held']} lag={row['lag']} queue={row['queue']}")
 
     def modes(self, name):
-        """Its modes, one after the other, as they changed."""
-        modes = [row.get("mode", "") for row in self.rows if row["name"] == name]
-        return [mode for at, mode in enumerate(modes) if at == 0 or mode != modes[at - 1]]
+        """Its modes, one after the other, as they changed, each with the seconds in which it may have begun."""
+        rows = [row for row in self.rows if row["name"] == name]
+        return [(row["mode"], row["looked"][1] - before["looked"][0]) for before, row in zip(rows[:1] + rows, rows)
+                if row is rows[0] or row["mode"] != before["mode"]]
 
     def __enter__(self):
         self.thread.start()
@@ -86,6 +90,18 @@ def check_history(home, part):
     seen = [json.loads(line) for line in part.lines()]
     stored = [json.loads(line) for line in home.replay(SHARED).decode().splitlines()]
     assert seen == stored, f"{len(seen)} events seen, {len(stored)} stored"
+
+
+def are(modes, wanted):
+    """Are these the wanted ones? `overlap` is over by itself: one may be missing where it could come and go unseen."""
+    left = list(wanted)
+    for mode, within_s in modes:
+        if left[:1] == ["overlap"] and mode != "overlap" and within_s > UNSEEN_S:
+            left.pop(0)
+        if left[:1] != [mode]:
+            return False
+        left.pop(0)
+    return not left
 
 
 def subscriber(home, what):
@@ -119,8 +135,8 @@ def test_paused_and_resumed():
                     wait_for("it is live", lambda: record.newest(name).get("mode") == "live_only", SETTLED_S)
             assert not record.error, record.error
             record.tell(name)
-            assert record.modes(name) == ["live_only", "paused", "commits_only", "overlap", "live_only", "paused",
-                                          "live_only"], (what, record.modes(name))
+            assert are(record.modes(name), ["live_only", "paused", "commits_only", "overlap", "live_only", "paused",
+                                            "live_only"]), (what, record.modes(name))
             check_history(home, part)
 
 
@@ -142,7 +158,8 @@ def test_too_slow_for_live():
             wait_for("it is live again", lambda: record.newest(name).get("mode") == "live_only", SETTLED_S)
             producer.end()
         assert not record.error, record.error
-        assert record.modes(name)[-3:] == ["commits_only", "overlap", "live_only"], record.modes(name)
+        assert any(are(record.modes(name)[-count:], ["commits_only", "overlap", "live_only"])
+                   for count in (2, 3)), record.modes(name)
         check_history(home, part)
 
 

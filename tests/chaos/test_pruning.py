@@ -148,6 +148,7 @@ def power_cuts_while_sessions_are_pruned():
             time.sleep(world.random.uniform(0, 0.03))  # the moment is what is random here
             disk.order(f"cut {world.random.choice((0, 0, 50, 100))}")
             assert world.process.wait(10) == -9
+            world.asked.pop().close(0)  # what has not reached this life is not for the next one
             world.live()
             world.wait_all()
             for session in OLD:

@@ -14,7 +14,7 @@ import vedette  # noqa: E402
 from cli_harness import Home, alive, wait_for  # noqa: E402
 
 ACTORS = ["broker", "ingestor", "static", "manual", "poller-1", "host", "services"]
-ORPHAN_S = 10.0
+ORPHAN_S = 30.0
 # Many deaths of one actor are meant here: the runtime is to go on restarting it, and soon.
 CONFIG = """
 [supervisor]

@@ -31,6 +31,7 @@ PYTHON_RATE = 50
 RUNTIME_RATE = 20
 HINTS_S = 2.0
 DEAF_S = 30.0  # whoever has heard nothing by then, although nothing is wrong any more, hears nothing at all
+KEPT_S = 30.0  # what the durable reader has dealt with by now is kept by then
 HEAR_EACH_S = 0.25
 KEPT_ASK_S = 0.3
 STALL_S = 20.0
@@ -121,7 +122,7 @@ class Oracle(Rated):
         self.bounds = []
         self.kept_at = 0  # up to this commit the durable reader need not be shown anything again
         self.patience_s = STALL_S  # with a reader that does not get on
-        self.deaf_s = DEAF_S
+        self.deaf_s, self.kept_s = DEAF_S, KEPT_S
 
     # ---- parts ----
 
@@ -305,7 +306,7 @@ class Oracle(Rated):
     def check_durable(self):
         """What the durable reader has dealt with is kept for it by and by, and in its next life it begins behind that."""
         self.catch_up("durable")
-        session, deadline = self.session("shared"), time.monotonic() + self.deaf_s
+        session, deadline = self.session("shared"), time.monotonic() + self.kept_s
         row = self.home.client.sessions(session=session)[0]
         while (kept := self.look_at_kept(5.0)) < row["last_index"]:
             if time.monotonic() > deadline or self.parts["durable"].process.poll() is not None:

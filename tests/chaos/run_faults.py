@@ -13,7 +13,7 @@ from script import seconds
 PROOF_S = 45.0  # what has had no effect by then has none
 RECOVERY_S = 90.0
 LOOK_EACH_S = 0.25
-EARLY_S = 5.0
+EARLY_S = 20.0
 EARLY_LOOK_S = 0.02
 
 
@@ -51,7 +51,7 @@ class Fault:
                 self.tell("failed", f"not undone within {RECOVERY_S:.0f} s; last seen: {self.last_seen}")
             if not proof:
                 self.tell("failed", f"no effect was seen within {PROOF_S + self.hold_s:.0f} s; last seen: {self.last_seen}")
-        except GeneratorExit:  # whoever ends all of it early
+        except (GeneratorExit, KeyboardInterrupt):  # whoever ends all of it early
             self.heal()
             if self.until_early(self.undone):
                 self.tell("undone", "early")

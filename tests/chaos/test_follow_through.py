@@ -14,7 +14,7 @@ import ledger  # noqa: E402
 
 STOP_S = 15.0
 RATE = 500
-PAUSE_MAX_S = 5.0
+PAUSE_MAX_S = 10.0
 
 
 class Followed:

@@ -258,7 +258,7 @@ def test_a_place_that_is_forgotten_and_a_deaf_ear():
 def test_an_ingestor_that_acknowledges_before_it_writes():
     with IngestorWorld(HASTY, sessions=()) as world:
         oracle = Oracle(world, SEED, runtime=False)
-        oracle.patience_s = oracle.deaf_s = 2.0  # readers may never come to what is lost
+        oracle.patience_s = oracle.deaf_s = oracle.kept_s = 2.0  # readers may never come to what is lost
         oracle.start(RATE)
         for _ in range(HASTY_KILLS):
             oracle.wait_rate(0.7 * RATE)

@@ -12,6 +12,8 @@ from harness import Supervised, alive, run_tests, wait_for  # noqa: E402
 
 BIN = sys.argv[1]
 SEEN_S = 4.0  # less than a lease
+ORPHAN_S = 10.0
+NEXT_S = 20.0
 ACTORS = ["broker", "ingestor", "static", "manual", "poller-1", "host", "services"]
 THREE_SOURCES = "".join(f'[[providers.static.sources]]\nname = "s{i}"\nadapter = "file"\naddress = "/"\n'
                         for i in range(3))
@@ -35,7 +37,7 @@ class Runtime(Supervised):
         with_all = []
         follower = self.client.follow(session, start="start")
         while len(with_all) < last["last_seq"]:
-            event = follower.next(5.0)
+            event = follower.next(NEXT_S)
             assert event is not None, f"{len(with_all)} of {last['last_seq']} events"
             with_all.append(event)
         follower.close()
@@ -60,11 +62,11 @@ def test_up_and_down():
         run.client.request("supervisor", "control", "SHUTDOWN")
         seen = []
         while not seen or seen[-1].type != "session_ended":
-            event = follower.next(5.0)
+            event = follower.next(NEXT_S)
             assert event is not None, [event.type for event in seen]
             seen.append(event)
         follower.close()
-        assert run.process.wait(10) == 0
+        assert run.process.wait(30) == 0
         assert [event.seq for event in seen] == list(range(1, len(seen) + 1))
         assert seen[-1].data["status"] == "completed", seen[-1].data
         exits = [event.data["actor"] for event in seen if event.type == "actor_exited"]
@@ -87,7 +89,7 @@ def test_a_filter_does_not_hide_the_end():
         assert run.process.wait(20) == 0
         rest = shown.stdout.read()
         assert (shown.wait(10), rest) == (0, ""), rest
-        seen = [follower.next(5.0).type, follower.next(5.0).type]
+        seen = [follower.next(NEXT_S).type, follower.next(NEXT_S).type]
         follower.close()
         assert seen == ["session_started", "session_ended"], seen
 
@@ -151,7 +153,7 @@ def test_supervisor_killed_leaves_nobody_and_up_works_at_once():
             run.process.kill()
             run.process.wait()
             run.up()
-            wait_for("no old actor is left", lambda: not [pid for pid in pids if alive(pid)], 2.0)
+            wait_for("no old actor is left", lambda: not [pid for pid in pids if alive(pid)], ORPHAN_S)
             wait_for("a new session is ready", lambda: run.status()["session"] != session
                      and run.status()["state"] == "ready")
             states = {row["session"]: row["state"] for row in run.client.sessions()}

@@ -290,7 +290,7 @@ def main():
         else:
             tour.interactive()
         status = 0
-    except NotSeen as error:
+    except (NotSeen, tour_cluster.etcd_cluster.EtcdError) as error:
         print(f"\nNot seen: {error}", file=sys.stderr)
         print(tour.command("status", check=False), file=sys.stderr)
     except Interrupted:

@@ -62,8 +62,9 @@ class ClusterPart:
         self.join_and_leave()
 
     def kill(self, leader):
+        leader = self.cluster.leader() or leader  # another may lead by now
         self.heading(f"kill -9 to {leader}, which leads")
-        before = self.tour.live[-1]["seq"] if self.tour.live else 0
+        before = max(list(self.tour.arrived), default=0)
         killed = time.monotonic()
         self.cluster.kill(leader)
         event, _ = self.tour.event("leader_elected", lambda data: data["leader"] != leader, before)

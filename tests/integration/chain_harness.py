@@ -106,12 +106,19 @@ class Watched:
     def told_heads(self):
         return {row["name"]: (row["head"], row["height"]) for row in self.state().get("nodes", [])}
 
+    def followed_heads(self):
+        """The head of each node by the events that have come so far."""
+        return {event.data["node"]: event.data["id"] for event in self.events.of("chain")
+                if event.type == "head_changed"}
+
     def settled(self, timeout_s=60.0):
-        """Until all that live have one head and the observer shows it of each of them; the head, as (id, height)."""
+        """Until all that live have one head and the observer shows and tells it of each of them; it: (id, height)."""
         head = self.net.wait_same(timeout_s)
         alive = [name for name, node in self.nodes.items() if node.is_alive()]
         wait_for(f"the observer shows {head} of {alive}",
                  lambda: {name: self.told_heads().get(name) for name in alive} == dict.fromkeys(alive, head), timeout_s)
+        wait_for(f"the events tell {head} of {alive}", lambda: (told := self.followed_heads()) and {
+            name: told.get(name) for name in alive} == dict.fromkeys(alive, head[0]), timeout_s)
         return head
 
     def shown(self, timeout_s=60.0):

@@ -54,8 +54,10 @@ def reorg_of(watched, depth):
     path = watched.query("path", own[-1], theirs[-1])
     assert path["depth"] == depth and path["removed"] == own and path["added"] == theirs, path
     assert watched.query("common", own[-1], theirs[-1])["id"] == fork_point
+    wait_for("n3 has their branch", lambda: watched.nodes["n3"].head() == watched.nodes["n2"].head())
     watched.net.join()
-    _, event = watched.events.wait("reorg", before, node="n1")
+    watched.net.wait_same()
+    _, event = watched.events.wait("reorg", before, 60.0, node="n1")
     told = event.data
     assert (told["from"], told["fork_point"], told["depth"]) == (own[-1], fork_point, depth), told
     # The node may be seen on its way: what is added goes as far as it had come.
@@ -108,10 +110,14 @@ def told_well(watched):
     """The whole session: gapless, a story without contradictions, which ends in what the nodes say."""
     head, height = watched.settled()
     assert gapless([{"seq": event.seq} for _, event in watched.events.all]), "the session has gaps"
-    story = Story(watched.events.of("chain"))
-    state = watched.state()
+
+    def agreed():
+        """The events that have come, and the snapshot, once both know the same for final."""
+        story, state = Story(watched.events.of("chain")), watched.state()
+        return (story, state) if state["final"] == story.final else None
+    story, state = wait_for("events and snapshot agree", agreed)
     assert story.heads == dict.fromkeys(watched.nodes, head) and story.height[head] == height
-    assert state["blocks"] <= len(story.parent) and state["final"] == story.final, (state, story.final)
+    assert state["blocks"] <= len(story.parent), state
     assert not story.lagging, story.lagging
     known = {tip for node in watched.nodes.values() for tip, _, _ in node.tips()}
     missing = known - set(story.parent)

@@ -11,7 +11,7 @@ import hsd_net
 from hsd_install import HsdError
 from screen import amount
 
-AGREE_S = 15.0
+AGREE_S = 60.0
 SETTLE_S = 40.0
 DEPTH_MAX = 8
 PAID = 1234567
@@ -43,13 +43,11 @@ class Miner:
         rows = {}
         for name, (block, height) in sorted(self.net.heads().items()):
             rows.setdefault(block, (height, []))[1].append(name)
-        own = {name: (wallet.node.head()[0], wallet.confirmed()) for name, wallet in self.wallets.items()}
-        deadline = time.monotonic() + AGREE_S
-        counted = {}
-        while time.monotonic() < deadline:
+        deadline, agree = time.monotonic() + AGREE_S, False
+        while not agree and time.monotonic() < deadline:
+            own = {name: (wallet.node.head()[0], wallet.confirmed()) for name, wallet in self.wallets.items()}
             counted = {block: self.count(block) for block in rows}
-            if all(counted[block].get(name) == value for name, (block, value) in own.items()):
-                break
+            agree = all(counted[block].get(name) == value for name, (block, value) in own.items())
         self.screen.heads(rows)
         self.screen.balances(list(self.wallets), [(block, counted[block]) for block in sorted(
             rows, key=lambda block: -rows[block][0])])

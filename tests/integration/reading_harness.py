@@ -62,20 +62,20 @@ class Reading:
                                   "address": source.get("address", ""), "auth": source.get("auth", ""), "op": op,
                                   "target": target, **args, **more}
 
-    def stand(self, name, op, target, interval_ms=200, observer="test", **more):
-        """Begins a standing read; returns (poller, feed)."""
+    def stand(self, name, op, target, interval_ms=200, observer="test", lease_ms=600000, **more):
+        """Begins a standing read, or renews it; returns (poller, feed)."""
         poller, read = self._read(name, op, target, interval_ms=interval_ms, **more)
-        answer = self.client.request(poller, "requests", "STAND", {"observer": observer, "inc": 1, "lease_ms": 600000,
+        answer = self.client.request(poller, "requests", "STAND", {"observer": observer, "inc": 1, "lease_ms": lease_ms,
                                                                    "reads": [read]})
         row, = answer["readings"]
         assert row["status"] == "ok", row
         return poller, row["feed"]
 
-    def once(self, name, op, target, timeout_s=5.0, **more):
-        """One sample. The client asks again after a second: an answer has to come before."""
-        more.setdefault("deadline_ms", 700)
+    def once(self, name, op, target, timeout_s=30.0, **more):
+        """One sample; without a deadline of its own the read may wait long for its turn."""
+        more.setdefault("deadline_ms", 20000)
         poller, read = self._read(name, op, target, **more)
-        answer = self.client.request(poller, "requests", "READ_ONCE", {"reads": [read]}, timeout_s=timeout_s)
+        answer = self.client.request(poller, "requests", "READ_ONCE", {"reads": [read]}, timeout_s=timeout_s, once=True)
         return {"status": "", "error": "", "meta": {}, "content": b"", **msgpack.unpackb(answer.payload, strict_map_key=False)}
 
     def readings(self):

@@ -144,7 +144,7 @@ class Http(unittest.TestCase):
         self.assertEqual(self.expect("ok", "secure", "/ok")["content"], b"fine")
         self.expect("denied", "wrong", "/ok", error="certificate")
         # Who speaks no TLS waits for the end of a line in what seems noise to him, which may be there.
-        self.assertIn(self.reading.once("plain", "get", "/ok")["status"], ("timed_out", "malformed"))
+        self.assertIn(self.reading.once("plain", "get", "/ok", deadline_ms=700)["status"], ("timed_out", "malformed"))
 
     def test_arguments_are_checked(self):
         for args, error in (({"body": 1}, "body"), ({"headers": {"A": "b\r\nC: d"}}, "one line"),

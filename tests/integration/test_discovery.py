@@ -184,7 +184,8 @@ def test_exec_lists_what_a_command_prints():
         run.run("down")
         run.up()
         run.wait_error("ended with")                               # there is no such script
-        does('echo "$1|$2|$VEDETTE_NOTIFY_FD" >"%s"; echo \'[{"targets": ["a:1", "b:1"]}]\'' % run.path("seen"))
+        does('echo "$1|$2|$VEDETTE_NOTIFY_FD" >"{0}.new" && mv "{0}.new" "{0}"; '
+             'echo \'[{{"targets": ["a:1", "b:1"]}}]\''.format(run.path("seen")))
         before = run.wait_names("a:1", "b:1")
         assert before["a:1"]["address"] == "/a" and before["a:1"]["adapter"] == "file", before
         with open(run.path("seen"), encoding="utf-8") as file:
@@ -192,7 +193,8 @@ def test_exec_lists_what_a_command_prints():
         for text, words in (("echo no such region >&2; exit 3", "ended with 3: no such region"), ("echo '[{'", "near end of file"),
                             ("echo '[]'; exit 1", "ended with 1"), ("exec yes", "prints more than"), ("kill -9 $$", "signal 9"),
                             (":", "it is empty"), ("exec yes >&2", "took too long"),
-                            ("sleep 98765 & echo $! >'%s'; echo stuck >&2; wait" % run.path("pid"), "killed: stuck")):
+                            ("sleep 98765 & echo $! >'{0}.new' && mv '{0}.new' '{0}'; echo stuck >&2; wait"
+                             .format(run.path("pid")), "killed: stuck")):
             does(text)
             row = run.wait_error(words)
             assert row["sources"] == 2 and run.sources().keys() == {"a:1", "b:1"}, (text, row)
@@ -299,9 +301,9 @@ def test_etcd_lists_its_members():
         cluster.resume("m1")
         # One that was added and has not started has no name yet: it goes by its number.
         peer = f"http://127.0.0.1:{etcd_cluster.free_port(cluster.ports)}"
-        answer = cluster.request("/v3/cluster/member/add", {"peerURLs": [peer]})
-        run.wait_names("m1", "m2", "m3", answer["member"]["ID"], timeout_s=60.0)
-        cluster.request("/v3/cluster/member/remove", {"ID": answer["member"]["ID"]})
+        number = next(row["ID"] for row in cluster.enlist(peer) if peer in row["peerURLs"])
+        run.wait_names("m1", "m2", "m3", number, timeout_s=60.0)
+        cluster.strike(number)
         run.wait_names("m1", "m2", "m3", timeout_s=60.0)
         for victim in cluster.members:
             cluster.pause(victim)                                  # now all of them hang

@@ -27,14 +27,16 @@ START_S = 90.0
 STALLED_S = 3.0
 POLL_S = 0.01
 PORTS = range(20000, 32000)
+SHARES = 16
 PR_SET_PDEATHSIG = 1
 NOBODY = "rs1qzyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3jddtc0"
 FEE_RATE = 10000
 
 
 def free_port(taken):
-    """A free port below the ephemeral range, which clients of this machine never take."""
-    for port in random.sample(PORTS, 200):
+    """A free port below the ephemeral range, which clients of this machine never take. Each process looks in a
+    share of its own, so that what one has found and not bound yet is hardly given to another."""
+    for port in random.sample(PORTS[os.getpid() % SHARES::SHARES], 200):
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))

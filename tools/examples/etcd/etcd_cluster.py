@@ -24,6 +24,7 @@ FAST = ("--enable-v2", "--unsafe-no-fsync", "--heartbeat-interval", "20", "--ele
 ANSWER_S = 0.5
 POLL_S = 0.005
 PORTS = range(20000, 32000)
+SHARES = 16
 PR_SET_PDEATHSIG = 1
 
 
@@ -36,8 +37,9 @@ def is_installed():
 
 
 def free_port(taken):
-    """A free port below the ephemeral range, which clients of this machine never take."""
-    for port in random.sample(PORTS, 200):
+    """A free port below the ephemeral range, which clients of this machine never take. Each process looks in a
+    share of its own, so that what one has found and not bound yet is hardly given to another."""
+    for port in random.sample(PORTS[os.getpid() % SHARES::SHARES], 200):
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
@@ -136,8 +138,7 @@ class Cluster:
         """Adds a member to the cluster and starts it; its name."""
         self.serial += 1
         member = self.make(name or f"m{self.serial}")
-        answer = self.request("/v3/cluster/member/add", {"peerURLs": [member.peer_url]})
-        known = {url: peer.get("name") for peer in answer["members"] for url in peer["peerURLs"]}
+        known = {url for peer in self.enlist(member.peer_url) for url in peer["peerURLs"]}
         peers = [peer for peer in self.members.values() if peer.peer_url in known]
         self.prepare(member, peers, "existing")
         member.spawn()
@@ -145,14 +146,23 @@ class Cluster:
 
     def remove(self, name):
         """Takes a member out of the cluster, ends it and forgets its data."""
-        listed = self.request("/v3/cluster/member/list", {})["members"]
-        number = next((row["ID"] for row in listed if self.members[name].peer_url in row["peerURLs"]), None)
+        number = next((row["ID"] for row in self.listed() if self.members[name].peer_url in row["peerURLs"]), None)
         if number is not None:
-            self.request("/v3/cluster/member/remove", {"ID": number}, besides=name)
+            self.strike(number, besides=name)
         member = self.members.pop(name)
         member.process.kill()
         member.process.wait()
         shutil.rmtree(member.data, ignore_errors=True)
+
+    def enlist(self, peer_url):
+        """Makes one a member that is to listen there; all members."""
+        return self.change("/v3/cluster/member/add", {"peerURLs": [peer_url]},
+                           lambda members: any(peer_url in row["peerURLs"] for row in members))
+
+    def strike(self, number, besides=None):
+        """Takes the member with this ID out of the list; the members that are left."""
+        return self.change("/v3/cluster/member/remove", {"ID": number},
+                           lambda members: all(row["ID"] != number for row in members), besides)
 
     def close(self):
         for member in self.members.values():
@@ -182,6 +192,22 @@ class Cluster:
                         return answer
             time.sleep(POLL_S)
         raise EtcdError(f"{path}: no member has answered within {timeout_s} s")
+
+    def listed(self, besides=None):
+        return self.request("/v3/cluster/member/list", {}, besides=besides)["members"]
+
+    def change(self, path, body, is_done, besides=None, timeout_s=60.0):
+        """Asks for other members until they are so. What was done and not answered in time would be refused again."""
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            for member in list(self.members.values()):
+                if member.is_alive() and member.name != besides:
+                    answer = ask(member.url + path, body, 2.0)
+                    members = answer["members"] if answer else self.listed(besides)
+                    if is_done(members):
+                        return members
+            time.sleep(POLL_S)
+        raise EtcdError(f"{path}: not done within {timeout_s} s")
 
     def leader(self):
         """Who says of itself that it leads, in the highest term that anybody knows; None: nobody."""

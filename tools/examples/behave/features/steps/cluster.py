@@ -63,7 +63,7 @@ def stop_node(context, name):
 
 @when("the leader is stopped")
 def stop_leader(context):
-    stop_node(context, wait(context, 10, "agreed_leader != null")["agreed_leader"])
+    stop_node(context, wait(context, 30, "agreed_leader != null")["agreed_leader"])
 
 
 @when("the stopped node is started")
@@ -106,4 +106,4 @@ def is_unreachable(context, seconds):
 
 @then("node {name} is not shown any more")
 def is_not_shown(context, name):
-    wait(context, 10, f'not any(members, item.name == "{name}")')
+    wait(context, 30, f'not any(members, item.name == "{name}")')

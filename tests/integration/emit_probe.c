@@ -7,7 +7,7 @@
  *   fenced      somebody else takes the name NAME while much is out
  *   overloaded  until no more is taken; "full N" then, and it goes on when a line comes on stdin
  *   few         30 events and nothing else, until a line comes on stdin
- *   many        "ready", and then 150000 events, 3000 of them out at a time
+ *   many        "ready", and when a line comes on stdin 150000 events, 3000 of them out at a time
  *   other       100 events; then only a follow on the same client goes on
  */
 #include <inttypes.h>
@@ -211,7 +211,7 @@ static void run_many(void)
     start("a");
     flush();
     printf("ready\n");
-    fflush(stdout);
+    wait_for_line();
     while (taken < 150000) {
         while (vd_producer_pending(producer) >= 3000)
             want("wait", vd_producer_wait(producer, WAIT_MS), VD_OK);

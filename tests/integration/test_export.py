@@ -124,23 +124,28 @@ def test_a_session_is_the_same_after_kills_offline_and_after_export_and_import()
 def test_an_import_that_was_killed_goes_on_and_stores_each_event_once():
     with Runtime(BIN) as home:
         path = home.path("many.ndjson")
-        text = "".join(line + "\n" for line in simple_lines("many", MANY))
+        lines = [line + "\n" for line in simple_lines("many", MANY)]
+        text = "".join(lines)
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
 
         def stored():
             return next((row["last_seq"] for row in home.client.sessions(session="many")), 0)
         for kills in range(3):
-            importing = home.start("vedette", "session", "import", path, stdout=subprocess.DEVNULL,
-                                   stderr=subprocess.DEVNULL)
             reached = stored() + 1000
-            wait_for("some of it is stored", lambda: stored() >= reached or importing.poll() is not None)
-            assert importing.poll() is None, "the import was over before it could be killed"
-            importing.send_signal(signal.SIGINT if kills == 1 else signal.SIGKILL)
-            importing.wait(timeout=10)
-        assert 3000 <= stored() < MANY, stored()
+            importing = home.start("vedette", "session", "import", stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)
+            with importing.stdin as pipe:  # which has no end before the kill
+                pipe.write("".join(lines[:reached + 5000]).encode())
+                pipe.flush()
+                wait_for("some of it is stored", lambda: stored() >= reached or importing.poll() is not None)
+                assert importing.poll() is None, "the import was over before it could be killed"
+                importing.send_signal(signal.SIGINT if kills == 1 else signal.SIGKILL)
+                importing.wait(timeout=30)
+        before = stored()
+        assert 3000 <= before < MANY, before
         importing = home.start("vedette", "session", "import", path, stdout=subprocess.DEVNULL)
-        wait_for("it goes on", lambda: stored() > 10_000)
+        wait_for("it goes on", lambda: stored() >= before + 1000)
         home.kill_ingestor()
         assert importing.wait(timeout=60) == 0
         assert sha(home.followed("many")) == sha(text)
@@ -353,10 +358,19 @@ def test_a_replay_keeps_the_time_between_events():
             assert out == lines[-len(out):], out
             return time.monotonic() - begin, len(out)
         at_once = took("--speed", "max")
-        real, fast, cut = took(), took("--speed", "10x"), took("--max-gap", "100ms")
+        real = took()
         assert at_once[1] == real[1] == 5
         assert 3.0 <= real[0] < 3.0 + 10, real
-        assert fast[0] < real[0] - 0.5 and cut[0] < real[0] - 0.5 and at_once[0] < real[0] - 0.5, (fast, cut, at_once, real)
+
+        def quicker(*more):
+            """A replay that takes less; on a busy machine one of three has to."""
+            tries = []
+            while not tries or tries[-1][0] >= real[0] - 0.5:
+                assert len(tries) < 3, (more, tries, real)
+                tries.append(took(*more))
+            return tries[-1]
+        fast, cut = quicker("--speed", "10x"), quicker("--max-gap", "100ms")
+        quicker("--speed", "max")
         for speed in ("x", "0", "-1", "nan", "1x2"):
             assert f"--speed {speed}" in home.run("session", "replay", "r", "--speed", speed, code=2).err
         assert fast[0] >= 0.1 and cut[0] >= 0.2
@@ -364,7 +378,7 @@ def test_a_replay_keeps_the_time_between_events():
         slow = home.start("vedette", "session", "replay", "r", "--speed", "0.001", stdout=subprocess.PIPE)
         assert b"session_started" in slow.stdout.readline()
         slow.send_signal(signal.SIGINT)
-        assert slow.wait(timeout=5) == 0
+        assert slow.wait(timeout=30) == 0
         home.run("session", "replay", "r", "--speed", "fast", code=2)
 
 

@@ -107,6 +107,8 @@ def deaths_of_the_ingestor_lose_and_double_nothing():
     with World() as world:
         probe, kills = world.probe("many"), 0
         assert probe.stdout.readline() == "ready\n"
+        world.ingestor.send_signal(signal.SIGSTOP)  # so that the probe cannot be done before the first of them
+        go_on(probe)
         while probe.poll() is None and kills < KILLS_MAX:
             world.ingestor.send_signal(signal.SIGKILL)
             world.ingestor.wait()

@@ -3,7 +3,7 @@ import json
 import os
 
 from cli_harness import Home, wait_for
-from harness import vedette
+from harness import DEADLINE_S, vedette
 
 QUIET = "[observers.host]\nenabled = false\n[observers.services]\nenabled = false\n"
 
@@ -51,7 +51,7 @@ class Runtime(Home):
     def provider(self, name="nodes"):
         return next((row for row in self.client.membership()["providers"] if row["name"] == name), {})
 
-    def wait_names(self, *names, provider="nodes", timeout_s=10.0):
+    def wait_names(self, *names, provider="nodes", timeout_s=DEADLINE_S):
         return wait_for(f"{provider} lists {names}",
                         lambda: sorted(self.sources(provider)) == sorted(names) and [self.sources(provider)],
                         timeout_s)[0]

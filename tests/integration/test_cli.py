@@ -22,10 +22,13 @@ def without_a_runtime():
         for command in (["ps"], ["status"], ["down"], ["follow"], ["follow", "s"], ["emit", "x"], ["snapshot", "host"],
                         ["query", "host", "x"], ["source", "ls"], ["session", "ls"], ["session", "show", "x"],
                         ["kill", "broker"], ["start", "broker"], ["metrics"], ["wait", "--timeout", "100ms"]):
-            begun = time.monotonic()
-            done = home.run(*command, code=6)
-            assert "start one: vedette up" in done.err and done.out == "", (command, done)
-            assert time.monotonic() - begun < 5, f"{command} took its time"
+            took_s = []
+            while not took_s or took_s[-1] >= 5:
+                assert len(took_s) < 3, f"{command} took its time: {took_s}"
+                begun = time.monotonic()
+                done = home.run(*command, code=6)
+                took_s.append(time.monotonic() - begun)
+                assert "start one: vedette up" in done.err and done.out == "", (command, done)
         assert home.run("wait", "--for", "down").code == 0
         home.run("logs", code=4)
         assert home.run("doctor").out.count("ok  ") >= 4
@@ -103,7 +106,8 @@ def processes_are_listed_and_controlled():
 def what_is_observed_is_shown():
     with Home(BIN) as home:
         home.run("up", "--detach", "--wait")
-        wait_for("a reading of the source", lambda: home.json("source", "ls")[0]["age_ms"] is not None)
+        wait_for("a reading of the source",
+                 lambda: (rows := home.json("source", "ls")) and rows[0]["age_ms"] is not None)
         source = home.json("source", "ls")[0]
         assert source["name"] == "local" and source["adapter"] == "file" and source["reads"] > 0, source
         assert "local" in home.run("source", "ls").out
@@ -204,7 +208,7 @@ def foreground_ends_in_order():
         up.send_signal(signal.SIGINT)
         assert up.wait(timeout=30) == 0
         home.run("ps", code=6)
-        home.run("up", "--detach", "--wait", "--for", "5s")
+        home.run("up", "--detach", "--wait", "--for", "15s")
         wait_for("the end of --for", lambda: home.run("ps", code=None).code == 6)
         home.run("up", "-c", os.path.join(home.holder.name, "none.toml"), code=4)
 

@@ -126,7 +126,7 @@ def is_still(store):
     """Do its files stay the same for a while?"""
     before = sorted(os.listdir(store))
     try:
-        wait_for("another file", lambda: sorted(os.listdir(store)) != before, 0.3)
+        wait_for("another file", lambda: sorted(os.listdir(store)) != before, 3.0)
         return False
     except AssertionError:
         return True

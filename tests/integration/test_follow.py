@@ -118,7 +118,7 @@ def test_now_is_live_at_once_and_positions_go_on():
 def test_a_burst_and_a_slow_reader():
     """Who does not read for a while is sent no more than it granted, and catches up by commits alone."""
     with Store() as store:
-        follower = store.follow(start="now", window=(64, 1 << 20))
+        follower = store.follow(start="now", window=(64, 1 << 20), knobs={"dwell_ms": 1000})
         wait_for("it has begun", lambda: (follower.next(0), follower.started)[1])
         store.emit(600)
         seen = set()
@@ -279,6 +279,7 @@ def test_who_reads_through_a_relay_goes_on_when_it_dies():
             relay = subprocess.Popen([os.path.join(BIN, "vedette-relay"), "--dir", store.dir, "--name", "relay-1"],
                                      stdout=log, stderr=log)
         try:
+            wait_for("the relay answers", lambda: store.client.request("relay-1", "read", "PING", timeout_s=1.0))
             follower = store.follow(via="relay-1", name="through", durable="through")
             assert take(follower, 21) == list(range(1, 22))
             assert not store.rows("through")  # it is the relay that the ingestor serves

@@ -96,7 +96,7 @@ def test_live_alone_is_told_its_gap_and_its_end():
                 """It goes on behind what was the newest when it was told: the last ones may be shown, or be lost as well."""
                 said = probe.next()
                 if said.startswith("timed_out"):
-                    return store.row("live-probe").get("done") == head
+                    return (store.row("live-probe") or {}).get("done") == head
                 (seen if said.isdigit() else gaps).append(int(said) if said.isdigit() else said)
             wait_for("it has come to the newest", reads_on)
             assert gaps and all(gap.startswith("too_slow commits ") and "take commits, too" in gap for gap in gaps), gaps

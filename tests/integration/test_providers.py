@@ -442,7 +442,7 @@ def test_fifty_sources_flap():
             present = now
             if second == seconds // 3:
                 warm = {name: figures(pid) for name, pid in run.pids().items()}
-            run.wait_names(*now, timeout_s=10.0)
+            run.wait_names(*now)
             wait_for("the second is over", lambda: time.monotonic() >= due, 2.0)
         last = sorted(choose.sample(names, 20))
         run.replace(listed(*last))

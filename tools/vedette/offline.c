@@ -84,16 +84,13 @@ static void be_ingestor(const char *path, const char *dir, const char *store, in
 }
 
 /* Stays with the ingestor until that has ended, whoever of us is still there, and cleans up. */
-static void keep(const char *path, const char *dir, const char *store, int notify)
+static void keep(const char *path, const char *dir, const char *store, int notify, int log)
 {
-    char log[80];
     setpgid(0, 0); /* a Ctrl-C is for the command */
-    snprintf(log, sizeof log, "%s/log", dir);
-    int out = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
     dup2(in, STDIN_FILENO);
-    dup2(out, STDOUT_FILENO);
-    dup2(out, STDERR_FILENO);
+    dup2(log, STDOUT_FILENO);
+    dup2(log, STDERR_FILENO);
     if (chdir("/") != 0)
         _exit(1);
     pid_t pid = fork();
@@ -128,16 +125,12 @@ static bool await_ready(int notify)
 }
 
 /* Tells why the ingestor did not become ready, in its own words. */
-static int tell_failure(const cli_t *cli, const char *store)
+static int tell_failure(const cli_t *cli, const char *store, int log)
 {
     static const char mark[] = " ERROR ingestor: ";
-    char path[80], bytes[LOG_BYTES + 1];
-    snprintf(path, sizeof path, "%s/log", cli->offline.dir);
-    FILE *file = fopen(path, "re");
-    size_t size = file != NULL ? fread(bytes, 1, LOG_BYTES, file) : 0;
-    if (file != NULL)
-        fclose(file);
-    bytes[size] = 0;
+    char bytes[LOG_BYTES + 1];
+    ssize_t size = pread(log, bytes, LOG_BYTES, 0);
+    bytes[size > 0 ? size : 0] = 0;
     char *line = strstr(bytes, mark);
     if (line == NULL)
         return cli_fail(cli, VD_FAILED, "the store in %s cannot be served%s%.200s", store,
@@ -155,10 +148,30 @@ bool cli_offline_store(const cli_t *cli, char *out, int *exit_code)
     return find_store(cli, cli_value(cli, CLI_OFFLINE, ""), out, exit_code);
 }
 
+/* Makes the directory of our ingestor, the file for what it says, which stays readable when the
+ * directory has gone with it, and the pipe for its word that it is ready. */
+static bool make_place(cli_t *cli, int ends[2], int *log)
+{
+    char path[80];
+    snprintf(cli->offline.dir, sizeof cli->offline.dir, "/tmp/vedette-offline-XXXXXX");
+    if (mkdtemp(cli->offline.dir) == NULL)
+        return false;
+    snprintf(path, sizeof path, "%s/log", cli->offline.dir);
+    *log = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (*log >= 0 && pipe2(ends, O_CLOEXEC) == 0)
+        return true;
+    int error = errno;
+    if (*log >= 0)
+        close(*log);
+    remove_tree(cli->offline.dir);
+    errno = error;
+    return false;
+}
+
 bool cli_offline_begin(cli_t *cli, int *exit_code)
 {
     char store[4096], path[4096];
-    int ends[2];
+    int ends[2], log;
     const char *given = asked(cli);
     if (given == NULL)
         return true;
@@ -166,32 +179,31 @@ bool cli_offline_begin(cli_t *cli, int *exit_code)
     if (!find_store(cli, given, store, exit_code) ||
         !cli_sibling(cli, "vedette-ingestor", path, sizeof path))
         return false;
-    snprintf(cli->offline.dir, sizeof cli->offline.dir, "/tmp/vedette-offline-XXXXXX");
-    if (mkdtemp(cli->offline.dir) == NULL || pipe2(ends, O_CLOEXEC) != 0) {
+    if (!make_place(cli, ends, &log)) {
         *exit_code = cli_fail(cli, VD_IO, "%s: %s", cli->offline.dir, strerror(errno));
         return false;
     }
     pid_t pid = fork();
     if (pid == 0) {
         close(ends[0]);
-        keep(path, cli->offline.dir, store, ends[1]);
+        keep(path, cli->offline.dir, store, ends[1], log);
         remove_tree(cli->offline.dir);
         _exit(0);
     }
     close(ends[1]);
     cli->offline.notify = ends[0];
     cli->offline.keeper = pid;
-    if (pid > 0 && await_ready(ends[0]))
-        return true;
+    bool ready = pid > 0 && await_ready(ends[0]);
     if (pid < 0) {
         remove_tree(cli->offline.dir);
         *exit_code = cli_fail(cli, VD_FAILED, "cannot start a process: %s", strerror(errno));
         close(ends[0]);
-        return false;
+    } else if (!ready) {
+        *exit_code = tell_failure(cli, store, log);
+        cli_offline_end(cli);
     }
-    *exit_code = tell_failure(cli, store);
-    cli_offline_end(cli);
-    return false;
+    close(log);
+    return ready;
 }
 
 void cli_offline_end(cli_t *cli)

@@ -43,9 +43,13 @@ class Events:
             self.all.append(event)
         return self.all
 
-    def of_port(self, port):
+    def last(self):
+        return self.pull()[-1].seq
+
+    def of_port(self, port, after):
+        """What is told of it behind this sequence: an earlier service may have had the same port."""
         return [event for event in self.pull() if event.type in ("service_appeared", "service_gone")
-                and event.data["port"] == port]
+                and event.data["port"] == port and event.seq > after]
 
 
 def check_story(events):
@@ -106,10 +110,10 @@ def running(client, observer):
 
 def check_named(events):
     """A listener of this very process is seen, named, and gone."""
-    begun = time.monotonic()
+    before, begun = events.last(), time.monotonic()
     server = listen()
     port = server.getsockname()[1]
-    appeared = wait_for("the service appears", lambda: events.of_port(port))[0]
+    appeared = wait_for("the service appears", lambda: events.of_port(port, before))[0]
     took = time.monotonic() - begun
     with open("/proc/self/comm", encoding="utf-8") as file:
         comm = file.read().strip()
@@ -118,8 +122,8 @@ def check_named(events):
     assert (appeared.data["address"], appeared.data["protocol"]) == ("127.0.0.1", "tcp"), appeared
     assert "initial" not in appeared.data, appeared
     server.close()
-    wait_for("the service goes", lambda: len(events.of_port(port)) == 2)
-    assert events.of_port(port)[1].type == "service_gone"
+    wait_for("the service goes", lambda: len(events.of_port(port, before)) == 2)
+    assert events.of_port(port, before)[1].type == "service_gone"
     print(f"a service was seen and named after {took * 1000:.0f} ms")
 
 
@@ -173,7 +177,7 @@ def check_storm(runtime, events, random_):
 
 def check_store_away(runtime, events, client):
     """While the ingestor stands still turns wait; the error is told with its stage, and nothing is lost."""
-    ingestor = runtime.processes["ingestor"]
+    ingestor, before = runtime.processes["ingestor"], events.last()
     ingestor.send_signal(signal.SIGSTOP)
     server = listen()
     port = server.getsockname()[1]
@@ -184,10 +188,10 @@ def check_store_away(runtime, events, client):
 
     wait_for("the error is told", told)
     ingestor.send_signal(signal.SIGCONT)
-    wait_for("the service is told", lambda: events.of_port(port))
+    wait_for("the service is told", lambda: events.of_port(port, before))
     wait_for("the error is over", lambda: client.snapshot("services")["error"]["recovered_at"])
     server.close()
-    wait_for("the service goes", lambda: len(events.of_port(port)) == 2)
+    wait_for("the service goes", lambda: len(events.of_port(port, before)) == 2)
 
 
 def check_host(client):

@@ -67,16 +67,16 @@ def a_taken_endpoint():
             stranger.linger = 0
             stranger.bind(f"ipc://{run}/ingestor.emit")
             inode = os.stat(f"{run}/ingestor.emit").st_ino
-            done = home.run("up", "--detach", "--wait", "--timeout", "2s", code=None)
+            done = home.run("up", "--detach", "--wait", "--timeout", "5s", code=None)
             one_line(done, 124, f"{run}/ingestor.emit", "another process listens")
-            row = home.actor("ingestor")
-            assert row["state"] == "backoff" and "another process listens" in row["reason"], row
+            wait_for("it is told", lambda: (row := home.actor("ingestor")).get("state") == "backoff" and
+                     "another process listens" in row["reason"])
             assert os.stat(f"{run}/ingestor.emit").st_ino == inode, "his socket was taken away"
         home.run("wait", "--for", "ready", "--timeout", "30s")  # he has gone
         home.run("down")
         with open(os.path.join(run, "broker.lock"), "a", encoding="ascii") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            done = home.run("up", "--detach", "--wait", "--timeout", "2s", code=None)
+            done = home.run("up", "--detach", "--wait", "--timeout", "5s", code=None)
             one_line(done, 124, "broker.lock", "already")
         home.run("wait", "--for", "ready", "--timeout", "30s")
 
@@ -87,7 +87,7 @@ def a_taken_port():
         server.listen()
         port = server.getsockname()[1]
         config = write(home, "c.toml", f'[network]\nbind = ["ingestor.read=tcp://127.0.0.1:{port}"]\n')
-        done = home.run("up", "--detach", "--wait", "--timeout", "2s", "-c", config, code=None)
+        done = home.run("up", "--detach", "--wait", "--timeout", "5s", "-c", config, code=None)
         one_line(done, 124, f"tcp://127.0.0.1:{port}", "in use")
 
 
@@ -111,7 +111,7 @@ def a_read_only_directory():
 
 def a_full_directory_at_the_start():
     with Home(BIN) as home, Mount(home.dir, "size=1m,mode=0700"):
-        done = home.run("up", "--detach", "--wait", "--timeout", "2s", code=None)
+        done = home.run("up", "--detach", "--wait", "--timeout", "5s", code=None)
         one_line(done, 124, f"{home.dir}/store", "no room")
         row = home.actor("ingestor")
         assert row["state"] == "ready" and row["restarts"] == 0 and "no room" in row["reason"], row

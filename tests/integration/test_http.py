@@ -5,7 +5,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
 
 import msgpack
@@ -17,7 +16,8 @@ from reading_harness import Reading
 BIN = os.path.abspath(sys.argv.pop(1) if len(sys.argv) > 1 and os.path.isdir(sys.argv[1]) else "build/release/bin")
 SECRET = "open sesame"
 DEADLINE_MS = 1200
-LATE_MS = 600  # how late an error may be on a machine with other work
+PATIENT_MS = 10 * DEADLINE_MS  # where a deadline is not what is looked at
+LATE_MS = 3000  # how late an error may be on a machine with other work
 
 
 def certificate(directory, name):
@@ -158,13 +158,13 @@ class Http(unittest.TestCase):
 
     def test_connections_are_kept(self):
         self.expect("ok", "good", "/ok")
-        poller, feed = self.reading.stand("good", "get", "/kept", 20)
+        poller, feed = self.reading.stand("good", "get", "/kept", 20, deadline_ms=PATIENT_MS)
         wait_for("the first read", lambda: self.server.requests.get("/kept", 0) > 0)
         before = self.server.connections
         wait_for("fifty reads", lambda: self.server.requests["/kept"] >= 50)
         # The other tests are not running now; a server that hurries may see a second one at the start.
         self.assertLessEqual(self.server.connections - before, 1)
-        self.assertGreaterEqual(self.reading.readings()[feed]["reads"], 50, poller)
+        wait_for(f"fifty are counted of {poller}", lambda: self.reading.readings()[feed]["reads"] >= 50)
 
     def test_hostile_sources_have_their_own_errors(self):
         """All at once, beside a good one that has to stay on time."""
@@ -180,23 +180,25 @@ class Http(unittest.TestCase):
             ("bad", "/gone"): ("not_found", "404"),
         }
         # On time is what the number of its reads says below: the deadline leaves room for a machine that is busy.
-        good_poller, good = self.reading.stand("good", "get", "/on-time", 100, deadline_ms=10 * DEADLINE_MS)
-        feeds = {key: self.reading.stand(key[0], "get", key[1], 100, deadline_ms=DEADLINE_MS) for key in want}
+        good_poller, good = self.reading.stand("good", "get", "/on-time", 100, deadline_ms=PATIENT_MS)
+        feeds = {key: self.reading.stand(key[0], "get", key[1], 100, deadline_ms=DEADLINE_MS if status == "timed_out"
+                                         else PATIENT_MS) for key, (status, _) in want.items()}
         wait_for("three failures of each", lambda: all(self.reading.readings()[feed]["failures"] >= 3
                                                        for _, feed in feeds.values()))
-        begun, first = time.monotonic(), self.reading.readings()
+        first = self.reading.readings()
         wait_for("three more of each", lambda: all(
             self.reading.readings()[feed]["failures"] >= first[feed]["failures"] + 3 for _, feed in feeds.values()))
-        passed_s, last = time.monotonic() - begun, self.reading.readings()
+        last = self.reading.readings()
         for key, (poller, feed) in feeds.items():
             row, status = last[feed], want[key][0]
             self.assertEqual(row["status"], status, (key, row))
             self.assertIn(want[key][1], row["error"], key)
             self.assertLess(row["took_us"] / 1000, DEADLINE_MS + LATE_MS, (key, row))
             self.assertNotIn(SECRET, repr(self.reading.newest(poller, feed)))
-        reads = last[good]["reads"] - first[good]["reads"]
+        reads = {feed: last[feed]["reads"] - first[feed]["reads"] for feed in (good, feeds["bad", "/hang"][1])}
         self.assertEqual(last[good]["failures"], 0, last[good])
-        self.assertGreaterEqual(reads, int(passed_s / 0.1 * 0.7) - 2, f"{reads} good reads in {passed_s} s of {good_poller}")
+        # One that waits for those that hang is as slow as they are, however busy the machine is.
+        self.assertGreater(reads[good], 2 * reads[feeds["bad", "/hang"][1]], f"{reads} of {good_poller}")
         for name in ("bad", "wrong", "unnamed", "slow", "dead"):
             row = self.reading.listed(name)
             self.assertNotEqual(row["status"], "ok", row)

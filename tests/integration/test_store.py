@@ -241,7 +241,7 @@ def test_a_pruned_position_is_answered_with_reset():
         store.session("old")
         store.finish("old")
         store.client.prune("old")
-        assert reset(store, session="old", start="start")
+        wait_for("a follower of it is told", lambda: reset(store, session="old", start="start"))
         wait_for("who reads past them is told", lambda: missing(store) == ("pruned", "old", 1))
         try:
             store.session("old")
@@ -350,7 +350,7 @@ def test_the_policy_prunes_by_itself():
         fill(store, [f"s{i}" for i in range(5)], events=1)
         wait_for("three are gone", lambda: sorted(store.states()) == ["open", "s3", "s4"])
         assert store.client.get("ingestor", "emit", "metrics")["sessions_pruned"] == 3
-    with Store('[ingestor]\nprune_older_than = "1s"\n') as store:
+    with Store('[ingestor]\nprune_older_than = "5s"\n') as store:
         store.session("open")
         fill(store, ["a", "b"], events=1)
         assert sorted(store.states()) == ["a", "b", "open"]
@@ -371,13 +371,15 @@ def test_an_outage_is_shown_and_told():
                     filler.emit("x", os.urandom(20000), session="s", timeout_s=0.2)
                 except vedette.Unreachable:
                     return True
-            wait_for("the store is full", fails)
-            trouble = store.client.request("ingestor", "emit", "PING")["trouble"]
-            shown = json.loads(store.cli("session", "show", "s", "-o", "json"))
-            assert shown["trouble"] == trouble and shown["state"] == "active", (shown, trouble)
+            def trouble():
+                return store.client.request("ingestor", "emit", "PING").get("trouble")
+            wait_for("the store is full", lambda: fails() and trouble())
+            shown = wait_for("the trouble is shown", lambda: (shown := json.loads(
+                store.cli("session", "show", "s", "-o", "json"))).get("trouble", "") == trouble() and shown)
+            assert shown["state"] == "active", shown
             assert "trouble" not in json.loads(store.cli("session", "show", "ended", "-o", "json"))
             resource.prlimit(pid, resource.RLIMIT_FSIZE, (hard, hard))
-        wait_for("it writes again", lambda: not store.client.request("ingestor", "emit", "PING").get("trouble"))
+        wait_for("it writes again", lambda: not trouble())
         store.writer.emit("y", {}, session="s")
         assert "trouble" not in json.loads(store.cli("session", "show", "s", "-o", "json"))
         told = [event for event in store.events("s") if event.type == "ingest_interrupted"]

@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -12,8 +11,11 @@ import threading
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from cli_harness import Home  # noqa: E402
-from harness import Actors, run_tests, state_of, vedette, wait_for  # noqa: E402
+from harness import TOP, Actors, run_tests, state_of, vedette, wait_for  # noqa: E402
 from stream_peer import PLENTY, StreamPeer  # noqa: E402
+
+sys.path.insert(0, os.path.join(TOP, "tools", "examples", "etcd"))
+import etcd_cluster  # noqa: E402
 
 BIN = os.path.abspath(sys.argv[1])
 SMALL = "[relay]\nrecent_bytes = 65536\nwindows_bytes = 1048576\n"
@@ -222,9 +224,7 @@ def test_relay_stopped():
 
 def test_behind_another_relay():
     """A relay can read from a relay, at the endpoint that this one binds; old positions are asked for through both."""
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        endpoint = f"tcp://127.0.0.1:{trial.getsockname()[1]}"
+    endpoint = f"tcp://127.0.0.1:{etcd_cluster.free_port(set())}"
     with Relayed(SMALL + f'upstream = "{endpoint}"\n[network]\nbind = ["relay-1.read={endpoint}"]\n') as run:
         run.relay("relay-2")
         run.write(300, size=500)
@@ -459,7 +459,8 @@ def test_in_a_runtime():
         counted = {row["name"]: row for row in home.json("metrics")}
         assert counted["relay-1"]["kind"] == "relay" and "windows_asked" in str(counted["relay-1"]), counted
         home.run("kill", "relay-1")
-        wait_for("it is back", lambda: {row["name"]: row for row in home.json("ps")}["relay-1"]["state"] == "ready")
+        wait_for("it is back", lambda: (row := home.actor("relay-1")).get("state") == "ready" and
+                 row["pid"] != rows["relay-1"]["pid"])
         with vedette.Client(home.dir) as client, StreamPeer(client, "relay-1") as peer:
             peer.start(session=client.newest_session(), seq=1, name="reader")
             peer.read(3)

@@ -200,12 +200,13 @@ class Membership(unittest.TestCase):
         before = poller.ask(GET, {"feed": feed})[1]["n"]
         self.runtime.wait("samples go on without a broker", lambda: poller.ask(GET, {"feed": feed})[1]["n"] > before + 2)
         self.runtime.start("broker")
+        first, _ = self.runtime.membership()
+        self.assertNotEqual(first["inc"], inc)
+        self.assertFalse(first["complete"])
         again = self.runtime.wait_source("local", poller="poller-1")
         self.assertEqual(again["inc"], source["inc"], "a new broker made another source of it")
         self.assertEqual(set(self.runtime.actors()), {"broker", "poller-1", "static"})
-        body, _ = self.runtime.membership()
-        self.assertNotEqual(body["inc"], inc)
-        self.assertFalse(body["complete"])
+        self.assertEqual(self.runtime.membership()[0]["inc"], first["inc"])
         self.runtime.wait("the membership is complete", lambda: self.runtime.membership()[0]["complete"])
 
     def test_hundred_actors_register_again(self):
@@ -231,7 +232,7 @@ class Membership(unittest.TestCase):
             return len(there) >= 103
 
         self.runtime.wait("100 actors again", back)
-        self.assertLess(time.monotonic() - from_s, 3)
+        self.assertLess(time.monotonic() - from_s, 10)
 
     def test_death_and_reassignment(self):
         self.runtime.start("poller-2", "poller")
@@ -244,7 +245,7 @@ class Membership(unittest.TestCase):
         self.assertEqual(control.ask(DIED, {"name": holder, "pid": pid})[0], DONE)
         self.assertNotIn(holder, self.runtime.actors())
         self.runtime.wait_source("local", poller=other)
-        self.assertLess(time.monotonic() - from_s, 1.5)
+        self.assertLess(time.monotonic() - from_s, 5)
 
     def test_provider_dies(self):
         self.runtime.wait_source("local")

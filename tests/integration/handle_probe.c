@@ -50,7 +50,7 @@ static void tell(vd_handle_t *handle)
     vd_handle_view_t view;
     vd_handle_error_t error;
     const char *name = vd_handle_observer(handle);
-    if (vd_handle_snapshot(handle, 2000, &view) == VD_OK)
+    if (vd_handle_snapshot(handle, 20000, &view) == VD_OK)
         printf("snapshot %s %s %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRId64 "\n", name, view.phase,
                view.cycle, view.source_count, view.sources_failed, view.age_ms);
     if (vd_handle_last_error(handle, &error) == VD_OK)

@@ -156,7 +156,7 @@ def cursor_then_live_while_it_is_killed(home):
     for thread in threads:
         thread.join()
     probe.terminate()
-    assert probe.wait(10) == 0
+    assert probe.wait(60) == 0
     stored = stored_events(home)
     told.append(parse_probe(path, "services")[0])
     for one in told:
@@ -233,7 +233,7 @@ def a_departed_source(home):
         handle.wait(lambda now: now.cycle > cycle + 1)  # cycles go on
         well = "all($.sources, item.status == 'ok')"
         try:
-            handle.wait(well, 0.5)
+            handle.wait(well, 5)
             raise AssertionError("a source that fails was well")
         except vedette.TimedOut as problem:
             assert "last seen, in cycle" in str(problem) and "$.sources = " in str(problem), problem
@@ -259,7 +259,7 @@ def a_failure_is_recorded_with_its_stage_and_cleared(home):
         wait_for("the error is told", lambda: handle.next(1) and handle.error and handle.error.holds)
         assert handle.error.stage == "read" and poller in handle.error.text and handle.error.age_s < 30, handle.error
         try:
-            handle.wait(lambda now: now.state["nothing_like_it"], 0.5)
+            handle.wait(lambda now: now.state["nothing_like_it"], 5)
             raise AssertionError("what is not there was true")
         except vedette.TimedOut as problem:
             assert "KeyError" in str(problem) and "read: poller" in str(problem) and "hosts = " in str(problem), problem
@@ -267,10 +267,15 @@ def a_failure_is_recorded_with_its_stage_and_cleared(home):
         wait_for("it is over", lambda: handle.next(1) and not handle.error.holds)
         assert handle.error.stage == "read" and handle.error.count > 0
         # Kept, also by the observer; and by the handle, when its next life knows nothing of it.
-        assert [fault.stage for fault in handle.snapshot().errors if not fault.holds] == ["read"], handle.snapshot().raw
+        told = wait_for("nothing is wrong now", lambda: (told := handle.snapshot().errors) and
+                        not any(fault.holds for fault in told) and told)
+        assert "read" in [fault.stage for fault in told], told
+        killed = time.monotonic()
         home.run("kill", "host", "--wait")
-        wait_for("its next life", lambda: handle.next(1) and handle.snapshot().state)
-        assert not handle.snapshot().errors and handle.error.stage == "read" and not handle.error.holds
+        wait_for("its next life", lambda: handle.next(1) and handle.snapshot().state and not handle.error.holds)
+        assert handle.error.stage == "read", handle.error
+        own, life_s = handle.snapshot().errors, time.monotonic() - killed
+        assert all(fault.age_s < life_s for fault in own), (own, life_s)
 
 
 def the_command_line(home):

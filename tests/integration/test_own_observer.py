@@ -15,12 +15,13 @@ from vedette.observing.replay import Replay
 
 BIN = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build/release/bin")
 PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "own_observer.py")
+HISTORY = 64  # cycles, so many that a reader who is late for a second misses none
 CONFIG = """[observers.own]
 program = "{program}"
 file = "{file}"
 other = "{other}"
 interval = "50ms"
-history = 8
+history = {history}
 
 [observers.host]
 enabled = false
@@ -37,7 +38,7 @@ class Lines:
         self.home = Home(BIN)
         self.file, self.other, self.numbers = self.home.path("lines"), self.home.path("other"), itertools.count(1)
         open(self.file, "w", encoding="utf-8").close()
-        self.home.configure(CONFIG.format(program=PROGRAM, file=self.file, other=self.other, more=more))
+        self.home.configure(CONFIG.format(program=PROGRAM, file=self.file, other=self.other, history=HISTORY, more=more))
 
     def __enter__(self):
         self.home.run("up", "-c", self.home.config, "--detach", "--wait")
@@ -59,9 +60,11 @@ class Lines:
 
     def told(self):
         """All lines in the order of their events, over every session."""
-        events = []
-        for row in sorted(self.client.sessions(), key=lambda row: row["session"]):
-            events += [event for event in self.client.export(row["session"]) if event.type == "line_added"]
+        names, events = [], []
+        while rows := self.client.sessions(**({"before": names[-1]} if names else {})):
+            names += [row["session"] for row in rows]
+        for name in reversed(names):
+            events += [event for event in self.client.export(name) if event.type == "line_added"]
         return [event.data["line"] for event in events]
 
 
@@ -188,7 +191,7 @@ def has_a_whole_feed(lines):
         seen += change[1]["events"]
     assert [row["data"]["line"] for row in seen] == wanted
     assert [row["seq"] for row in seen] == sorted({row["seq"] for row in seen}) and seen[0]["seq"] > 0
-    answer = wait_for("more cycles than are held", lambda: (lambda answer: answer if answer["n"] > 8 else None)(
+    answer = wait_for("more cycles than are held", lambda: (lambda answer: answer if answer["n"] > HISTORY else None)(
         lines.client.request("own", "requests", "GET", {"feed": "state"})))
     for inc, why in ((answer["inc"], "pruned"), (answer["inc"] + 1, "restarted")):
         reset = lines.client.request("own", "requests", "READ", {"feed": "state", "inc": inc, "after": 0})

@@ -21,6 +21,7 @@ FULL = "--full" in sys.argv or os.environ.get("VEDETTE_TEST_FULL", "") not in ("
 sys.argv = [word for word in sys.argv if word != "--full"]
 BIN = os.path.abspath(sys.argv[1])
 NODES = '[providers.nodes]\nkind = "file"\npath = "nodes.json"\nadapter = "file"\nrefresh = "20s"\n'
+SOON_S = 5.0  # until a poller's sources are read by others; they look each second, on a machine that is busy
 
 
 class Runtime(provider_harness.Runtime):
@@ -118,9 +119,10 @@ def test_a_slow_writer_is_never_half_read():
             for at in range(0, len(wanted), 50):
                 file.write(wanted[at:at + 50])
                 file.flush()
-                names = set(run.sources())
-                assert names == {"a", "b"}, names
-                time.sleep(0.02)
+                if at + 50 < len(wanted):                          # behind the last piece it may be read
+                    names = set(run.sources())
+                    assert names == {"a", "b"}, names
+                    time.sleep(0.02)
         after = run.wait_names("b", *(f"x{i}" for i in range(20)))
         assert after["b"]["inc"] == before["b"]["inc"]
         wait_for("it is well", lambda: run.provider()["error"] == "")
@@ -220,6 +222,7 @@ def test_sources_by_hand():
 def test_a_list_that_cannot_be_written_or_read():
     with Runtime(QUIET) as run:
         run.run("source", "add", "m1", "--address", "http://a")
+        run.wait_names("m1", provider="manual")
         path = os.path.join(run.dir, "sources.json")
         os.mkdir(path + ".new")                                    # where the next list would be written
         assert "cannot be written" in run.run("source", "add", "m2", "--address", "http://b", code=1).err
@@ -268,7 +271,7 @@ def test_garbage_and_strangers():
         with open(log, "w", encoding="utf-8") as out:
             process = run.start("vedette-provider", "--dir", os.path.join(run.top, "z"), "--name", "manual", "--config",
                                 tcp, stderr=out)
-            assert process.wait(10) == 2
+            assert process.wait(60) == 2
         with open(log, encoding="utf-8") as file:
             assert "control stays in the runtime's directory" in file.read()
 
@@ -369,7 +372,7 @@ def test_pollers_follow_and_are_replaced():
             stopped_s = time.monotonic()
             run.run("stop", victim, "--wait")                      # so that it does not come back at once
             wait_for(f"others read what {victim} read", lambda: victim not in pollers_of(run).values() and
-                     read_since(run, stopped_s), max(0.0, stopped_s + 2.0 - time.monotonic()))
+                     read_since(run, stopped_s), max(0.0, stopped_s + SOON_S - time.monotonic()))
             moved = {name for name, poller in pollers_of(run).items() if poller != layout[name]}
             assert moved == held, f"{victim}: moved {sorted(moved)}, it had {sorted(held)}"
             run.run("start", victim, "--wait")
@@ -402,7 +405,7 @@ def test_a_killed_poller():
             os.kill(pid, signal.SIGKILL)
             wait_for(f"{victim} is another one", lambda: run.pids().get(victim, pid) != pid)
             wait_for("every source was read since, by the poller that it has now",
-                     lambda: read_since(run, at_s), max(0.0, at_s + 2.0 - time.monotonic()))
+                     lambda: read_since(run, at_s), max(0.0, at_s + SOON_S - time.monotonic()))
             print(f"  {victim} killed: all of its {held} sources read again after {time.monotonic() - at_s:.2f} s")
             wait_for("each has its share", lambda: max(list(pollers_of(run).values()).count(name) for name in
                                                        set(pollers_of(run).values())) <= 10)
@@ -415,9 +418,13 @@ def test_a_killed_poller():
 
 
 def figures(pid):
-    with open(f"/proc/{pid}/status", encoding="ascii") as file:
-        memory = next(int(line.split()[1]) for line in file if line.startswith("RssAnon"))
-    return memory, len(os.listdir(f"/proc/{pid}/fd"))
+    """Memory in KiB and descriptors; None of one that has ended, as pollers do that are no longer needed."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="ascii") as file:
+            memory = next((int(line.split()[1]) for line in file if line.startswith("RssAnon")), None)
+        return memory and (memory, len(os.listdir(f"/proc/{pid}/fd")))
+    except OSError:
+        return None
 
 
 def test_fifty_sources_flap():
@@ -458,9 +465,10 @@ def test_fifty_sources_flap():
         assert items <= 8 * told + 200, f"a storm: {items} items for {told} changes"
         restarts = {row["name"]: row["restarts"] for row in run.json("ps")}
         assert not any(restarts.values()), restarts
-        for name, (memory, descriptors) in sorted(end.items()):
-            if name not in warm:
+        for name, now in sorted(end.items()):
+            if not now or not warm.get(name):
                 continue                                           # a poller that came or went in between
+            memory, descriptors = now
             print(f"  {name}: {warm[name][0]} -> {memory} KiB, {warm[name][1]} -> {descriptors} descriptors")
             assert memory <= warm[name][0] + 1024, f"{name} grew from {warm[name][0]} to {memory} KiB"
             assert descriptors <= warm[name][1] + 12, f"{name}: {warm[name][1]} -> {descriptors} descriptors"

@@ -8,6 +8,7 @@ import zmq
 
 from harness import end, kill, wait_for  # noqa: F401 (wait_for is for those who import this)
 from vedette import wire
+from vedette.position import Reset
 
 WINDOW = 512
 
@@ -129,10 +130,13 @@ class Producer:
 
 
 def fetch_commits(client):
-    """Every commit that has events, by FETCH: index -> wire.Commit, put together from its pieces, chains checked."""
+    """Every commit that has events, by FETCH: index -> wire.Commit, put together from its pieces, chains checked. Raises Reset
+    when commits are freed while it reads."""
     position, commits = {}, {}
     while True:
         answer = client.request("ingestor", "read", "FETCH", position)
+        if answer.name == "STREAM_RESET":  # what was to come next has been pruned meanwhile; an Error, so one may ask again
+            raise Reset(answer["status"], answer.get("text", ""))
         assert answer.name == "COMMITS", answer
         for commit in wire.unpack_commits(answer.payload):
             whole = commits.setdefault(commit.index, commit)

@@ -128,7 +128,7 @@ def closed_output_ends_quietly():
         follower = home.start("vedette", "follow", "--from", "start", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         assert follower.stdout.readline()
         follower.stdout.close()
-        assert follower.wait(timeout=10) == 0 and follower.stderr.read() == b""
+        assert follower.wait(timeout=60) == 0 and follower.stderr.read() == b""
 
 
 for case in (emitted_is_followed, sessions_are_listed_and_end, wrong_names_and_data_are_told,

@@ -133,7 +133,7 @@ class World:
                 prune_at = until
         self.hear_pruned()
         self.disk.order(f"cut {self.random.choice((0, 0, 1, 50, 99, 100))}")
-        assert self.ingestor.process.wait(10) == -9, self.ingestor.log()
+        assert self.ingestor.process.wait(60) == -9, self.ingestor.log()
         self.go_on_after_cut()
 
     def go_on_after_cut(self):
@@ -162,7 +162,7 @@ class World:
         wait_for("acknowledged after the failure", lambda: self.turn() or self.lives() and all(
             producer.mark > mark for producer, mark in zip(self.producers, marks)))
         self.disk.order("cut")
-        assert self.ingestor.process.wait(10) == -9, self.ingestor.log()
+        assert self.ingestor.process.wait(60) == -9, self.ingestor.log()
         self.go_on_after_cut()
 
     def check(self):

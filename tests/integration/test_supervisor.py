@@ -142,7 +142,7 @@ def test_who_does_not_end_is_killed(run):
 def test_a_second_up_is_refused_with_one_line(run):
     run.up()
     second = run.spawn(stderr=subprocess.PIPE, text=True)
-    text = second.communicate(timeout=10)[1]
+    text = second.communicate(timeout=60)[1]
     assert second.returncode == 1, (second.returncode, text)
     assert len(text.splitlines()) == 1 and f"pid {run.process.pid}" in text, text
     assert run.child("broker")["restarts"] == 0

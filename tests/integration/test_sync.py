@@ -47,7 +47,7 @@ def main():
         disk.order("heal")
         for session in ("quick", "slow"):
             follower = client.follow(session=session, start="start")
-            events = [follower.next(5.0) for _ in range(EVENTS)]
+            events = [follower.next(30.0) for _ in range(EVENTS)]
             assert [event.data["n"] for event in events] == list(range(EVENTS)), events
             follower.close()
         assert ingestor.stop() == 0, ingestor.log()

@@ -381,7 +381,7 @@ def test_pollers_follow_and_are_replaced():
             assert len(back) <= 2 * 10, f"{victim}: {len(back)} of 40 sources are elsewhere now: {sorted(back)}"
         # Fewer sources: fewer pollers, after a while; the observers stay what they are.
         run.replace(listed(names[0]))
-        wait_for("fewer pollers", lambda: len({name for name in run.pids() if name.startswith("poller")}) == 2, 20.0)
+        wait_for("fewer pollers", lambda: len({name for name in run.pids() if name.startswith("poller")}) == 2)
         wait_for("both are read", lambda: run.observed() == ["local", names[0]] and all(
             row["status"] == "ok" for row in run.client.snapshot("host")["sources"]))
         assert run.pids()["host"] == observer

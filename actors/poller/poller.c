@@ -2,11 +2,13 @@
 #include "poller.h"
 
 #include "poller_parts.h"
+#include "wire/run.h"
 
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { TIMER_DUE = 1, TIMER_DEADLINE = 2 };
 enum { STARTS_PER_STEP_MAX = 128, TIMEOUTS_PER_STEP_MAX = 64 };
@@ -265,11 +267,30 @@ static void write_sample(vd_poller_t *self, vd_sample_record_t *record)
     assert(status == VD_OK && !self->sample.full);
 }
 
-static vd_sample_record_t make_sample(const vd_read_result_t *result, vd_now_t now)
+/* Copies what fits, in whole characters. An adapter quotes what others say: each byte that belongs to
+ * no character becomes '?', as nobody takes a sample whose text is none. */
+static vd_str_t copy_text(char *out, size_t size, vd_str_t text)
 {
-    vd_str_t error = result->error;
-    if (error.size > VD_TEXT_BYTES_MAX)
-        error.size = VD_TEXT_BYTES_MAX;
+    size_t used = 0;
+    while (text.size > 0) {
+        size_t bytes = vd_utf8_size(text);
+        bool is_character = bytes > 0 && *(const char *)text.data != 0;
+        if (!is_character)
+            bytes = 1;
+        if (used + bytes >= size)
+            break;
+        memcpy(out + used, is_character ? (const char *)text.data : "?", bytes);
+        used += bytes;
+        text = vd_bytes((const char *)text.data + bytes, text.size - bytes);
+    }
+    out[used] = 0;
+    return vd_bytes(out, used);
+}
+
+static vd_sample_record_t make_sample(vd_poller_t *self, const vd_read_result_t *result,
+                                      vd_now_t now)
+{
+    vd_str_t error = copy_text(self->error, sizeof self->error, result->error);
     return (vd_sample_record_t){.at_ms = now.wall_ms,
                                 .took_us = result->took_us,
                                 .status = vd_str(vd_status_name(result->status)),
@@ -290,7 +311,7 @@ static void note_health(vd_standing_t *read, vd_now_t now, const vd_read_result_
     }
     read->failures++;
     read->error_at_ms = now.wall_ms;
-    vd_str_copy(read->error, sizeof read->error, result->error);
+    copy_text(read->error, sizeof read->error, result->error);
 }
 
 static void publish(vd_poller_t *self, const vd_standing_t *read, vd_effects_t *effects)
@@ -313,7 +334,7 @@ static void keep_sample(vd_poller_t *self, vd_now_t now, uint32_t at,
     note_health(read, now, result);
     self->readings_n++;
     self->failures += result->status != VD_OK;
-    vd_sample_record_t record = make_sample(result, now);
+    vd_sample_record_t record = make_sample(self, result, now);
     record.source = vd_standing_part(read, VD_PART_SOURCE);
     record.source_inc = read->source_inc;
     record.op = vd_standing_part(read, VD_PART_OP);
@@ -328,7 +349,7 @@ static void keep_sample(vd_poller_t *self, vd_now_t now, uint32_t at,
                                             "read less, or set pollers.max_processes higher"),
                                  .took_us = result->took_us};
         note_health(read, now, &full);
-        vd_sample_record_t error = make_sample(&full, now);
+        vd_sample_record_t error = make_sample(self, &full, now);
         record.status = error.status;
         record.error = error.error;
         record.meta = record.content = vd_bytes(NULL, 0);
@@ -358,7 +379,7 @@ static void end_standing(vd_poller_t *self, vd_now_t now, const vd_out_t *out,
 static void end_once(vd_poller_t *self, vd_now_t now, const vd_out_t *out,
                      const vd_read_result_t *result, vd_effects_t *effects)
 {
-    vd_sample_record_t record = make_sample(result, now);
+    vd_sample_record_t record = make_sample(self, result, now);
     record.source = out->read.source;
     record.source_inc = out->read.source_inc;
     record.op = out->read.op;

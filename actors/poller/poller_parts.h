@@ -42,6 +42,7 @@ struct vd_poller {
     uint64_t failures;   /* of these, without content */
     vd_out_t *out;
     vd_buffer_t rows, sample, scratch;
+    char error[VD_TEXT_BYTES_MAX + 1]; /* of the sample that is written */
 };
 
 /* stand.c */

@@ -79,10 +79,11 @@ def poller():
     once = step(0, "READ_ONCE", {"reads": [{**READ, "interval_ms": 0}]}, peer=1)
     good = ended(0, b"\x00" + part(packed({"code": 200})) + part(b'{"a": 1}'))
     bad = ended(8, b"\x00" + part(b"") + part(b"nobody is there"))
+    odd = ended(8, b"\x00" + part(b"") + part(b"\x81\xa4 caf\xc3\xa9 \xc3"))
     asks = [step(0, "GET", {"feed": "readings"}), step(0, "STATUS"),
             step(0, "GET", {"feed": f"sample/m1/{0:016x}"})]
     return [b"".join([stand, TIME, good, bad, TIME, good, once, good, stand, *asks]), b"".join([once, good, *asks]),
-            b"".join([stand, TIME, ended(0x10, b"\x01" + part(b"") + part(b"x")), *asks])]
+            b"".join([stand, TIME, ended(0x10, b"\x01" + part(b"") + part(b"x")), *asks]), b"".join([stand, TIME, odd, *asks, once, odd])]
 
 
 def announcing():

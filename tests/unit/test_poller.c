@@ -3,6 +3,7 @@
 #include "poller_world.h"
 
 #include "core/hash.h"
+#include "wire/run.h"
 
 /* ---- the schedule ---- */
 
@@ -277,6 +278,37 @@ static void deadline_makes_an_error(void **state)
     assert_true(vd_str_is(sample_in(world->item.payload).status, "ok"));
 }
 
+/* Errors quote what others say: no text of a sample or of a reading is anything but UTF-8. */
+static void errors_are_text(void **state)
+{
+    world_t *world = *state;
+    vd_read_record_t read = read_of("local", "/odd", 1000);
+    char error[2 * VD_TEXT_BYTES_MAX] = "\x81\xa4 caf\xc3\xa9 \xc3";
+    stand(world, &read);
+    pass(world, SECOND);
+    finish(world, VD_UNREACHABLE, error, none);
+    assert_true(vd_str_is(sample_in(world->item.payload).error, "?? caf\xc3\xa9 ?"));
+    for (size_t i = 1; i + 1 < sizeof error; i += 2) /* every bound lies within a character */
+        memcpy(error + i, "\xc3\xa9", 2);
+    error[0] = 'x';
+    error[sizeof error - 1] = 0;
+    for (int i = 0; i < 2000 && world->job_count == 0; i++)
+        pass(world, 10000);
+    finish(world, VD_UNREACHABLE, error, none);
+    assert_in_range(sample_in(world->item.payload).error.size, VD_TEXT_BYTES_MAX - 1,
+                    VD_TEXT_BYTES_MAX);
+    get(world, vd_str("readings"));
+    vd_value_t rows, row;
+    assert_true(vd_value_of(world->answer.payload, &rows) && vd_value_of(rows.bytes, &row));
+    vd_str_t told = vd_value_get_str(&row, "error");
+    assert_true(told.size > VD_READ_ERROR_BYTES - 4);
+    while (told.size > 0) {
+        size_t size = vd_utf8_size(told);
+        assert_true(size > 0);
+        told = vd_bytes((const char *)told.data + size, told.size - size);
+    }
+}
+
 static void hanging_source_harms_nobody(void **state)
 {
     world_t *world = *state;
@@ -314,6 +346,7 @@ int main(void)
         IN_WORLD(what_is_refused),
         cmocka_unit_test(full_table),
         IN_WORLD(deadline_makes_an_error),
+        IN_WORLD(errors_are_text),
         IN_WORLD(hanging_source_harms_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

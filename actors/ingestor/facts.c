@@ -1,6 +1,7 @@
 /* facts.c: the events of a session that tell of it, taken apart. */
 #include "facts.h"
 
+#include "wire/run.h"
 #include "wire/value.h"
 
 #include <assert.h>
@@ -44,17 +45,12 @@ static bool read_data(vd_facts_t *self, vd_store_t *store, vd_store_cursor_t *cu
            vd_value_of(event.data, data) && data->kind == VD_KIND_MAP;
 }
 
-/* Copies a text, cut where a character begins if it is too long. An empty one leaves `out`. */
+/* Copies a text that the session's producer chose. An empty one leaves `out`. */
 static void take_text(char *out, size_t size, const vd_value_t *data, const char *key)
 {
     vd_str_t text = vd_value_get_str(data, key);
-    if (text.size >= size) {
-        text.size = size - 1;
-        while (text.size > 0 && (text.data[text.size] & 0xc0) == 0x80)
-            text.size--;
-    }
     if (text.size > 0)
-        vd_str_copy(out, size, text);
+        vd_text_copy(out, size, text);
 }
 
 /* Copies the id of a session; what cannot be one is none. */

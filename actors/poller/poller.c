@@ -8,7 +8,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { TIMER_DUE = 1, TIMER_DEADLINE = 2 };
 enum { STARTS_PER_STEP_MAX = 128, TIMEOUTS_PER_STEP_MAX = 64 };
@@ -267,30 +266,10 @@ static void write_sample(vd_poller_t *self, vd_sample_record_t *record)
     assert(status == VD_OK && !self->sample.full);
 }
 
-/* Copies what fits, in whole characters. An adapter quotes what others say: each byte that belongs to
- * no character becomes '?', as nobody takes a sample whose text is none. */
-static vd_str_t copy_text(char *out, size_t size, vd_str_t text)
-{
-    size_t used = 0;
-    while (text.size > 0) {
-        size_t bytes = vd_utf8_size(text);
-        bool is_character = bytes > 0 && *(const char *)text.data != 0;
-        if (!is_character)
-            bytes = 1;
-        if (used + bytes >= size)
-            break;
-        memcpy(out + used, is_character ? (const char *)text.data : "?", bytes);
-        used += bytes;
-        text = vd_bytes((const char *)text.data + bytes, text.size - bytes);
-    }
-    out[used] = 0;
-    return vd_bytes(out, used);
-}
-
 static vd_sample_record_t make_sample(vd_poller_t *self, const vd_read_result_t *result,
                                       vd_now_t now)
 {
-    vd_str_t error = copy_text(self->error, sizeof self->error, result->error);
+    vd_str_t error = vd_text_copy(self->error, sizeof self->error, result->error);
     return (vd_sample_record_t){.at_ms = now.wall_ms,
                                 .took_us = result->took_us,
                                 .status = vd_str(vd_status_name(result->status)),
@@ -311,7 +290,7 @@ static void note_health(vd_standing_t *read, vd_now_t now, const vd_read_result_
     }
     read->failures++;
     read->error_at_ms = now.wall_ms;
-    copy_text(read->error, sizeof read->error, result->error);
+    vd_text_copy(read->error, sizeof read->error, result->error);
 }
 
 static void publish(vd_poller_t *self, const vd_standing_t *read, vd_effects_t *effects)

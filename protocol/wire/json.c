@@ -32,6 +32,25 @@ size_t vd_utf8_size(vd_bytes_t rest)
     return overlong || outside ? 0 : size;
 }
 
+vd_str_t vd_text_copy(char *out, size_t size, vd_str_t text)
+{
+    assert(out != NULL && size > 0);
+    size_t used = 0;
+    while (text.size > 0) {
+        size_t bytes = vd_utf8_size(text);
+        bool is_character = bytes > 0 && text.data[0] != 0;
+        if (!is_character)
+            bytes = 1;
+        if (used + bytes >= size)
+            break;
+        memcpy(out + used, is_character ? (const char *)text.data : "?", bytes);
+        used += bytes;
+        text = vd_bytes(text.data + bytes, text.size - bytes);
+    }
+    out[used] = 0;
+    return vd_bytes(out, used);
+}
+
 static void add_escaped(vd_buffer_t *out, uint8_t c)
 {
     char text[8];

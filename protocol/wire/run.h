@@ -80,6 +80,10 @@ bool vd_ts_parse(vd_str_t text, int64_t *wall_ms);
 /* The length of the UTF-8 sequence at the front, 0 if it is none (overlong forms and surrogates
  * included). */
 size_t vd_utf8_size(vd_bytes_t rest);
+/* Copies what fits of a text that quotes others into `out` (`size` bytes, zero-ended), in whole
+ * characters, and returns the copy. Each byte that belongs to no character becomes '?', a zero byte
+ * too: no message with one in a text is taken. */
+vd_str_t vd_text_copy(char *out, size_t size, vd_str_t text);
 /* Appends an event as one line of JSON: ts, session, seq, type, data, then the other fields as they
  * are. */
 void vd_event_json(vd_buffer_t *out, const vd_event_t *event);

@@ -144,12 +144,36 @@ static void test_what_is_of_another_shape_is_left_out(void **unused)
     vd_buffer_free(&run);
 }
 
+/* Producers pack their texts themselves. */
+static void test_a_text_of_odd_bytes_is_told_as_text(void **unused)
+{
+    (void)unused;
+    vd_buffer_t run, data, event;
+    vd_store_session_t record = {
+        .session = "s", .state = VD_SESSION_ACTIVE, .labels_size = 1, .labels = {0x80}};
+    vd_buffer_init(&run, 4096);
+    vd_buffer_init(&data, 4096);
+    vd_buffer_init(&event, 4096);
+    vd_write_map(&data, 1);
+    vd_write_pair_str(&data, "command", vd_bytes("make\0all \xff caf\xc3\xa9 \xc3", 18));
+    vd_event_write(&event, 1, vd_str("session_started"), vd_buffer_view(&data), vd_bytes(NULL, 0));
+    assert_true(vd_run_add(&run, vd_buffer_view(&event)));
+    append(&record, &run, 1);
+    vd_facts_read(&facts, f->store, cursor, &record);
+    assert_string_equal(facts.command, "make?all ? caf\xc3\xa9 ?");
+    vd_buffer_free(&run);
+    vd_buffer_free(&data);
+    vd_buffer_free(&event);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_row_tells_what_the_events_of_its_session_say, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_of_another_shape_is_left_out, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_a_text_of_odd_bytes_is_told_as_text, set_up,
                                         tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -343,6 +343,52 @@ static void json_both_ways(void **state)
     vd_buffer_free(&text);
 }
 
+/* What is quoted becomes text that a message can carry. */
+static void quoted_text_is_whole(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t text_size, size;
+        const char *copy;
+    } rows[] = {
+        {"", 0, 1, ""},
+        {"all", 3, 4, "all"},
+        {"all", 3, 1, ""},
+        {"caf\xc3\xa9", 5, 6, "caf\xc3\xa9"},
+        {"caf\xc3\xa9", 5, 5, "caf"},                                  /* no half of a character */
+        {"a\0b", 3, 8, "a?b"},                                         /* a zero byte */
+        {"\xff\xc3x\xc3", 4, 8, "??x?"},                               /* bytes of no character */
+        {"\xed\xa0\x80", 3, 8, "???"},                                 /* a surrogate */
+        {"\xf0\x9f\x98\x80\xf0\x9f\x98", 7, 8, "\xf0\x9f\x98\x80???"}, /* cut at its end */
+    };
+    for (size_t at = 0; at < sizeof rows / sizeof *rows; at++) {
+        char out[8];
+        vd_str_t copy =
+            vd_text_copy(out, rows[at].size, vd_bytes(rows[at].text, rows[at].text_size));
+        assert_string_equal(out, rows[at].copy);
+        assert_true(copy.data == (const uint8_t *)out && copy.size == strlen(out));
+    }
+    char words[8];
+    vd_buffer_t wire;
+    size_t header;
+    vd_message_t read, done = {.id = VD_MESSAGE_DONE};
+    vd_buffer_init(&wire, 4096);
+    for (int made = 0; made < 2; made++) { /* as it is, and copied */
+        vd_buffer_clear(&wire);
+        done.done.text = vd_bytes("a\0\xff", 3);
+        if (made == 1)
+            done.done.text = vd_text_copy(words, sizeof words, done.done.text);
+        assert_int_equal(vd_message_encode(&done, &wire, &header), VD_OK);
+        assert_int_equal(vd_message_decode(vd_bytes(wire.data, header),
+                                           vd_bytes(wire.data + header, wire.size - header), NONE,
+                                           &read),
+                         made == 1 ? VD_OK : VD_MALFORMED);
+    }
+    assert_true(vd_str_is(read.done.text, "a??"));
+    vd_buffer_free(&wire);
+}
+
 static void globs_match(void **state)
 {
     (void)state;
@@ -371,6 +417,7 @@ int main(void)
         cmocka_unit_test(time_stamps_have_24_characters),
         cmocka_unit_test(commits_chain_and_round_trip),
         cmocka_unit_test(json_both_ways),
+        cmocka_unit_test(quoted_text_is_whole),
         cmocka_unit_test(globs_match),
     };
     return cmocka_run_group_tests_name("wire", tests, NULL, NULL);

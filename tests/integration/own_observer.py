@@ -13,7 +13,7 @@ class Own(observer.Observer):
     summary = "The lines of a file, as they come."
     kinds = "line_added"
     config = {"file": observer.Key("/dev/null", "the file"), "other": observer.Key("/dev/null", "read when it is asked for")}
-    queries = {"line": ("NUMBER", "the line of this number, from 1")}
+    queries = {"line": ("NUMBER", "the line of this number, from 1"), "odd": ("WAY", "what cannot be told: as text, number or set")}
     layout = {"elements": [{"table": "lines", "columns": [{"title": "line", "value": "item"}]}]}
 
     def start(self, config):
@@ -30,7 +30,7 @@ class Own(observer.Observer):
                 continue
             lines = sample.text[:sample.text.rfind("\n") + 1].splitlines()  # the last one may be half written
             if "bad" in lines:
-                raise RuntimeError("there is a bad line")
+                raise RuntimeError("there is a bad line: \ud800, " + "\0" * 2000)
             for line in lines[len(state["lines"]):]:
                 answer = samples.find(source.name, "read", self.other)
                 if line == "ask" and answer is None:
@@ -47,6 +47,8 @@ class Own(observer.Observer):
         return {"count": len(state["lines"]), "last": state["lines"][-1] if state["lines"] else None}
 
     def query(self, state, samples, name, args):
+        if name == "odd":
+            return {"text": "\ud800", "number": 1 << 70, "set": set()}[args[0]]
         number, = args
         if number < 1:
             raise ValueError("lines count from 1")

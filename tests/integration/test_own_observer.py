@@ -155,23 +155,29 @@ def is_asked_and_asks(lines):
     assert lines.told() == ["one", "from the other file", "three"]
     assert lines.client.query("own", "line", 2) == "from the other file"
     assert lines.client.query("own", "layout")["elements"][0]["table"] == "lines"
-    assert lines.client.query("own") == [{"name": "line", "arguments": "NUMBER", "help":
-                                          "the line of this number, from 1"}]
-    for name, args, status in (("line", (0,), "usage"), ("line", (), "usage"), ("lion", (), "not_found")):
+    assert lines.client.query("own")[0] == {"name": "line", "arguments": "NUMBER", "help":
+                                            "the line of this number, from 1"}
+    odd = [("odd", (way,), "failed") for way in ("text", "number", "set")] + [("odd", ("\0" + "\u00e9" * 1024,), "usage")]
+    for name, args, status in (("line", (0,), "usage"), ("line", (), "usage"), ("lion", (), "not_found"), *odd):
         try:
             lines.client.query("own", name, *args)
             raise AssertionError(f"{name} {args} was answered")
         except vedette.Error as refused:
             assert refused.status == status, refused
+            told = str(refused)[len(status) + 2:]
+            assert 0 < len(told.encode()) <= 1024 and "\0" not in told, told
     row = next(row for row in lines.client.membership()["actors"] if row["name"] == "own")
     assert row["kind"] == "observer" and row["state"] == "ready", row
     assert lines.client.get("own", "requests", "metrics")["uptime_ms"] > 0
 
 
 def fails_a_turn_and_recovers(lines):
+    """What a turn fails with may quote anything: it is told, and nobody ends of it."""
+    pid = lines.client.request("own", "requests", "PING")["pid"]
     lines.write("bad")
     shown = lines.client.wait("own", '$.error.stage == "turn" and $.error.recovered_at == null', 20)
-    assert "there is a bad line" in shown["error"]["text"] and shown["state"]["count"] == 3, shown
+    assert "there is a bad line: ?, ??" in shown["error"]["text"] and shown["state"]["count"] == 3, shown
+    assert lines.client.request("own", "requests", "PING")["pid"] == pid
     with open(lines.file + ".new", "w", encoding="utf-8") as file:
         file.write("one\nask\nthree\nfour\n")
     os.replace(lines.file + ".new", lines.file)

@@ -11,6 +11,9 @@ sys.dont_write_bytecode = True
 import zmq  # noqa: E402
 from vedette import wire  # noqa: E402
 from vedette.client import Client  # noqa: E402
+from vedette.observing.faults import Faults  # noqa: E402
+from vedette.observing.readings import Readings  # noqa: E402
+from vedette.observing.samples import Read, Samples, Source  # noqa: E402
 
 HOSTILE = bytes.fromhex("829001a161d4ff00")  # a list as a key, and a time stamp of one byte
 
@@ -129,8 +132,64 @@ def answer_late(socket, asks):
         socket.send_multipart([who, *wire.pack_message("DONE", {}, b"", wire.unpack_message(frames).correlation)])
 
 
+class Outlet:
+    """A poller that takes down what it is asked."""
+
+    def __init__(self):
+        self.name, self.out, self.since, self.dirty, self.asked = "poller-1", {}, 0.0, True, []
+        self.link = self.sub = self
+
+    def send(self, frames):
+        self.asked.append(wire.unpack_message(frames))
+
+    def setsockopt_string(self, *_):
+        """It publishes nothing."""
+
+
+def texts_that_quote_others_are_taken_by_everyone():
+    wanted = {"plain": "plain", "a\0b": "a?b", "\ud800x": "?x", "caf\u00e9": "caf\u00e9", "x" * 1025: "x" * 1024,
+              "x" + "\u00e9" * 600: "x" + "\u00e9" * 511}
+    for text, copy in wanted.items():
+        assert wire.text(text) == copy, text[:20]
+    faults = Faults()
+    for text in ("ValueError: what is \ud800\0?", "\u00e9" * 1025):
+        assert faults.set("turn", text) and not faults.set("turn", text), "the same once more is no news"
+        told, = wire.unpack(wire.pack(faults.rows()))
+        assert told["text"] == wire.text(text) and told["text"] in (text[:512], "ValueError: what is ???"), told
+
+
+def a_read_that_nobody_takes_does_not_stop_others():
+    with Client("/nowhere") as client:
+        samples, faults, outlet = Samples(), Faults(), Outlet()
+        readings = Readings(client, "own", 1, 1.0, samples, faults)
+        readings.outlets[outlet.name] = outlet
+        source = samples.by_name["s"] = Source({"name": "s", "adapter": "file", "inc": 5, "poller": outlet.name})
+        odd = [Read("read", "/a\0b"), Read("read", "\u00e9" * 600), Read("read", "\ud800"), Read("x" * 200, "/x"),
+               Read("get", "/x", args={"a": "\ud800"}), Read("get", "/y", args={"a": "x" * 9000}), Read("get", "/z", args={"a": 1 << 70})]
+        readings.declare(source, [*odd, Read("read", "/good")])
+        for _ in range(2):
+            readings._stand(outlet, True)
+        assert [[row["target"] for row in message["reads"]] for message in outlet.asked] == [["/good"]] * 2, outlet.asked
+        assert [slot.status for slot in source.slots] == ["malformed"] * len(odd) + ["ok"]
+        assert faults.changes == len(odd) and "cannot be" in faults.newest()["text"], faults.rows()
+        wire.pack(faults.rows())
+        answer = wire.pack_message("STANDING", {"inc": 7, "readings": [{"feed": "sample/s/1"}]}, b"", outlet.asked[-1].correlation)
+        readings._take_standing(outlet, wire.unpack_message(answer))
+        assert faults.newest()["recovered_at"] is None, "what cannot be read is told as long as it is wanted"
+        for read in odd:
+            readings.ask_once("s", read)
+            answer = samples.find("s", read.op, read.target)
+            assert answer.status == "malformed" and answer.error and not readings.once, read
+        readings.ask_once("s", Read("read", "/once"))
+        assert [row["target"] for row in outlet.asked[-1]["reads"]] == ["/once"] and len(outlet.asked) == 3
+        del readings.outlets[outlet.name]
+        readings.close()
+
+
 def main():
     endpoints_are_checked()
+    texts_that_quote_others_are_taken_by_everyone()
+    a_read_that_nobody_takes_does_not_stop_others()
     who_stood_still_was_not_left_without_an_answer()
     server = Answering()
     with Client("/nowhere", {"host.requests": server.endpoint}) as client:

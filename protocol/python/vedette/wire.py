@@ -141,6 +141,12 @@ def pack(value):
     return msgpack.packb(value, use_bin_type=True)
 
 
+def text(value, bytes_max=LIMITS["TEXT_BYTES_MAX"]):
+    """`value` as a text that everyone takes in a message: of at most `bytes_max` bytes, in whole characters, with '?' for a
+    zero byte and for what is no character."""
+    return str(value).replace("\0", "?").encode("utf-8", "replace")[:bytes_max].decode("utf-8", "ignore")
+
+
 # ---- messages ----
 
 def pack_message(name, fields=None, payload=b"", correlation=0):

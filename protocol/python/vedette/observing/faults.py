@@ -13,11 +13,12 @@ class Faults:
 
     def set(self, stage, text):
         """Records an error. Is it news: another text than before, or one that was over?"""
+        text = wire.text(text)
         old = self.stages.get(stage)
         if old and old["text"] == text and old["recovered_at"] is None:
             old["count"] += 1
             return False
-        self.stages[stage] = {"stage": stage, "text": text[:1024], "at": wire.timestamp(),
+        self.stages[stage] = {"stage": stage, "text": text, "at": wire.timestamp(),
                               "recovered_at": None, "count": old["count"] + 1 if old else 1}
         self.changes += 1
         return True

@@ -299,7 +299,7 @@ class Host:
         if message.name in ("GET", "READ") and message["feed"] == NAME:
             return self.feed.answer(message, lambda: wire.pack(self.snapshot()))
         if message.name == "QUERY":
-            return "VALUE", {}, wire.pack(self.query(message["name"], message.get("args") or []))
+            return "VALUE", {}, self.packed(message["name"], self.query(message["name"], message.get("args") or []))
         raise Error("not_found", f'observer {self.name} has one feed, "state", and answers GET, READ and QUERY')
 
     def query(self, name, args):
@@ -319,6 +319,13 @@ class Host:
             raise Error("usage", f"query {name} of observer {self.name}: the arguments are: {queries[name][0] or 'none'} "
                                  f"({problem})") from problem
 
+    def packed(self, name, value):
+        """The answer to a query in wire bytes; one that has none is the observer's fault and no end of it."""
+        try:
+            return wire.pack(value)
+        except (TypeError, ValueError, OverflowError) as problem:
+            raise Error("failed", f"query {name} of observer {self.name}: what it answers cannot be told: {problem}") from problem
+
     def take_requests(self):
         """Some of what waits: whoever asks without end does not keep it from its turns."""
         for _ in range(REQUESTS_PER_ROUND):
@@ -333,9 +340,9 @@ class Host:
                 correlation = message.correlation
                 name, fields, payload = self.answer(message)
             except (Error, wire.Malformed) as problem:
-                name, fields, payload = "ERROR", {"status": problem.status, "text": str(problem)[:1024]}, b""
+                name, fields, payload = "ERROR", {"status": problem.status, "text": wire.text(problem)}, b""
             except (KeyError, TypeError) as problem:
-                name, fields, payload = "ERROR", {"status": "malformed", "text": f"the request lacks {problem}"}, b""
+                name, fields, payload = "ERROR", {"status": "malformed", "text": wire.text(f"the request lacks {problem}")}, b""
             try:
                 self.requests.send_multipart([identity, *wire.pack_message(name, fields, payload, correlation)],
                                              zmq.NOBLOCK)

@@ -5,7 +5,8 @@
 2. A sample supersedes those before it, so a gap that ends in a newer sample needs no repair. A newest sample that was not
    seen (the answer to STAND names it) or was too large to publish is asked for with READ.
 3. A poller that does not answer for STAND_TIMEOUT_S gets a new connection and is asked anew.
-4. Every one-off read ends in a sample: the poller's answer, or one that says timed_out.
+4. A read that no poller would take is not asked for: with it, all that are asked for together would be refused.
+5. Every one-off read ends in a sample: the poller's answer, or one that says timed_out.
 """
 
 import time
@@ -21,6 +22,21 @@ from .samples import Slot, Source
 STAND_TIMEOUT_S = 2.0
 ONCE_TIMEOUT_S = LIMITS["SAMPLE_DEADLINE_MS"] / 1000 + 1.0
 ROWS_BYTES_MAX = 49152  # of one STAND, below the limit of a body
+
+
+ROW_TEXTS = (("op", LIMITS["NAME_BYTES_MAX"]), ("target", LIMITS["TEXT_BYTES_MAX"]), ("address", LIMITS["TEXT_BYTES_MAX"]))
+
+
+def problem_of(row):
+    """Why no poller would take this row; empty: it is good. Targets may quote what a source has told."""
+    for key, bytes_max in ROW_TEXTS:
+        if wire.text(row.get(key, ""), bytes_max) != row.get(key, ""):
+            return f"its {key} is not a text of at most {bytes_max} bytes without a zero byte"
+    try:
+        size = len(wire.pack(row.get("args")))
+    except (TypeError, ValueError, OverflowError) as problem:
+        return f"its args cannot be sent: {problem}"
+    return f"its args take {size} bytes; at most {LIMITS['SPEC_BYTES_MAX']}" if size > LIMITS["SPEC_BYTES_MAX"] else ""
 
 
 class Outlet:
@@ -161,11 +177,18 @@ class Readings:
                "deadline_ms": round(read.deadline_s * 1000) if read.deadline_s else None}
         return {key: value for key, value in row.items() if value not in (None, "")}
 
+    def _is_sound(self, slot):
+        problem = problem_of(self._row(slot))
+        if problem and slot.status != "malformed":  # it is news once
+            slot.status = "malformed"
+            self.faults.set("read", f"{slot.read.target} of source {slot.source.name} cannot be read: {problem}")
+        return not problem
+
     def _stand(self, outlet, everything):
         """Sends the reads of this poller's sources: all, or those that do not stand yet."""
         outlet.dirty = False
         slots = [slot for source in self.samples.by_name.values() if source.poller == outlet.name
-                 for slot in source.slots if slot.standing and (everything or slot.inc == 0)]
+                 for slot in source.slots if slot.standing and (everything or slot.inc == 0) and self._is_sound(slot)]
         while slots:
             rows, taken, size = [], [], 0
             while slots and len(rows) < LIMITS["READS_PER_REQUEST_MAX"] and size < ROWS_BYTES_MAX:
@@ -180,11 +203,9 @@ class Readings:
 
     def _take_standing(self, outlet, message):
         slots = outlet.out.pop(message.correlation, [])
-        refused = False
         for slot, row in zip(slots, message["readings"]):
             slot.status = row.get("status") or "ok"
             if slot.status != "ok":
-                refused = True
                 self.faults.set("read", f"poller {outlet.name} refuses to read {slot.read.target} of source "
                                         f"{slot.source.name}: {slot.status}")
                 continue
@@ -197,7 +218,7 @@ class Readings:
             outlet.sub.setsockopt_string(zmq.SUBSCRIBE, slot.feed)
             if row.get("n", 0) > slot.n:
                 self._fetch(outlet, slot)
-        if slots and not refused:
+        if slots and all(slot.status == "ok" for slot in self.samples.slots() if slot.standing):
             self.faults.clear("read")
 
     def _unsubscribe(self, slot):
@@ -264,6 +285,11 @@ class Readings:
         if slot.asked:
             return
         source.slots += [] if same else [slot]
+        problem = problem_of(self._row(slot))
+        if problem:
+            slot.turns = 0
+            self.samples.put_failure(slot, "malformed", problem)
+            return
         slot.asked, slot.turns, slot.due = next(self.client.correlations), 0, time.monotonic() + ONCE_TIMEOUT_S
         self.once[slot.asked] = slot
         if source.poller in self.outlets:

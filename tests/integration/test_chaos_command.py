@@ -155,6 +155,26 @@ def undo_does_what_a_keeper_could_not(home):
     assert state_of(pid) != "T"
 
 
+def what_a_keeper_cannot_undo_is_told(home):
+    runner = Runner(home)
+    runner.send("stop host 30s")
+    runner.until("proved")
+    folder = os.path.join(home.dir, "chaos", "undo")
+    record = os.path.join(folder, next(name for name in os.listdir(folder) if name.startswith(f"{runner.process.pid}-")))
+    with open(record, "w", encoding="utf-8") as file:
+        file.write("melt\nhost\n")
+    pid = home.actor("host")["pid"]
+    try:
+        runner.process.kill()
+        wait_for("it has a log", lambda: home.run("logs", "chaos", code=None).code == 0)
+        rows = wait_for("its log tells of it", lambda: home.lines("logs", "chaos"))
+        assert [row["level"] for row in rows] == ["error"] and rows[0]["text"].startswith(f"{record}: not undone: "), rows
+        assert rows[0]["text"] in home.run("chaos", "undo", code=1).err
+    finally:
+        os.remove(record)
+        os.kill(pid, signal.SIGCONT)
+
+
 def an_interrupt_undoes(home):
     pid = home.actor("services")["pid"]
     runner = Runner(home)
@@ -279,7 +299,8 @@ def main():
         assert "vedette up" in home.run("chaos", "kill", "host", code=6).err
         home.run("up", "--detach", "--wait")
         for test in (a_fault_goes_all_the_way_and_is_recorded, another_program_drives_it, a_seed_means_a_script,
-                     what_is_broken_is_undone_when_the_runner_dies, undo_does_what_a_keeper_could_not, an_interrupt_undoes,
+                     what_is_broken_is_undone_when_the_runner_dies, undo_does_what_a_keeper_could_not,
+                     what_a_keeper_cannot_undo_is_told, an_interrupt_undoes,
                      what_is_not_prepared_is_told,
                      mistakes_are_told):
             test(home)

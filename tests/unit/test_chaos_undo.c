@@ -1,5 +1,5 @@
-/* test_chaos_undo.c: what undoes faults, when undoing fails and when things have left meanwhile; what a supervisor is
- * started again from; processes that nobody can look at; a line that comes late. */
+/* test_chaos_undo.c: what undoes faults, when undoing fails and when things have left meanwhile; what a keeper tries
+ * again; what a supervisor is started again from; processes that nobody can look at; a line that comes late. */
 #include "chaos/engine.h"
 #include "chaos/launch.h"
 
@@ -19,6 +19,8 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+
+enum { AWAIT_MS = 60000, NAME_BYTES = 64 };
 
 static char place[64];
 static chaos_undo_t runner; /* that is dead */
@@ -173,6 +175,93 @@ static void a_record_that_could_not_be_read_is_not_written(void **state)
     assert_int_equal(mkdir(at("clock/folder"), 0700), 0);
     assert_false(chaos_write_file(at("clock/folder"), "+1\n"));
     assert_false(is_there("clock/folder.new"));
+}
+
+/* ---- the keeper ---- */
+
+static void await_text(const char *name, const char *text)
+{
+    double begun_ms = chaos_now_ms();
+    while (strcmp(text_at(name), text) != 0) {
+        assert_true(chaos_now_ms() - begun_ms < AWAIT_MS);
+        usleep(1000);
+    }
+}
+
+static void await_gone(const char *name)
+{
+    double begun_ms = chaos_now_ms();
+    while (is_there(name)) {
+        assert_true(chaos_now_ms() - begun_ms < AWAIT_MS);
+        usleep(1000);
+    }
+}
+
+/* A runner breaks all clocks and dies; `record` is where that is recorded. */
+static void die_with_clocks_off(char record[NAME_BYTES])
+{
+    char error[CHAOS_ERROR_BYTES];
+    int ends[2], state;
+    assert_int_equal(pipe(ends), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        chaos_undo_t self;
+        bool good = chaos_undo_open(&self, place, at("logs"), error) == VD_OK &&
+                    chaos_undo_clock(&self, at("clock")) == 1;
+        snprintf(record, NAME_BYTES, "undo/%d-%llu.1", (int)self.self.pid,
+                 (unsigned long long)self.self.start);
+        _exit(good && write(ends[1], record, NAME_BYTES) == NAME_BYTES ? 0 : 1);
+    }
+    assert_int_equal(waitpid(pid, &state, 0), pid);
+    assert_int_equal(state, 0);
+    assert_int_equal(read(ends[0], record, NAME_BYTES), NAME_BYTES);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+static void a_keeper_tries_again_what_fails(void **state)
+{
+    (void)state;
+    char record[NAME_BYTES];
+    write_at("clock/host", "+3600\n");
+    write_at("clock/static", "+3600\n");
+    assert_int_equal(mkdir(at("clock/host.new"), 0700), 0);
+    die_with_clocks_off(record);
+    await_text("clock/static", "+0\n");
+    write_at("clock/static", "+3600\n"); /* so that the second time shows */
+    await_text("clock/static", "+0\n");
+    assert_true(is_there(record));
+    assert_int_equal(rmdir(at("clock/host.new")), 0);
+    await_text("clock/host", "+0\n");
+    await_gone(record);
+    assert_false(is_there("logs/chaos.log"));
+}
+
+static void what_a_keeper_cannot_undo_stands_in_the_log(void **state)
+{
+    (void)state;
+    enum { SHORT_MS = 250, NEVER_MS = 3600000 };
+    char melt[NAME_BYTES], line[700];
+    snprintf(melt, sizeof melt, "undo/%d-1.7", (int)runner.self.pid);
+    write_at(melt, "melt\nhost\n");
+    /* What nobody can understand is not tried again. */
+    chaos_undo_keep(place, at("logs/chaos.log"), &runner.self, NEVER_MS);
+    snprintf(line, sizeof line, " ERROR chaos: %s: not undone: it cannot be understood", at(melt));
+    assert_non_null(strstr(text_at("logs/chaos.log"), line));
+    assert_int_equal(unlink(at(melt)), 0);
+    write_at("clock/host", "+3600\n");
+    assert_int_equal(mkdir(at("clock/host.new"), 0700), 0);
+    uint64_t record = chaos_undo_clock(&runner, at("clock/host"));
+    chaos_undo_keep(place, at("logs/chaos.log"), &runner.self, SHORT_MS);
+    snprintf(
+        line, sizeof line,
+        " ERROR chaos: %s/undo/%d-1.%d: not undone: Is a directory; remove the cause, then again: "
+        "vedette chaos undo\n",
+        place, (int)runner.self.pid, (int)record);
+    const char *text = text_at("logs/chaos.log");
+    assert_non_null(strstr(text, line));
+    assert_ptr_equal(strchr(strchr(text, '\n') + 1, '\n'), text + strlen(text) - 1); /* two lines */
+    assert_int_equal(chaos_undo_left(place, NULL).failed, 1);
 }
 
 /* ---- a supervisor that is started again ---- */
@@ -330,6 +419,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_no_record_needs_is_removed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(every_clock_of_the_folder_is_set_right, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_record_that_could_not_be_read_is_not_written, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_keeper_tries_again_what_fails, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_a_keeper_cannot_undo_stands_in_the_log, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(an_executable_that_was_replaced_is_started_as_what_is_there,
                                         set_up, tear_down),

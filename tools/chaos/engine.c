@@ -300,7 +300,8 @@ vd_status_t chaos_engine_open(chaos_engine_t *self, vd_client_t *client, const c
 {
     self->ground.undo = (chaos_undo_t){.keeper = -1};
     vd_status_t status = chaos_world_open(&self->ground.world, client, dir, error);
-    return status == VD_OK ? chaos_undo_open(&self->ground.undo, self->ground.world.place, error)
+    return status == VD_OK ? chaos_undo_open(&self->ground.undo, self->ground.world.place,
+                                             self->ground.world.paths.logs, error)
                            : status;
 }
 

@@ -3,6 +3,7 @@
 
 #include "chaos/launch.h"
 #include "chaos/script.h"
+#include "wire/run.h"
 
 #include <assert.h>
 #include <dirent.h>
@@ -10,6 +11,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +19,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { FIELDS_MAX = 8, RECORD_BYTES = 8192 };
@@ -328,8 +331,50 @@ static bool read_name(const char *name, chaos_process_t *runner)
     return *end == '.';
 }
 
+void chaos_undo_say(const char *path, int error, char *out, size_t size)
+{
+    if (error == EBADMSG)
+        snprintf(
+            out, size,
+            "%s: not undone: it cannot be understood; undo by hand what it says, and remove it",
+            path);
+    else
+        snprintf(out, size, "%s: not undone: %s; remove the cause, then again: vedette chaos undo",
+                 path, strerror(error));
+}
+
+/* One line of a log, in the form of the actors'. */
+static void log_failure(const char *log, const char *path, int error)
+{
+    char ts[VD_TS_SIZE], text[1200], line[1300];
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    vd_ts_format((int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000, ts);
+    chaos_undo_say(path, error, text, sizeof text);
+    int size = snprintf(line, sizeof line, "%s ERROR chaos: %s\n", ts, text);
+    assert(size > 0 && size < (int)sizeof line);
+    int fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return; /* the record itself is left to tell of it */
+    ssize_t wrote = write(fd, line, (size_t)size);
+    (void)wrote;
+    close(fd);
+}
+
+/* Counts what failed, and tells `log` of it (NULL: nobody). */
+static void note_failure(chaos_left_t *left, const char *log, const char *path, int error)
+{
+    left->again += error != EBADMSG;
+    if (log != NULL)
+        log_failure(log, path, error);
+    if (left->failed++ > 0)
+        return;
+    left->error = error;
+    snprintf(left->path, sizeof left->path, "%s", path);
+}
+
 /* One record of a runner that is dead, or what it did not come to write. */
-static void undo_record(const char *path, chaos_left_t *left)
+static void undo_record(const char *path, const char *log, chaos_left_t *left)
 {
     if (strstr(strrchr(path, '/'), ".new") != NULL) {
         unlink(path);
@@ -339,12 +384,9 @@ static void undo_record(const char *path, chaos_left_t *left)
     if (error == 0) {
         forget_file(path);
         left->done++;
-        return;
+    } else {
+        note_failure(left, log, path, error);
     }
-    if (left->failed++ > 0)
-        return;
-    left->error = error;
-    snprintf(left->path, sizeof left->path, "%s", path);
 }
 
 /* Has this process to be undone for: the runner, or whoever is dead? */
@@ -368,24 +410,21 @@ static void drop_parts(const char *folder, const chaos_process_t *runner)
         closedir(listing);
 }
 
-chaos_left_t chaos_undo_left(const char *place, const chaos_process_t *runner)
+static chaos_left_t undo_left(const char *place, const chaos_process_t *runner, const char *log)
 {
     char folder[620], path[900];
     chaos_left_t left = {0};
     snprintf(folder, sizeof folder, "%s/undo", place);
     DIR *listing = opendir(folder);
-    if (listing == NULL && errno != ENOENT) {
-        left.failed = 1;
-        left.error = errno;
-        snprintf(left.path, sizeof left.path, "%s", folder);
-    }
+    if (listing == NULL && errno != ENOENT)
+        note_failure(&left, log, folder, errno);
     for (struct dirent *entry; listing != NULL && (entry = readdir(listing)) != NULL;) {
         chaos_process_t owner;
         if (strstr(entry->d_name, PARTS) != NULL || !read_name(entry->d_name, &owner) ||
             !is_wanted(&owner, runner))
             continue;
         snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-        undo_record(path, &left);
+        undo_record(path, log, &left);
     }
     if (listing != NULL)
         closedir(listing);
@@ -394,10 +433,30 @@ chaos_left_t chaos_undo_left(const char *place, const chaos_process_t *runner)
     return left;
 }
 
+chaos_left_t chaos_undo_left(const char *place, const chaos_process_t *runner)
+{
+    return undo_left(place, runner, NULL);
+}
+
 /* ---- the keeper ---- */
 
-static _Noreturn void keep(const char *place, int end, const chaos_process_t *runner)
+void chaos_undo_keep(const char *place, const char *log, const chaos_process_t *runner, int all_ms)
 {
+    enum { FIRST_MS = 100 };
+    chaos_left_t left = undo_left(place, runner, NULL);
+    for (int pause_ms = FIRST_MS; left.again > 0 && all_ms > 0; pause_ms *= 2) {
+        int now_ms = pause_ms < all_ms ? pause_ms : all_ms;
+        all_ms -= now_ms;
+        poll(NULL, 0, now_ms);
+        left = undo_left(place, runner, NULL);
+    }
+    if (left.failed > 0)
+        (void)undo_left(place, runner, log);
+}
+
+static _Noreturn void keep(const chaos_undo_t *self, int end)
+{
+    enum { ALL_MS = 30000 };
     char byte;
     setsid();
     for (int number = 1; number < NSIG; number++)
@@ -412,16 +471,17 @@ static _Noreturn void keep(const char *place, int end, const chaos_process_t *ru
     while (read(3, &byte, 1) < 0 && errno == EINTR)
         ;
     (void)signal(SIGCHLD, SIG_DFL);
-    (void)chaos_undo_left(place, runner);
+    chaos_undo_keep(self->place, self->log, &self->self, ALL_MS);
     _exit(0);
 }
 
-vd_status_t chaos_undo_open(chaos_undo_t *self, const char *place, char *error)
+vd_status_t chaos_undo_open(chaos_undo_t *self, const char *place, const char *logs, char *error)
 {
     char folder[620];
     int ends[2];
     *self = (chaos_undo_t){.keeper = -1};
     snprintf(self->place, sizeof self->place, "%s", place);
+    snprintf(self->log, sizeof self->log, "%.600s/chaos.log", logs);
     snprintf(folder, sizeof folder, "%s/undo", place);
     if ((mkdir(place, 0700) != 0 && errno != EEXIST) ||
         (mkdir(folder, 0700) != 0 && errno != EEXIST)) {
@@ -443,7 +503,7 @@ vd_status_t chaos_undo_open(chaos_undo_t *self, const char *place, char *error)
     pid_t keeper = fork();
     if (keeper == 0) {
         close(ends[1]);
-        keep(self->place, ends[0], &self->self);
+        keep(self, ends[0]);
     }
     close(ends[0]);
     self->keeper = ends[1];

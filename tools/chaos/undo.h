@@ -5,7 +5,8 @@
  * 2. Undoing twice does no harm, and what is gone in the meantime (a process, a file) needs nothing. What cannot be
  *    undone keeps its record, so that it can be tried again.
  * 3. Who breaks things has a keeper: a process in a session of its own that undoes its records
- *    when it dies, however it does.
+ *    when it dies, however it does. What fails is tried again, with pauses that grow; what could not be undone by then
+ *    stands in chaos.log, a line for each record, as `vedette logs` shows it.
  */
 #ifndef CHAOS_UNDO_H
 #define CHAOS_UNDO_H
@@ -15,13 +16,15 @@
 
 typedef struct chaos_undo {
     char place[600];
+    char log[620]; /* chaos.log */
     uint64_t next;
     chaos_process_t self; /* who breaks */
     int keeper;           /* the pipe whose end tells the keeper of ours; -1: none */
 } chaos_undo_t;
 
-/* Makes the directories and starts the keeper. VD_OK, or VD_IO with the reason in `error`. */
-vd_status_t chaos_undo_open(chaos_undo_t *self, const char *place, char *error);
+/* Makes the directories and starts the keeper; `logs` is the folder of chaos.log. VD_OK, or VD_IO with the reason in
+ * `error`. */
+vd_status_t chaos_undo_open(chaos_undo_t *self, const char *place, const char *logs, char *error);
 /* Lets the keeper go: it undoes what is still recorded. */
 void chaos_undo_close(chaos_undo_t *self);
 
@@ -51,6 +54,7 @@ int chaos_undo_now(chaos_undo_t *self, uint64_t record);
 /* What was left behind. */
 typedef struct chaos_left {
     size_t done, failed;
+    size_t again;   /* of the failed, those that may be undone when they are tried again */
     int error;      /* with which the first failed; EBADMSG: its record cannot be read */
     char path[900]; /* of its record */
 } chaos_left_t;
@@ -58,5 +62,10 @@ typedef struct chaos_left {
 /* Undoes what runners left behind that are dead, or that of process `runner` alone (NULL: all of
  * the dead). */
 chaos_left_t chaos_undo_left(const char *place, const chaos_process_t *runner);
+/* Says of a record why it is not undone, and the remedy. */
+void chaos_undo_say(const char *path, int error, char *out, size_t size);
+/* Undoes what `runner` left behind, as its keeper does: tries again for `all_ms`, and writes to the file `log` what could
+ * not be undone. */
+void chaos_undo_keep(const char *place, const char *log, const chaos_process_t *runner, int all_ms);
 
 #endif

@@ -3,7 +3,6 @@
 
 #include "chaos/undo.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -41,7 +40,7 @@ static int list(cli_t *cli)
 
 static int undo(cli_t *cli)
 {
-    char error[CHAOS_ERROR_BYTES], place[600];
+    char error[CHAOS_ERROR_BYTES], place[600], text[1200];
     vd_paths_t paths;
     vd_status_t status = chaos_place(cli->dir, &paths, place, sizeof place, error);
     if (status != VD_OK)
@@ -49,15 +48,10 @@ static int undo(cli_t *cli)
     chaos_left_t left = chaos_undo_left(place, NULL);
     if (left.done > 0)
         cli_say(cli, "undone: %s that dead runners left behind", CLI_COUNT(left.done, "fault"));
-    if (left.failed > 0 && left.error == EBADMSG)
-        return cli_fail(cli, VD_FAILED,
-                        "%s: not undone: it cannot be understood; undo by hand what it says, and "
-                        "remove it",
-                        left.path);
-    if (left.failed > 0)
-        return cli_fail(cli, VD_FAILED,
-                        "%s: not undone: %s; remove the cause, then again: vedette chaos undo",
-                        left.path, strerror(left.error));
+    if (left.failed > 0) {
+        chaos_undo_say(left.path, left.error, text, sizeof text);
+        return cli_fail(cli, VD_FAILED, "%s", text);
+    }
     if (left.done == 0)
         cli_say(cli, "nothing was left behind in %s", place);
     return 0;

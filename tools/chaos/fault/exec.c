@@ -20,13 +20,17 @@ static const char *value_of(const char *variable)
     return value != NULL ? value : "";
 }
 
+/* In front of those that are preloaded anyway, however many they are: without it the fault would be made and do nothing. */
 static void preload(const char *library)
 {
-    char list[2 * PATH_MAX];
     const char *before = value_of("LD_PRELOAD");
-    if (snprintf(list, sizeof list, "%s%s%s", library, before[0] != 0 ? ":" : "", before) <
-        (int)sizeof list)
-        setenv("LD_PRELOAD", list, 1);
+    char *list;
+    if (asprintf(&list, "%s%s%s", library, before[0] != 0 ? ":" : "", before) < 0 ||
+        setenv("LD_PRELOAD", list, 1) != 0) {
+        fprintf(stderr, "LD_PRELOAD: no memory for %s; leave more\n", library);
+        exit(127);
+    }
+    free(list);
 }
 
 /* What a process that had this id left behind when it was killed would keep this one from starting. */

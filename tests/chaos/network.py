@@ -38,6 +38,7 @@ WAYS = ("namespace", "proxy")
 HOST = "127.0.0.1"
 PORTS = range(19000, 19100)  # of links in a namespace: nobody binds them there, so that free_ports() keeps off them
 FREE_PORTS = range(20000, 32000)  # below those that the system gives out by itself
+SHARES = 16  # of the free ports, as in tools/examples: a process draws from its own
 QUIET_S = 0.7  # after this whoever is to be reset has sent something, or is quiet
 CLONE_NEWNET = 0x40000000
 ESTABLISHED = "01"
@@ -75,18 +76,18 @@ def port_of(endpoint):
 
 
 def free_ports(count):
-    """Ports that nobody uses now, all different."""
-    found, choice = [], random.SystemRandom()
-    for _ in range(1000):
-        port = choice.choice(FREE_PORTS)
+    """Ports that nobody uses now, all different. Each process looks in a share of its own, so that what one has found and not
+    bound yet is hardly given to another."""
+    found = []
+    for port in random.SystemRandom().sample(FREE_PORTS[os.getpid() % SHARES::SHARES], len(FREE_PORTS) // SHARES):
         with socket.socket() as trial:
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             with contextlib.suppress(OSError):
                 trial.bind((HOST, port))
-                found += [port] if port not in found else []
+                found.append(port)
         if len(found) == count:
             return found
-    raise OSError(f"no {count} free ports from {FREE_PORTS[0]} to {FREE_PORTS[-1]} on {HOST}")
+    raise OSError(f"no {count} free ports among each {SHARES}th from {FREE_PORTS[0]} to {FREE_PORTS[-1]} on {HOST}")
 
 
 def nft(script):

@@ -12,6 +12,7 @@ from unittest import mock
 sys.dont_write_bytecode = True
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path[:0] = [os.path.join(TOP, part) for part in ("tests/chaos", "protocol/python")]
+import network  # noqa: E402
 import run_core  # noqa: E402
 import run_faults  # noqa: E402
 import run_story  # noqa: E402
@@ -262,6 +263,17 @@ class Problems(unittest.TestCase):
         self.assertEqual(phases()[2:], ["undone"])
         self.oracle.count = 5
         self.assertEqual(phases()[2:], ["undone", "recovered"])
+
+
+class Ports(unittest.TestCase):
+    def test_a_process_draws_from_its_share(self):
+        drawn = set(network.free_ports(50))
+        self.assertEqual(len(drawn), 50)
+        self.assertEqual({port % network.SHARES for port in drawn}, {(network.FREE_PORTS[0] + os.getpid()) % network.SHARES})
+
+    def test_more_than_there_are_is_an_error(self):
+        with self.assertRaises(OSError):
+            network.free_ports(len(network.FREE_PORTS) // network.SHARES + 1)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from outages import Scan, told  # noqa: E402
 BIN = sys.argv[1]
 SEED = int(os.environ.get("VD_SEED", "20261"))
 ROLL_EVENTS = 60
+ROOM_EVENTS = 15  # what may come in a session after it has come to rest
 CONFIG = f"""
 [supervisor]
 session_roll_events = {ROLL_EVENTS}
@@ -174,7 +175,7 @@ def events_of(events, observer):
 def check_outages(runtime, first):
     """The collector tells what a scan over all sessions finds, once each, and shows it."""
     def shown():
-        events = [event for row in chain_of(runtime, first) for event in read_session(runtime.client, row)]
+        events = [event for row in chain_at_rest(runtime, first) for event in read_session(runtime.client, row)]
         scan = Scan(events_of(events, "services"))
         mine = told(events_of(events, "availability"))
         assert mine == scan.told[:len(mine)], next(pair for pair in zip(mine, scan.told) if pair[0] != pair[1])
@@ -235,7 +236,7 @@ def test_sessions_roll_while_everything_dies(runtime):
         if len(servers) > 3:
             servers.pop(chance.randrange(len(servers))).close()
         if chance.random() < 0.5:  # just before the roll, or just as it is seen
-            wait_for("it is nearly full", lambda: runtime.row(runtime.session()).get("last_seq", 0) > ROLL_EVENTS - 15
+            wait_for("it is nearly full", lambda: runtime.row(runtime.session()).get("last_seq", 0) > ROLL_EVENTS - ROOM_EVENTS
                      or runtime.session() != session)
         else:
             session = await_roll(runtime, session)
@@ -251,12 +252,25 @@ def test_sessions_roll_while_everything_dies(runtime):
         server.close()
 
 
+def fill(runtime, session, last_seq):
+    """Writes to the session until it has so many events."""
+    with runtime.client.producer("more") as producer:
+        while producer.emit("more", {}, session)[1] < last_seq:
+            pass
+
+
 def await_last(runtime):
-    """The session in which it comes to rest: everybody has arrived, and it is not full."""
+    """The session in which it comes to rest: everybody has arrived, and there is room for what may still come, an outage or a
+    service of another program. One without that room is filled, so that the rest is in the next one."""
     def rests():
         now = runtime.session()
         snapshots = [runtime.settled(name) for name in OBSERVERS]
-        return now if all(snapshots) and runtime.row(now)["last_seq"] < ROLL_EVENTS and runtime.session() == now else None
+        used = runtime.row(now).get("last_seq", 0)
+        if used >= ROLL_EVENTS - ROOM_EVENTS and runtime.session() == now:
+            fill(runtime, now, ROLL_EVENTS)
+            await_roll(runtime, now)
+            return None
+        return now if all(snapshots) and runtime.session() == now else None
     return wait_for("it comes to rest", rests)
 
 
@@ -391,7 +405,9 @@ def test_who_slept_through_rolls_and_what_was_pruned(runtime):
     filler.end()
     before = wait_for("it has caught up", lambda: shown(there=False))
     assert before["session"] >= third
+    wait_for("a few more events would roll it", lambda: fill(runtime, runtime.session(), ROLL_EVENTS - 5) is None)
     rows = chain_at_rest(runtime, first)
+    assert rows[-1]["last_seq"] < ROLL_EVENTS - 5, "what comes late rolls it while it is looked at"
     gone = [event for row in rows for event in read_session(runtime.client, row) if event.type == "service_gone"
             and event.data["port"] == port]
     assert [event.session >= third for event in gone] == [True], gone

@@ -265,6 +265,61 @@ class Problems(unittest.TestCase):
         self.assertEqual(phases()[2:], ["undone", "recovered"])
 
 
+class Harm(run_faults.Fault):
+    """Lasts for ten minutes; proof() does `prove`, and only the third look finds it undone."""
+
+    def __init__(self, say, prove):
+        super().__init__(None, script.parse("source_hang m1 10m").faults[0], 1, say)
+        self.prove, self.there, self.looks = prove, False, 0
+
+    def inject(self):
+        self.there = True
+
+    def proof(self):
+        return self.prove()
+
+    def undo(self):
+        self.there = False
+
+    def undone(self):
+        self.looks += 1
+        return not self.there and self.looks >= 3
+
+
+class Early(unittest.TestCase):
+    """A fault that is ended while it lasts."""
+
+    def setUp(self):
+        self.says = []
+
+    def check(self, harm, *phases):
+        self.assertFalse(harm.there)
+        self.assertEqual([(record["phase"], record["text"]) for record in self.says[1:]], [*phases, ("undone", "early")])
+
+    def test_its_end_undoes_it_and_waits_and_says_so(self):
+        harm = Harm(self.says.append, lambda: "it is seen")
+        steps = harm.steps()
+        next(steps)
+        steps.close()
+        self.check(harm, ("proved", "it is seen"))
+
+    def test_an_interrupt_inside_of_it_does_so_too(self):
+        def interrupted():
+            raise KeyboardInterrupt
+        harm = Harm(self.says.append, interrupted)
+        with self.assertRaises(KeyboardInterrupt):
+            next(harm.steps())
+        self.check(harm)
+
+    def test_what_is_not_undone_in_time_is_not_said_to_be(self):
+        harm = Harm(self.says.append, lambda: "")
+        steps = harm.steps()
+        next(steps)
+        with mock.patch.object(run_faults, "EARLY_S", 0.0):
+            steps.close()
+        self.assertEqual([record["phase"] for record in self.says], ["injected"])
+
+
 class Ports(unittest.TestCase):
     def test_a_process_draws_from_its_share(self):
         drawn = set(network.free_ports(50))

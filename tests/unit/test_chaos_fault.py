@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """test_chaos_fault.py BIN: libvd_fault.so in a process that does nothing but write: what it is told holds when the file of the
-orders is gone, no order is lost, a slow sync ends when the disk heals, and what is no number ends the process."""
+orders is gone, no order is lost, a slow sync ends when the disk heals, what interrupts its thread does not end that, and
+what is no number ends the process."""
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import unittest
 
 sys.dont_write_bytecode = True
 LIBRARY = os.path.realpath(os.path.join(sys.argv[1], "..", "lib", "vedette", "libvd_fault.so"))
+INTERRUPTED = os.path.realpath(os.path.join(sys.argv[1], "..", "tests", "libinterrupted_reads.so"))
 ROUNDS = 300
 SLOW_MS = 30000
 
@@ -79,11 +81,12 @@ class Fault(unittest.TestCase):
         self.holder = tempfile.TemporaryDirectory(prefix="chaos-fault-")
         self.addCleanup(self.holder.cleanup)
 
-    def run_inside(self, name, rules=""):
+    def run_inside(self, name, rules="", before=()):
+        """`before`: what is preloaded, too."""
         place = os.path.realpath(self.holder.name)
         disk = os.path.join(place, "disk")
         os.makedirs(disk, exist_ok=True)
-        environment = {**os.environ, "LD_PRELOAD": LIBRARY, "VD_FAULT_DIR": disk, "VD_FAULT_CUT": "no",
+        environment = {**os.environ, "LD_PRELOAD": ":".join([*before, LIBRARY]), "VD_FAULT_DIR": disk, "VD_FAULT_CUT": "no",
                        "VD_FAULT_CONTROL": os.path.join(place, "control"), "VD_FAULT_RULES": rules}
         return subprocess.run([sys.executable, __file__, sys.argv[1], "inside", name], env=environment, capture_output=True,
                               text=True, timeout=50, check=False)
@@ -93,6 +96,11 @@ class Fault(unittest.TestCase):
             with self.subTest(name):
                 done = self.run_inside(name)
                 self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_what_interrupts_its_thread_does_not_end_that(self):
+        self.assertTrue(os.path.exists(INTERRUPTED))
+        done = self.run_inside(rules_hold_at_once.__name__, before=[INTERRUPTED])
+        self.assertEqual(done.returncode, 0, done.stderr)
 
     def test_what_is_not_understood_ends_it(self):
         for rules in ("slow any -1", "slow any 3000000000", "slow any 2x", "slow any 60001", "trace maybe", "cut abc", "cut 300",

@@ -166,6 +166,7 @@ def is_asked_and_asks(lines):
             assert refused.status == status, refused
             told = str(refused)[len(status) + 2:]
             assert 0 < len(told.encode()) <= 1024 and "\0" not in told, told
+            assert not told.startswith(status), told
     row = next(row for row in lines.client.membership()["actors"] if row["name"] == "own")
     assert row["kind"] == "observer" and row["state"] == "ready", row
     assert lines.client.get("own", "requests", "metrics")["uptime_ms"] > 0
@@ -173,7 +174,9 @@ def is_asked_and_asks(lines):
 
 def fails_a_turn_and_recovers(lines):
     """What a turn fails with may quote anything: it is told, and nobody ends of it."""
-    pid = lines.client.request("own", "requests", "PING")["pid"]
+    alive = lines.client.request("own", "requests", "PING")
+    assert alive["version"] == lines.client.request("broker", "control", "PING")["version"], alive
+    pid = alive["pid"]
     lines.write("bad")
     shown = lines.client.wait("own", '$.error.stage == "turn" and $.error.recovered_at == null', 20)
     assert "there is a bad line: ?, ??" in shown["error"]["text"] and shown["state"]["count"] == 3, shown

@@ -17,7 +17,8 @@ static void print_python(void)
     const vd_shape_t *shapes = vd_shapes_of_messages(&count);
     printf("\"\"\"The message catalogue as constants. Made by `vd-catalogue --python`; do not "
            "edit.\"\"\"\n\n");
-    printf("PROTOCOL_VERSION = %d\n\nMESSAGES = {\n", VD_PROTOCOL_VERSION);
+    printf("PROTOCOL_VERSION = %d\nVERSION = \"%s\"\n\nMESSAGES = {\n", VD_PROTOCOL_VERSION,
+           VD_VERSION);
     for (size_t i = 0; i < count; i++) {
         printf("    %u: (\"%s\", (", shapes[i].id, shapes[i].upper);
         for (size_t f = 0; f < shapes[i].field_count; f++)

@@ -1,6 +1,7 @@
 """The message catalogue as constants. Made by `vd-catalogue --python`; do not edit."""
 
 PROTOCOL_VERSION = 1
+VERSION = "0.1.0"
 
 MESSAGES = {
     1: ("ERROR", ("status", "text", )),

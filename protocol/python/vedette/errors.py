@@ -2,11 +2,12 @@
 
 
 class Error(Exception):
-    """An answer ERROR or a rejection; `status` is the name of the status."""
+    """An answer ERROR or a rejection; `status` is the name of the status, `text` says what happened."""
 
     def __init__(self, status, text):
         super().__init__(f"{status}: {text}")
         self.status = status
+        self.text = text
 
 
 class Unreachable(Error):

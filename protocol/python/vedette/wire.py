@@ -13,11 +13,12 @@ HEADER_DEPTH_MAX = 4  # further items of a header may be nested so deep
 
 
 class Malformed(ValueError):
-    """Bytes that are not what the protocol says; `status` is the name of the status."""
+    """Bytes that are not what the protocol says; `status` is the name of the status, `text` says what is wrong."""
 
     def __init__(self, status, text):
         super().__init__(f"{status}: {text}")
         self.status = status
+        self.text = text
 
 
 # ---- checksums ----

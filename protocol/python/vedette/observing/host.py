@@ -18,7 +18,7 @@ import traceback
 import zmq
 
 from .. import wire
-from ..catalogue import LIMITS
+from ..catalogue import LIMITS, VERSION
 from ..client import Client
 from ..errors import Error
 from ..link import Link
@@ -292,7 +292,7 @@ class Host:
     def answer(self, message):
         """(name, fields, payload) for a request; raises Error for one that cannot be answered."""
         if message.name == "PING":
-            return "PONG", {"name": self.name, "inc": self.inc, "pid": os.getpid()}, b""
+            return "PONG", {"name": self.name, "inc": self.inc, "pid": os.getpid(), "version": VERSION}, b""
         if message.name == "GET" and message["feed"] == "metrics":
             place = {"feed": "metrics", "inc": self.inc, "n": 0, "complete": True}
             return "SNAPSHOT", place, wire.pack(self.metrics())
@@ -340,7 +340,7 @@ class Host:
                 correlation = message.correlation
                 name, fields, payload = self.answer(message)
             except (Error, wire.Malformed) as problem:
-                name, fields, payload = "ERROR", {"status": problem.status, "text": wire.text(problem)}, b""
+                name, fields, payload = "ERROR", {"status": problem.status, "text": wire.text(problem.text)}, b""
             except (KeyError, TypeError) as problem:
                 name, fields, payload = "ERROR", {"status": "malformed", "text": wire.text(f"the request lacks {problem}")}, b""
             try:

@@ -12,8 +12,12 @@
  *    trouble of the process, and in the answer to GET of `audit`.
  * 4. After the store was another one or went back, and after the auditor itself stood still, what
  *    others say is left alone until they had the time to learn of it.
- * 5. Memory is bounded: VD_AUDITOR_ACTORS_MAX actors, VD_AUDITOR_READS_MAX sources, and what
- *    history.h, claims.h and book.h have. What is over a bound is counted.
+ * 5. Memory is bounded: VD_AUDITOR_ACTORS_MAX actors, VD_AUDITOR_CHILDREN_MAX processes,
+ *    VD_AUDITOR_READS_MAX sources, and what history.h, claims.h and book.h have. What is over a bound
+ *    is counted.
+ * 6. Anybody may write into the session. What only its events tell gives way to what the membership
+ *    and the supervisor tell, and of two events that contradict each other it takes the one that
+ *    agrees with them.
  */
 #ifndef VD_AUDITOR_H
 #define VD_AUDITOR_H
@@ -21,9 +25,10 @@
 #include "book.h"
 #include "core/core.h"
 
-#define VD_AUDITOR_ACTORS_MAX 64u
-#define VD_AUDITOR_READS_MAX  1024u
-#define VD_AUDIT_FEED         "audit"
+#define VD_AUDITOR_ACTORS_MAX   64u
+#define VD_AUDITOR_CHILDREN_MAX 192u /* more than a supervisor has: those known from events alone */
+#define VD_AUDITOR_READS_MAX    1024u
+#define VD_AUDIT_FEED           "audit"
 
 enum vd_auditor_port {
     VD_AUDITOR_REQUESTS = 1, /* ROUTER: GET of audit */

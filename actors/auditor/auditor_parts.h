@@ -59,12 +59,21 @@ typedef struct vd_audited_read {
     uint32_t rounds;
 } vd_audited_read_t;
 
+/* What an actor_started or actor_runs tells of a process; pid 0: none has. */
+typedef struct vd_told_start {
+    uint64_t pid, restarts, seq, index;
+} vd_told_start_t;
+
 /* A process, as the supervisor and the events of the session tell it. */
 typedef struct vd_audited_child {
-    char name[VD_NAME_BYTES_MAX + 1];
-    uint64_t pid, restarts;             /* of the lifecycle; pid 0: none */
-    uint64_t event_pid, event_restarts; /* of the newest actor_started or actor_runs */
-    uint64_t event_seq, event_index;
+    char name[VD_NAME_BYTES_MAX + 1]; /* empty: the place is free */
+    bool fed, named; /* fed: the feed lifecycle has it; named: so has the snapshot at hand */
+    uint64_t touched;
+    uint64_t pid, restarts; /* of the feed; pid 0: none */
+    int64_t started_ms;     /* of the feed; 0: not told */
+    vd_told_start_t told;   /* of `pid`; the newest, where the feed has told of none */
+    vd_told_start_t other;  /* the newest of another one: the feed may tell of it next */
+    int64_t differs_us;     /* since when `told` is not what the feed tells; 0: it is */
 } vd_audited_child_t;
 
 /* Something published, to be compared with the store. */
@@ -117,6 +126,7 @@ struct vd_auditor {
     uint64_t asked;
     int64_t asked_us, deadline_us, again_us, heard_us;
     uint64_t head, from;
+    int64_t begun_ms;                    /* when it began to read from there, UTC */
     char refusal[VD_TEXT_BYTES_MAX + 1]; /* what came in place of more history; empty: nothing */
 
     /* probes.c */
@@ -135,7 +145,8 @@ struct vd_auditor {
     vd_audited_actor_t actors[VD_AUDITOR_ACTORS_MAX];
     uint32_t read_count;
     vd_audited_read_t reads[VD_AUDITOR_READS_MAX];
-    vd_audited_child_t children[VD_AUDITOR_ACTORS_MAX];
+    vd_audited_child_t children[VD_AUDITOR_CHILDREN_MAX];
+    uint64_t children_touched;
     vd_peer_t supervisor;
     uint64_t status_asked;
     int64_t status_us, positions_us;

@@ -7,43 +7,100 @@
 #include <stdio.h>
 
 #define STATUS_US (5000 * MS)
+/* So long an event that agrees with the supervisor may come behind one that does not, while the
+ * history is read: who makes an event up need not wait for the true one. */
+#define DIFFERS_US (10000 * MS)
+#define UNREAD_US  (2000 * MS)
 
+/* The place of a child. Those that the feed has always find one: what is known from events alone gives
+ * way, the oldest first. */
 static vd_audited_child_t *child_of(vd_auditor_t *self, vd_str_t name)
 {
-    vd_audited_child_t *free_one = NULL;
-    for (uint32_t i = 0; i < VD_AUDITOR_ACTORS_MAX; i++) {
-        if (vd_str_is(name, self->children[i].name))
-            return &self->children[i];
-        if (free_one == NULL && self->children[i].name[0] == 0)
-            free_one = &self->children[i];
-    }
-    if (free_one == NULL || name.size == 0) {
-        self->left_out++;
+    vd_audited_child_t *place = NULL;
+    if (!vd_name_valid(name))
         return NULL;
+    for (uint32_t i = 0; i < VD_AUDITOR_CHILDREN_MAX; i++) {
+        vd_audited_child_t *child = &self->children[i];
+        if (vd_str_is(name, child->name)) {
+            child->touched = ++self->children_touched;
+            return child;
+        }
+        if (!child->fed && (place == NULL || child->touched < place->touched))
+            place = child;
     }
-    *free_one = (vd_audited_child_t){.pid = 0};
-    vd_str_copy(free_one->name, sizeof free_one->name, name);
-    return free_one;
+    if (place == NULL || place->name[0] != 0)
+        self->left_out++;
+    if (place == NULL)
+        return NULL;
+    *place = (vd_audited_child_t){.touched = ++self->children_touched};
+    vd_str_copy(place->name, sizeof place->name, name);
+    return place;
+}
+
+static void forget(vd_audited_child_t *child)
+{
+    *child = (vd_audited_child_t){.pid = 0};
+}
+
+/* ---- both ---- */
+
+static bool agrees(const vd_audited_child_t *child)
+{
+    return child->pid != 0 && child->told.pid == child->pid &&
+           child->told.restarts == child->restarts;
 }
 
 /* A life of a process has one number, whoever tells it. */
-static void compare(vd_auditor_t *self, const vd_audited_child_t *child)
+static void compare(vd_auditor_t *self, vd_audited_child_t *child)
 {
-    if (child->pid == 0 || child->pid != child->event_pid)
-        return;
-    if (child->restarts == child->event_restarts) {
+    if (agrees(child))
         vd_book_check(&self->book, VD_INVARIANT_restarts_told);
-        return;
-    }
-    vd_violation_t violation = vd_violation_of(VD_INVARIANT_restarts_told, vd_str(self->session),
-                                               child->event_seq, child->event_index);
+    if (agrees(child) || child->pid == 0 || child->told.pid != child->pid)
+        child->differs_us = 0;
+    else if (child->differs_us == 0)
+        child->differs_us = self->now.mono_us;
+}
+
+/* May the event that the supervisor wrote stand where nothing was read? */
+static bool is_unseen(const vd_auditor_t *self, const vd_audited_child_t *child)
+{
+    return child->started_ms > 0 && child->started_ms < self->begun_ms &&
+           !vd_history_has_begun(self->history, self->session);
+}
+
+static void tell(vd_auditor_t *self, vd_audited_child_t *child)
+{
+    const vd_told_start_t *told = &child->told;
+    vd_violation_t violation =
+        vd_violation_of(VD_INVARIANT_restarts_told, vd_str(self->session), told->seq, told->index);
     snprintf(violation.text, sizeof violation.text,
              "%s was restarted %" PRIu64 " times, its events say %" PRIu64, child->name,
-             child->restarts, child->event_restarts);
+             child->restarts, told->restarts);
     snprintf(violation.evidence, sizeof violation.evidence,
-             "the feed lifecycle and event %" PRIu64 " both tell of process %" PRIu64,
-             child->event_seq, child->pid);
+             "the feed lifecycle and event %" PRIu64 " both tell of process %" PRIu64, told->seq,
+             child->pid);
     vd_book_violate(&self->book, &violation, vd_hash(child->pid, vd_str(child->name)));
+}
+
+/* Tells what differs and has for long. */
+static void settle(vd_auditor_t *self)
+{
+    bool reads = vd_auditor_may_judge(self) && self->now.mono_us - self->heard_us <= UNREAD_US;
+    for (uint32_t i = 0; i < VD_AUDITOR_CHILDREN_MAX; i++) {
+        vd_audited_child_t *child = &self->children[i];
+        if (child->differs_us == 0)
+            continue;
+        if (!reads)
+            child->differs_us = self->now.mono_us;
+        if (self->now.mono_us - child->differs_us < DIFFERS_US)
+            continue;
+        if (is_unseen(self, child))
+            vd_book_unknown(&self->book, VD_INVARIANT_restarts_told);
+        else
+            tell(self, child);
+        child->told.pid = 0;
+        child->differs_us = 0;
+    }
 }
 
 /* ---- the feed ---- */
@@ -57,12 +114,31 @@ static void take_child(vd_auditor_t *self, vd_bytes_t map)
     if (child == NULL)
         return;
     if (vd_str_is(record.state, "gone")) {
-        child->name[0] = 0;
+        forget(child);
         return;
     }
+    child->fed = child->named = true;
+    if (child->pid != record.pid)
+        child->differs_us = 0;
     child->pid = record.pid;
     child->restarts = record.restarts;
+    child->started_ms = record.started_ms;
+    if (child->pid != 0 && child->told.pid != child->pid && child->other.pid == child->pid) {
+        child->told = child->other;
+        child->other.pid = 0;
+    }
     compare(self, child);
+}
+
+/* Another life of the supervisor: its children are others, of which events may have told before. */
+static void begin_anew(vd_auditor_t *self)
+{
+    for (uint32_t i = 0; i < VD_AUDITOR_CHILDREN_MAX; i++) {
+        vd_audited_child_t *child = &self->children[i];
+        child->fed = false;
+        child->pid = 0;
+        child->differs_us = 0;
+    }
 }
 
 static void on_snapshot(void *arg, vd_now_t now, vd_bytes_t value, bool complete,
@@ -71,14 +147,18 @@ static void on_snapshot(void *arg, vd_now_t now, vd_bytes_t value, bool complete
     vd_auditor_t *self = arg;
     vd_value_t list, item;
     (void)now;
-    (void)complete;
     (void)effects;
     if (self->lifecycle_inc != self->lifecycle.inc)
-        memset(self->children, 0, sizeof self->children);
+        begin_anew(self);
     self->lifecycle_inc = self->lifecycle.inc;
+    for (uint32_t i = 0; i < VD_AUDITOR_CHILDREN_MAX; i++)
+        self->children[i].named = false;
     if (vd_value_of(value, &list))
         while (vd_value_next(&list.bytes, &item))
             take_child(self, item.raw);
+    for (uint32_t i = 0; complete && i < VD_AUDITOR_CHILDREN_MAX; i++)
+        if (self->children[i].fed && !self->children[i].named)
+            forget(&self->children[i]);
 }
 
 static void on_item(void *arg, vd_now_t now, uint64_t n, vd_bytes_t value, vd_effects_t *effects)
@@ -100,8 +180,13 @@ void vd_children_session(vd_auditor_t *self, vd_str_t session)
     vd_str_copy(self->session, sizeof self->session, session);
     vd_history_watch(self->history, self->session);
     vd_telling_forget(self);
-    for (uint32_t i = 0; i < VD_AUDITOR_ACTORS_MAX; i++)
-        self->children[i].event_pid = 0;
+    for (uint32_t i = 0; i < VD_AUDITOR_CHILDREN_MAX; i++) {
+        vd_audited_child_t *child = &self->children[i];
+        child->told.pid = child->other.pid = 0;
+        child->differs_us = 0;
+        if (!child->fed)
+            forget(child);
+    }
 }
 
 void vd_children_event(vd_auditor_t *self, uint64_t seq, uint64_t index, vd_str_t type,
@@ -113,14 +198,21 @@ void vd_children_event(vd_auditor_t *self, uint64_t seq, uint64_t index, vd_str_
         return;
     if (vd_event_read(entry->event, &event) != VD_OK || !vd_value_of(event.data, &data))
         return;
-    vd_audited_child_t *child = child_of(self, vd_value_get_str(&data, "actor"));
-    if (child == NULL)
+    vd_told_start_t told = {.pid = vd_value_get_u64(&data, "pid", 0),
+                            .restarts = vd_value_get_u64(&data, "restarts", 0),
+                            .seq = seq,
+                            .index = index};
+    vd_audited_child_t *child =
+        told.pid != 0 ? child_of(self, vd_value_get_str(&data, "actor")) : NULL;
+    if (child == NULL ||
+        (agrees(child) && told.pid == child->pid && told.restarts != child->restarts))
         return;
-    child->event_pid = vd_value_get_u64(&data, "pid", 0);
-    child->event_restarts = vd_value_get_u64(&data, "restarts", 0);
-    child->event_seq = seq;
-    child->event_index = index;
-    compare(self, child);
+    if (child->pid == 0 || child->pid == told.pid)
+        child->told = told;
+    else
+        child->other = told;
+    if (child->pid == told.pid)
+        compare(self, child);
 }
 
 /* ---- life ---- */
@@ -139,6 +231,7 @@ void vd_children_tick(vd_auditor_t *self, vd_effects_t *effects)
 {
     vd_message_t message = {.id = VD_MESSAGE_STATUS};
     vd_feed_reader_tick(&self->lifecycle, self->now, effects);
+    settle(self);
     if (self->now.mono_us < self->status_us)
         return;
     self->status_us = self->now.mono_us + STATUS_US;

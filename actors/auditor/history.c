@@ -91,6 +91,12 @@ bool vd_history_watched_whole(const vd_history_t *self)
     return !self->watched_absent;
 }
 
+bool vd_history_has_begun(const vd_history_t *self, const char *session)
+{
+    const vd_audited_session_t *known = vd_audited_sessions_find(self->sessions, vd_str(session));
+    return known != NULL && known->begun;
+}
+
 /* ---- violations ---- */
 
 static uint64_t place_of(vd_str_t session, uint64_t number)

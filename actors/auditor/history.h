@@ -39,6 +39,8 @@ void vd_history_begin(vd_history_t *self, const vd_position_t *position, bool kn
 void vd_history_watch(vd_history_t *self, const char *session);
 /* Was every event of it there, as far as it was read? */
 bool vd_history_watched_whole(const vd_history_t *self);
+/* Was the beginning of this session seen? */
+bool vd_history_has_begun(const vd_history_t *self, const char *session);
 /* Takes what a COMMITS frame brings, which leads on from the position. False when the frame does not:
  * it is not the answer to what was asked. */
 bool vd_history_take(vd_history_t *self, const vd_commits_body_t *body, vd_bytes_t payload);

@@ -64,6 +64,7 @@ static void begin(vd_auditor_t *self, vd_str_t store, uint64_t index, uint32_t c
     vd_history_begin(self->history, &position, known, index == 0);
     self->state = VD_READING_ON;
     self->from = index + 1;
+    self->begun_ms = self->now.wall_ms;
 }
 
 __attribute__((format(printf, 2, 3))) static void refuse(vd_auditor_t *self, const char *format,

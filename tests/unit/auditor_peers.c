@@ -55,8 +55,16 @@ static void write_children(const auditor_world_t *self, vd_buffer_t *out)
                                .state = vd_str("ready"),
                                .pid = 77,
                                .restarts = 2 + self->lies.restarts};
-    vd_write_array(out, 1);
+    vd_child_record_t late = {.name = vd_str("late"),
+                              .kind = vd_str("poller"),
+                              .state = vd_str("ready"),
+                              .pid = 88,
+                              .restarts = 3,
+                              .started_ms = self->lies.late_started_ms};
+    vd_write_array(out, 1 + self->lies.late);
     assert_int_equal(vd_record_encode(VD_RECORD_child, &child, out), VD_OK);
+    if (self->lies.late)
+        assert_int_equal(vd_record_encode(VD_RECORD_child, &late, out), VD_OK);
 }
 
 void auditor_world_ask_feed(auditor_world_t *self, const vd_peer_t *peer,

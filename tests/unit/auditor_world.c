@@ -422,8 +422,8 @@ static void commit(auditor_world_t *self)
     publish(self);
 }
 
-/* The poller has started as it is told in the session. */
-static void tell_start(auditor_world_t *self)
+void auditor_world_tell_start(auditor_world_t *self, const char *actor, uint64_t pid,
+                              uint64_t restarts)
 {
     vd_buffer_t data, event;
     audited_add(self->store, AUDITOR_WORLD_SESSION, "tick", NULL, NULL);
@@ -431,10 +431,10 @@ static void tell_start(auditor_world_t *self)
     vd_buffer_init(&data, 1024);
     vd_buffer_init(&event, 1024);
     vd_write_map(&data, 4);
-    vd_write_pair_text(&data, "actor", "poller-1");
+    vd_write_pair_text(&data, "actor", actor);
     vd_write_pair_text(&data, "kind", "poller");
-    vd_write_pair_u64(&data, "pid", 77);
-    vd_write_pair_u64(&data, "restarts", 2);
+    vd_write_pair_u64(&data, "pid", pid);
+    vd_write_pair_u64(&data, "restarts", restarts);
     vd_event_write(&event, self->now.wall_ms, vd_str("actor_started"), vd_buffer_view(&data),
                    vd_bytes(NULL, 0));
     vd_buffer_clear(&open->bytes[0]);
@@ -490,7 +490,7 @@ auditor_world_t *auditor_world_new(bool from_start, int64_t canary_us, const cha
     vd_input_t begin = {.kind = VD_INPUT_START};
     step(self, &begin);
     auditor_world_run(self, 8 * SECOND);
-    tell_start(self);
+    auditor_world_tell_start(self, "poller-1", 77, 2);
     return self;
 }
 

@@ -42,10 +42,12 @@ typedef struct auditor_lies {
     uint32_t sources;     /* so many more are read by poller-1 */
     bool two_of_a_name;   /* two processes hold the lease of poller-1 in turn */
     uint64_t restarts;    /* so many more tells the supervisor */
-    bool forgets_canary;  /* is acknowledged and not stored */
-    bool fenced;          /* another process has taken the name of the producer */
-    const char *session;  /* of the runtime, as the supervisor says */
-    bool holds_fetch;     /* the answer to a FETCH waits for auditor_world_answer_held */
+    bool late;            /* the supervisor tells of one more child: late, process 88, restarts 3 */
+    int64_t late_started_ms;
+    bool forgets_canary; /* is acknowledged and not stored */
+    bool fenced;         /* another process has taken the name of the producer */
+    const char *session; /* of the runtime, as the supervisor says */
+    bool holds_fetch;    /* the answer to a FETCH waits for auditor_world_answer_held */
 } auditor_lies_t;
 
 typedef struct auditor_world {
@@ -77,6 +79,9 @@ auditor_world_t *auditor_world_new(bool from_start, int64_t canary_us, const cha
 void auditor_world_free(auditor_world_t *self);
 /* Lets time pass: events are committed, everybody answers at once. */
 void auditor_world_run(auditor_world_t *self, int64_t for_us);
+/* Commits an event that says that a process was started. */
+void auditor_world_tell_start(auditor_world_t *self, const char *actor, uint64_t pid,
+                              uint64_t restarts);
 /* Hands over the answer that was held, as it was due when it was asked for. */
 void auditor_world_answer_held(auditor_world_t *self);
 const vd_book_t *auditor_world_book(const auditor_world_t *self);

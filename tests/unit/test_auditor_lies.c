@@ -2,6 +2,8 @@
  * violation of others. */
 #include "auditor_world.h"
 
+#include <inttypes.h>
+
 static int set_up(void **state)
 {
     *state = auditor_world_new(false, 0, "");
@@ -213,6 +215,67 @@ static void long_names_have_connections_of_their_own(void **state)
     assert_true(self->long_named[0].size > 0 && self->long_named[1].size > 0);
 }
 
+/* ---- events of children that nobody has started ---- */
+
+static void made_up_children_leave_room_for_those_that_are(void **state)
+{
+    auditor_world_t *self = *state;
+    for (uint32_t i = 0; i < VD_AUDITOR_CHILDREN_MAX + 8; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "made-up-%" PRIu32, i);
+        auditor_world_tell_start(self, name, 1000 + i, 1);
+    }
+    auditor_world_tell_start(self, "late", 88, 4); /* before the supervisor's feed tells of it */
+    auditor_world_run(self, 4 * SECOND);
+    auditor_world_holds(self);
+    self->lies.late = true;
+    auditor_world_run(self, 20 * SECOND);
+    auditor_world_is_violated(self, VD_INVARIANT_restarts_told, "process 88");
+}
+
+static void made_up_restarts_are_no_violation(void **state)
+{
+    auditor_world_t *self = *state;
+    auditor_world_tell_start(self, "poller-1", 77, 999); /* the true event came before */
+    self->lies.late = true;
+    auditor_world_tell_start(self, "late", 88, 999);
+    auditor_world_run(self, 6 * SECOND);
+    uint64_t checked = auditor_world_book(self)->checked[VD_INVARIANT_restarts_told];
+    auditor_world_tell_start(self, "late", 88, 3); /* and here it comes behind */
+    auditor_world_run(self, 30 * SECOND);
+    auditor_world_holds(self);
+    assert_true(auditor_world_book(self)->checked[VD_INVARIANT_restarts_told] > checked);
+}
+
+/* What the supervisor wrote of a process may stand where the auditor has not read. */
+static void a_start_that_may_not_have_been_read_is_unknown(void **state)
+{
+    auditor_world_t *self = *state;
+    self->lies.late = true;
+    self->lies.late_started_ms = 1600000000000;
+    auditor_world_tell_start(self, "late", 88, 999);
+    auditor_world_run(self, 30 * SECOND);
+    auditor_world_holds(self);
+    assert_int_equal(auditor_world_book(self)->unknown[VD_INVARIANT_restarts_told], 1);
+    self->lies.late_started_ms = self->now.wall_ms; /* here it was read */
+    auditor_world_tell_start(self, "late", 88, 998);
+    auditor_world_run(self, 30 * SECOND);
+    auditor_world_is_violated(self, VD_INVARIANT_restarts_told, "process 88");
+}
+
+/* Whoever is not in a whole snapshot is not there any more. */
+static void children_that_are_gone_leave_room(void **state)
+{
+    auditor_world_t *self = *state;
+    self->lies.late = true;
+    auditor_world_run(self, 6 * SECOND);
+    self->lies.late = false;
+    auditor_world_run(self, 6 * SECOND);
+    auditor_world_tell_start(self, "late", 88, 4);
+    auditor_world_run(self, 30 * SECOND);
+    auditor_world_holds(self);
+}
+
 #define TEST(name)   cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 #define CANARY(name) cmocka_unit_test_setup_teardown(name, set_up_with_canary, tear_down)
 
@@ -235,6 +298,10 @@ int main(void)
         TEST(sources_over_the_bound_are_counted),
         TEST(an_interval_without_an_end),
         TEST(long_names_have_connections_of_their_own),
+        TEST(made_up_children_leave_room_for_those_that_are),
+        TEST(made_up_restarts_are_no_violation),
+        TEST(a_start_that_may_not_have_been_read_is_unknown),
+        TEST(children_that_are_gone_leave_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -49,14 +49,22 @@ typedef struct vd_audited_actor {
     uint64_t feed_inc, feed_after, last_index;
 } vd_audited_actor_t;
 
-/* A source, and who reads it. */
+/* A poller that reads a source. */
+typedef struct vd_audited_reader {
+    char poller[VD_NAME_BYTES_MAX + 1]; /* empty: the place is free */
+    int64_t since_us, seen_us;          /* it has told so without a gap since, and last */
+    int64_t interval_us;                /* the longest of its reads of the source */
+    uint32_t rounds;
+} vd_audited_reader_t;
+
+#define VD_READERS_MAX 4u
+
+/* A source, and who reads it. Of many readers as many are known as there is room for: one that
+ * stays finds a place when one that does not has gone. */
 typedef struct vd_audited_read {
     char source[VD_NAME_BYTES_MAX + 1];
-    char poller[VD_NAME_BYTES_MAX + 1], second[VD_NAME_BYTES_MAX + 1];
-    int64_t seen_us;   /* at `poller` */
-    int64_t since_us;  /* at `second`, too; 0: it is not */
-    int64_t second_us; /* at `second`, last */
-    uint32_t rounds;
+    int64_t seen_us; /* at any of them */
+    vd_audited_reader_t readers[VD_READERS_MAX];
 } vd_audited_read_t;
 
 /* What an actor_started or actor_runs tells of a process; pid 0: none has. */

@@ -36,10 +36,11 @@ static void write_membership(const auditor_world_t *self, vd_buffer_t *out)
 {
     vd_write_map(out, 1);
     vd_write_text(out, "actors");
-    vd_write_array(out, 4 + 2 * self->lies.long_names);
+    vd_write_array(out, 5 + 2 * self->lies.long_names);
     write_actor(out, "relay-1", "relay", 1, "read");
     write_actor(out, "poller-1", "poller", self->poller_inc, "requests");
     write_actor(out, "poller-2", "poller", 3, "requests");
+    write_actor(out, "poller-3", "poller", 6, "requests");
     write_actor(out, "host", "observer", 4, "requests");
     for (int i = 0; i < 2 && self->lies.long_names; i++) {
         char name[VD_NAME_BYTES_MAX + 1];
@@ -101,11 +102,12 @@ void auditor_world_ask_feed(auditor_world_t *self, const vd_peer_t *peer,
 /* ---- those in the membership ---- */
 
 void auditor_world_ask_poller(auditor_world_t *self, const vd_peer_t *peer,
-                              const vd_message_t *question, bool first)
+                              const vd_message_t *question, uint32_t number)
 {
     vd_buffer_t rows;
-    bool reads = first || self->lies.second_poller;
-    uint32_t more = first ? self->lies.sources : 0;
+    uint32_t readers = self->lies.readers != 0 ? self->lies.readers : 1;
+    bool reads = (readers >> (number - 1) & 1) != 0;
+    uint32_t more = number == 1 ? self->lies.sources : 0;
     vd_buffer_init(&rows, 1 << 17);
     vd_write_array(&rows, reads + more);
     for (uint32_t i = 0; i < more; i++) {
@@ -117,7 +119,9 @@ void auditor_world_ask_poller(auditor_world_t *self, const vd_peer_t *peer,
     if (reads) {
         vd_write_map(&rows, 2);
         vd_write_pair_text(&rows, "source", "s1");
-        vd_write_pair_u64(&rows, "interval_ms", self->lies.interval_ms);
+        bool other = number == 2 && self->lies.interval_2_ms > 0;
+        vd_write_pair_u64(&rows, "interval_ms",
+                          other ? self->lies.interval_2_ms : self->lies.interval_ms);
     }
     snapshot(self, peer, question, "readings", &rows);
     vd_buffer_free(&rows);

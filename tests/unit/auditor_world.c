@@ -314,8 +314,8 @@ static void ask(auditor_world_t *self, const vd_peer_t *peer, const vd_message_t
         bring(self, peer, question, self->lies.relay_brings);
     else if (is_peer(peer, "@relay-1") && question->id == VD_MESSAGE_START)
         start(self, peer, question, self->lies.relay_chain, self->lies.relay_ahead);
-    else if (is_peer(peer, "@poller-1") || is_peer(peer, "@poller-2"))
-        auditor_world_ask_poller(self, peer, question, is_peer(peer, "@poller-1"));
+    else if (peer->size == 9 && memcmp(peer->bytes, "@poller-", 8) == 0)
+        auditor_world_ask_poller(self, peer, question, (uint32_t)(peer->bytes[8] - '0'));
     else if (is_peer(peer, "@host"))
         auditor_world_ask_observer(self, peer, question);
     else if (peer->bytes[0] != '@')

@@ -35,14 +35,15 @@ typedef struct auditor_lies {
     uint64_t relay_ahead;
     uint64_t position_ahead;
     uint64_t observer_ahead;
-    bool observer_back;   /* each position that it tells is lower than the one before */
-    bool second_poller;   /* reads the same */
-    uint64_t interval_ms; /* of the source, as pollers tell it */
-    bool long_names;      /* two pollers have names that differ in the last byte alone */
-    uint32_t sources;     /* so many more are read by poller-1 */
-    bool two_of_a_name;   /* two processes hold the lease of poller-1 in turn */
-    uint64_t restarts;    /* so many more tells the supervisor */
-    bool late;            /* the supervisor tells of one more child: late, process 88, restarts 3 */
+    bool observer_back;     /* each position that it tells is lower than the one before */
+    uint32_t readers;       /* bits of the pollers that read s1; 0: poller-1 alone does */
+    uint64_t interval_ms;   /* of the source, as pollers tell it */
+    uint64_t interval_2_ms; /* as poller-2 tells it; 0: as the others */
+    bool long_names;        /* two pollers have names that differ in the last byte alone */
+    uint32_t sources;       /* so many more are read by poller-1 */
+    bool two_of_a_name;     /* two processes hold the lease of poller-1 in turn */
+    uint64_t restarts;      /* so many more tells the supervisor */
+    bool late; /* the supervisor tells of one more child: late, process 88, restarts 3 */
     int64_t late_started_ms;
     bool forgets_canary; /* is acknowledged and not stored */
     bool fenced;         /* another process has taken the name of the producer */
@@ -103,7 +104,7 @@ void auditor_world_answer(auditor_world_t *self, const vd_peer_t *peer,
 void auditor_world_ask_feed(auditor_world_t *self, const vd_peer_t *peer,
                             const vd_message_t *question, bool broker);
 void auditor_world_ask_poller(auditor_world_t *self, const vd_peer_t *peer,
-                              const vd_message_t *question, bool first);
+                              const vd_message_t *question, uint32_t number);
 void auditor_world_ask_observer(auditor_world_t *self, const vd_peer_t *peer,
                                 const vd_message_t *question);
 /* Two processes with one lease: the broker tells of one and of the other. */

@@ -197,15 +197,50 @@ static void an_observer_that_goes_back(void **state)
 static void two_pollers_of_one_source(void **state)
 {
     auditor_world_t *self = world(state);
-    self->lies.second_poller = true; /* for as long as a lease takes: no violation */
+    self->lies.readers = 3; /* for as long as a lease takes: no violation */
     auditor_world_run(self, 50 * SECOND);
-    self->lies.second_poller = false;
+    self->lies.readers = 1;
     auditor_world_run(self, 30 * SECOND);
     auditor_world_holds(self);
-    self->lies.second_poller = true; /* the time before, which has ended, does not count */
+    self->lies.readers = 3; /* the time before, which has ended, does not count */
     auditor_world_run(self, 50 * SECOND);
     auditor_world_holds(self);
     auditor_world_run(self, 40 * SECOND);
+    auditor_world_is_violated(self, VD_INVARIANT_one_poller, "both have told");
+}
+
+static void three_pollers_of_one_source(void **state)
+{
+    auditor_world_t *self = world(state);
+    self->lies.readers = 7;
+    auditor_world_run(self, 50 * SECOND);
+    auditor_world_holds(self);
+    auditor_world_run(self, 40 * SECOND);
+    auditor_world_is_violated(self, VD_INVARIANT_one_poller, "both have told");
+}
+
+/* At each moment two read it, and no two of them for long. */
+static void a_source_that_moves_on_and_on(void **state)
+{
+    static const uint32_t readers[] = {3, 6, 5, 3, 7, 6, 5};
+    auditor_world_t *self = world(state);
+    for (size_t i = 0; i < sizeof readers / sizeof readers[0]; i++) {
+        self->lies.readers = readers[i];
+        auditor_world_run(self, (readers[i] == 7 ? 5 : 30) * SECOND);
+    }
+    auditor_world_holds(self);
+}
+
+/* One who reads it seldom has a long lease, whatever the interval is at the other. */
+static void a_long_lease_at_one_of_two(void **state)
+{
+    auditor_world_t *self = world(state);
+    self->lies.interval_ms = 60 * 1000;
+    self->lies.interval_2_ms = 1000;
+    self->lies.readers = 3;
+    auditor_world_run(self, 280 * SECOND);
+    auditor_world_holds(self);
+    auditor_world_run(self, 60 * SECOND);
     auditor_world_is_violated(self, VD_INVARIANT_one_poller, "both have told");
 }
 
@@ -250,27 +285,18 @@ static void an_event_that_is_acknowledged_and_lost(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CANARY(the_truth_is_no_violation),
-        TEST(silence_is_no_violation),
-        TEST(standing_still_is_no_violation),
-        TEST(what_was_pruned_is_unknown),
-        TEST(a_store_that_goes_back),
-        TEST(another_store),
-        TEST(a_store_that_cannot_be_read_on),
-        TEST(a_head_that_goes_back),
-        TEST(live_of_another_history),
-        TEST(live_with_other_content),
-        TEST(published_with_other_content),
-        TEST(published_and_not_stored),
-        TEST(a_relay_of_another_history),
-        TEST(a_relay_that_is_ahead),
-        TEST(a_position_that_is_ahead),
-        TEST(an_observer_that_is_ahead),
-        TEST(an_observer_that_goes_back),
-        TEST(two_pollers_of_one_source),
-        TEST(two_processes_of_one_name),
-        TEST(restarts_that_nobody_tells),
-        CANARY(an_event_that_is_acknowledged_and_lost),
+        CANARY(the_truth_is_no_violation),    TEST(silence_is_no_violation),
+        TEST(standing_still_is_no_violation), TEST(what_was_pruned_is_unknown),
+        TEST(a_store_that_goes_back),         TEST(another_store),
+        TEST(a_store_that_cannot_be_read_on), TEST(a_head_that_goes_back),
+        TEST(live_of_another_history),        TEST(live_with_other_content),
+        TEST(published_with_other_content),   TEST(published_and_not_stored),
+        TEST(a_relay_of_another_history),     TEST(a_relay_that_is_ahead),
+        TEST(a_position_that_is_ahead),       TEST(an_observer_that_is_ahead),
+        TEST(an_observer_that_goes_back),     TEST(two_pollers_of_one_source),
+        TEST(three_pollers_of_one_source),    TEST(a_source_that_moves_on_and_on),
+        TEST(a_long_lease_at_one_of_two),     TEST(two_processes_of_one_name),
+        TEST(restarts_that_nobody_tells),     CANARY(an_event_that_is_acknowledged_and_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -200,7 +200,7 @@ static void an_interval_without_an_end(void **state)
 {
     auditor_world_t *self = *state;
     self->lies.interval_ms = INT64_MAX;
-    self->lies.second_poller = true;
+    self->lies.readers = 3;
     auditor_world_run(self, 90 * SECOND);
     auditor_world_holds(self);
 }

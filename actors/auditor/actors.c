@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 #define ASK_US (5000 * MS)
 /* Two that renew one lease replace each other again and again; what a broker that stood still finds
@@ -30,18 +31,26 @@ static vd_audited_actor_t *find_peer(vd_auditor_t *self, const vd_peer_t *peer)
     return NULL;
 }
 
-static vd_audited_actor_t *add(vd_auditor_t *self, vd_str_t name)
+/* Those of whom nothing is asked give way to those of whom something is. */
+static vd_audited_actor_t *add(vd_auditor_t *self, vd_str_t name, vd_actor_kind_t kind)
 {
+    vd_audited_actor_t *place = NULL;
     for (uint32_t i = 0; i < VD_AUDITOR_ACTORS_MAX; i++) {
         vd_audited_actor_t *actor = &self->actors[i];
-        if (actor->used)
-            continue;
-        *actor = (vd_audited_actor_t){.used = true};
-        vd_str_copy(actor->name, sizeof actor->name, name);
-        return actor;
+        if (!actor->used) {
+            place = actor;
+            break;
+        }
+        if (kind != VD_ACTOR_OTHER && actor->kind == VD_ACTOR_OTHER && actor->endpoint[0] == 0)
+            place = actor;
     }
-    self->left_out++;
-    return NULL;
+    if (place == NULL || place->used)
+        self->left_out++;
+    if (place == NULL)
+        return NULL;
+    *place = (vd_audited_actor_t){.used = true, .kind = kind};
+    vd_str_copy(place->name, sizeof place->name, name);
+    return place;
 }
 
 /* ---- the membership ---- */
@@ -58,10 +67,12 @@ static vd_actor_kind_t kind_of(vd_str_t kind)
  * be cut. */
 static vd_peer_t peer_of(const vd_auditor_t *self, const vd_audited_actor_t *actor)
 {
+    enum { WHOLE_MAX = 40 };
     char name[VD_PEER_BYTES_MAX + 1];
-    int size = snprintf(name, sizeof name, "@%s", actor->name);
-    if ((size_t)size >= sizeof name)
-        snprintf(name, sizeof name, "@%.40s#%td", actor->name, actor - self->actors);
+    if (strlen(actor->name) <= WHOLE_MAX)
+        snprintf(name, sizeof name, "@%s", actor->name);
+    else
+        snprintf(name, sizeof name, "@%.*s#%td", WHOLE_MAX, actor->name, actor - self->actors);
     return vd_peer_named(name);
 }
 
@@ -73,8 +84,10 @@ static void connect_to(vd_auditor_t *self, vd_audited_actor_t *actor, vd_bytes_t
     if (actor->kind == VD_ACTOR_OTHER)
         return;
     while (vd_rows_next(&rows, VD_RECORD_endpoint, &row) == VD_OK) {
-        if (!vd_str_is(row.port, port) || vd_str_is(row.endpoint, actor->endpoint))
+        if (!vd_str_is(row.port, port))
             continue;
+        if (vd_str_is(row.endpoint, actor->endpoint))
+            return;
         actor->peer = peer_of(self, actor);
         vd_str_copy(actor->endpoint, sizeof actor->endpoint, row.endpoint);
         actor->probe = (vd_probe_t){.peer = actor->peer,
@@ -116,18 +129,31 @@ static void check_lease(vd_auditor_t *self, vd_audited_actor_t *actor, uint64_t 
     vd_book_violate(&self->book, &violation, vd_hash(0, vd_str(actor->name)));
 }
 
+/* What is asked of it is something else from now on. */
+static void become(vd_audited_actor_t *actor, vd_actor_kind_t kind, vd_effects_t *effects)
+{
+    if (actor->endpoint[0] != 0)
+        vd_effects_disconnect(effects, VD_AUDITOR_ASK, &actor->peer);
+    actor->endpoint[0] = 0;
+    actor->correlation = 0;
+    actor->feed_inc = actor->feed_after = actor->last_index = 0;
+    actor->kind = kind;
+}
+
 static void take_actor(vd_auditor_t *self, vd_bytes_t map, vd_effects_t *effects)
 {
     vd_actor_record_t record;
     if (vd_record_decode(map, VD_RECORD_actor, &record) != VD_OK)
         return;
+    vd_actor_kind_t kind = kind_of(record.kind);
     vd_audited_actor_t *actor = find(self, record.name);
-    if (actor == NULL && (actor = add(self, record.name)) == NULL)
+    if (actor == NULL && (actor = add(self, record.name, kind)) == NULL)
         return;
     if (actor->inc == 0)
         actor->inc = record.inc;
     actor->named = true;
-    actor->kind = kind_of(record.kind);
+    if (actor->kind != kind)
+        become(actor, kind, effects);
     check_lease(self, actor, record.inc);
     connect_to(self, actor, record.endpoints, effects);
 }
@@ -195,6 +221,13 @@ void vd_actors_forget(vd_auditor_t *self)
 
 /* ---- observers ---- */
 
+/* What it told in another life of its feed is no measure for this one. */
+static void enter_life(vd_audited_actor_t *actor, uint64_t inc)
+{
+    if (inc != actor->feed_inc)
+        actor->last_index = 0;
+}
+
 static void take_position(vd_auditor_t *self, vd_audited_actor_t *actor, uint64_t inc,
                           const vd_value_t *map)
 {
@@ -227,6 +260,7 @@ static void take_items(vd_auditor_t *self, vd_audited_actor_t *actor, const vd_m
     vd_value_t items, item;
     bool more = body->count > 0 && body->head > body->first + body->count - 1;
     bool any = false;
+    enter_life(actor, body->inc);
     if (vd_value_of(message->payload, &items))
         while (vd_value_next(&items.bytes, &item))
             any = true;
@@ -244,6 +278,7 @@ static void take_state(vd_auditor_t *self, vd_audited_actor_t *actor, uint64_t i
                        vd_bytes_t payload)
 {
     vd_value_t map;
+    enter_life(actor, inc);
     if (vd_value_of(payload, &map))
         take_position(self, actor, inc, &map);
     actor->feed_inc = inc;

@@ -95,15 +95,18 @@ typedef struct vd_hint {
 
 #define VD_HINTS_MAX 4u
 #define VD_SENT_MAX  32u
+#define VD_SEEN_MAX  4u
 
 /* An event of the auditor's own. */
 typedef struct vd_sent {
     uint64_t token; /* 0: the place is free */
     uint32_t crc;
-    bool acknowledged, seen;
+    bool acknowledged;
     uint64_t seq,
         index; /* as acknowledged: the event; a commit at or behind its own; 0: not told */
-    uint64_t seen_seq;
+    /* Where such an event stands; anybody may write it once more. */
+    uint32_t seen_count; /* above VD_SEEN_MAX: also elsewhere */
+    uint64_t seen_seq[VD_SEEN_MAX];
 } vd_sent_t;
 
 typedef enum vd_reading_state {

@@ -76,11 +76,29 @@ void vd_claims_doubt(vd_claims_t *self, int64_t now_us, const vd_violation_t *do
 
 /* Each returns whether the claim is settled. */
 
-static bool settle_chain(vd_claims_t *self, const vd_claim_t *claim, const vd_history_t *history)
+/* The store ends before the commit that it is about. */
+static bool is_ahead(vd_claims_t *self, vd_claim_t *claim, int64_t now_us, uint64_t head)
+{
+    claim->answers++;
+    if (claim->answers < VD_CLAIM_ANSWERS || now_us - claim->made_us < VD_CLAIM_US)
+        return false;
+    vd_violation_t violation = vd_violation_of(claim->invariant, vd_str(""), 0, claim->index);
+    snprintf(violation.text, sizeof violation.text,
+             "%s is at commit %" PRIu64 ", the store ends at commit %" PRIu64, claim->who,
+             claim->index, head);
+    snprintf(violation.evidence, sizeof violation.evidence,
+             "the ingestor was asked %" PRIu32 " times in the %" PRId64 " ms after %s had told it",
+             claim->answers, (now_us - claim->made_us) / 1000, claim->who);
+    vd_book_violate(self->book, &violation, vd_hash(0, vd_str(claim->who)));
+    return true;
+}
+
+static bool settle_chain(vd_claims_t *self, vd_claim_t *claim, int64_t now_us, uint64_t head,
+                         const vd_history_t *history)
 {
     uint32_t chain = 0;
     if (claim->index > vd_history_position(history)->index)
-        return false;
+        return head < claim->index && is_ahead(self, claim, now_us, head);
     if (!vd_history_chain(history, claim->index, &chain)) {
         vd_book_unknown(self->book, claim->invariant);
         return true;
@@ -101,21 +119,9 @@ static bool settle_chain(vd_claims_t *self, const vd_claim_t *claim, const vd_hi
 
 static bool settle_head(vd_claims_t *self, vd_claim_t *claim, int64_t now_us, uint64_t head)
 {
-    if (head >= claim->index) {
-        vd_book_check(self->book, claim->invariant);
-        return true;
-    }
-    claim->answers++;
-    if (claim->answers < VD_CLAIM_ANSWERS || now_us - claim->made_us < VD_CLAIM_US)
-        return false;
-    vd_violation_t violation = vd_violation_of(claim->invariant, vd_str(""), 0, claim->index);
-    snprintf(violation.text, sizeof violation.text,
-             "%s is at commit %" PRIu64 ", the store ends at commit %" PRIu64, claim->who,
-             claim->index, head);
-    snprintf(violation.evidence, sizeof violation.evidence,
-             "the ingestor was asked %" PRIu32 " times in the %" PRId64 " ms after %s had told it",
-             claim->answers, (now_us - claim->made_us) / 1000, claim->who);
-    vd_book_violate(self->book, &violation, vd_hash(0, vd_str(claim->who)));
+    if (head < claim->index)
+        return is_ahead(self, claim, now_us, head);
+    vd_book_check(self->book, claim->invariant);
     return true;
 }
 
@@ -128,7 +134,7 @@ void vd_claims_settle(vd_claims_t *self, int64_t now_us, int64_t asked_us, uint6
         if (claim->kind == 0 || asked_us <= claim->made_us)
             continue;
         if (claim->kind == VD_CLAIM_CHAIN)
-            settled = settle_chain(self, claim, history);
+            settled = settle_chain(self, claim, now_us, head, history);
         else if (claim->kind == VD_CLAIM_HEAD)
             settled = settle_head(self, claim, now_us, head);
         else

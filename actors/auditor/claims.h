@@ -4,8 +4,8 @@
  *    made: what was true then is true now, unless the store went back. When it did, no claim is left.
  * 2. That a commit has a chain is settled when the history has been read so far. That the store
  *    reaches up to a commit is settled by the first answer whose head does; VD_CLAIM_ANSWERS answers
- *    over VD_CLAIM_US that do not make it violated: what tells others of a commit and what answers
- *    need not be the same thread.
+ *    over VD_CLAIM_US that do not make it violated, and also what was said of the chain of that
+ *    commit: what tells others of a commit and what answers need not be the same thread.
  * 3. A doubt is a violation that was seen and needs only this: that the store is still the same.
  * 4. The table is bounded; what does not fit is unknown.
  */

@@ -22,11 +22,22 @@ static vd_sent_t *sent_of(vd_auditor_t *self, uint64_t token)
     return NULL;
 }
 
+/* Does it stand where it was acknowledged? */
+static bool is_in_place(const vd_sent_t *sent)
+{
+    for (uint32_t i = 0; i < sent->seen_count && i < VD_SEEN_MAX; i++)
+        if (sent->seq == 0 || sent->seq == sent->seen_seq[i])
+            return true;
+    return false;
+}
+
 static void settle_sent(vd_auditor_t *self, vd_sent_t *sent)
 {
-    if (sent->seen && (sent->seq == 0 || sent->seq == sent->seen_seq)) {
+    bool seen = sent->seen_count > 0;
+    if (is_in_place(sent)) {
         vd_book_check(&self->book, VD_INVARIANT_acknowledged_stored);
-    } else if (!sent->seen && !vd_history_watched_whole(self->history)) {
+    } else if (sent->seen_count > VD_SEEN_MAX ||
+               (!seen && !vd_history_watched_whole(self->history))) {
         vd_book_unknown(&self->book, VD_INVARIANT_acknowledged_stored); /* it may be among these */
     } else {
         vd_violation_t violation = vd_violation_of(VD_INVARIANT_acknowledged_stored,
@@ -37,8 +48,8 @@ static void settle_sent(vd_auditor_t *self, vd_sent_t *sent)
                  "acknowledged as %s:%" PRIu64 " up to commit %" PRIu64 ", checksum %08" PRIx32
                  "; %s %" PRIu64,
                  self->session, sent->seq, sent->index, sent->crc,
-                 sent->seen ? "it stands at" : "not found; last looked at commit",
-                 sent->seen ? sent->seen_seq : vd_history_position(self->history)->index);
+                 seen ? "it stands at" : "not found; last looked at commit",
+                 seen ? sent->seen_seq[0] : vd_history_position(self->history)->index);
         vd_book_violate(&self->book, &violation, vd_hash(sent->seq, vd_str(self->session)));
     }
     sent->token = 0;
@@ -56,8 +67,11 @@ void vd_telling_seen(vd_auditor_t *self, uint64_t seq, const vd_entry_t *entry)
 {
     for (uint32_t i = 0; i < VD_SENT_MAX; i++)
         if (self->sent[i].token != 0 && self->sent[i].crc == entry->crc) {
-            self->sent[i].seen = true;
-            self->sent[i].seen_seq = seq;
+            vd_sent_t *sent = &self->sent[i];
+            if (sent->seen_count < VD_SEEN_MAX)
+                sent->seen_seq[sent->seen_count] = seq;
+            if (sent->seen_count <= VD_SEEN_MAX)
+                sent->seen_count++;
         }
 }
 

@@ -5,14 +5,22 @@
 
 /* ---- broker and supervisor ---- */
 
+static void write_rows(vd_buffer_t *out, const char *name, const char *port)
+{
+    const vd_endpoint_record_t rows[] = {{.port = vd_str(port), .endpoint = vd_str(name)},
+                                         {.port = vd_str("requests"), .endpoint = vd_str(name)},
+                                         {.port = vd_str(port), .endpoint = vd_str("again")}};
+    vd_write_array(out, 3);
+    for (size_t i = 0; i < 3; i++)
+        vd_record_encode(VD_RECORD_endpoint, &rows[i], out);
+}
+
 static void write_actor(vd_buffer_t *out, const char *name, const char *kind, uint64_t inc,
                         const char *port)
 {
     vd_buffer_t rows;
     vd_buffer_init(&rows, 1024);
-    vd_write_array(&rows, 1);
-    vd_endpoint_record_t endpoint = {.port = vd_str(port), .endpoint = vd_str(name)};
-    vd_record_encode(VD_RECORD_endpoint, &endpoint, &rows);
+    write_rows(&rows, name, port);
     vd_actor_record_t actor = {.name = vd_str(name),
                                .kind = vd_str(kind),
                                .inc = inc,
@@ -36,8 +44,13 @@ static void write_membership(const auditor_world_t *self, vd_buffer_t *out)
 {
     vd_write_map(out, 1);
     vd_write_text(out, "actors");
-    vd_write_array(out, 5 + 2 * self->lies.long_names);
-    write_actor(out, "relay-1", "relay", 1, "read");
+    vd_write_array(out, 5 + self->lies.others + 2 * self->lies.long_names);
+    for (uint32_t i = 0; i < self->lies.others; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "other-%" PRIu32, i);
+        write_actor(out, name, "provider", 7, "requests");
+    }
+    write_actor(out, "relay-1", self->lies.relay_polls ? "poller" : "relay", 1, "read");
     write_actor(out, "poller-1", "poller", self->poller_inc, "requests");
     write_actor(out, "poller-2", "poller", 3, "requests");
     write_actor(out, "poller-3", "poller", 6, "requests");
@@ -134,6 +147,18 @@ void auditor_world_ask_observer(auditor_world_t *self, const vd_peer_t *peer,
     vd_message_t message = {.id = VD_MESSAGE_ITEMS};
     uint64_t index = self->lies.observer_back ? 20 - self->observer_n % 20 : self->store->count;
     self->observer_n++;
+    if (self->lies.observer_anew && question->read_items.inc != 10) {
+        vd_message_t reset = {.id = VD_MESSAGE_RESET, .payload = vd_str("\x80")};
+        reset.reset = (vd_reset_body_t){.feed = vd_str("state"),
+                                        .inc = 10,
+                                        .n = self->observer_n,
+                                        .complete = true,
+                                        .status = vd_str("pruned")};
+        auditor_world_answer(self, peer, question, &reset);
+        return;
+    }
+    if (self->lies.observer_anew)
+        index = 3;
     vd_buffer_init(&items, 4096);
     vd_write_array(&items, 1);
     vd_write_map(&items, 1);
@@ -142,7 +167,7 @@ void auditor_world_ask_observer(auditor_world_t *self, const vd_peer_t *peer,
     vd_write_pair_text(&items, "store", self->store->id);
     vd_write_pair_u64(&items, "index", index + self->lies.observer_ahead);
     message.items = (vd_items_body_t){.feed = vd_str("state"),
-                                      .inc = 9,
+                                      .inc = self->lies.observer_anew ? 10 : 9,
                                       .first = self->observer_n,
                                       .count = 1,
                                       .head = self->observer_n};

@@ -270,8 +270,12 @@ static void emit(auditor_world_t *self, const vd_peer_t *peer, const vd_message_
     }
     if (question->id != VD_MESSAGE_EMIT)
         return;
+    uint64_t seq = *audited_last(self->store, AUDITOR_WORLD_SESSION);
     if (question->emit.first > self->emit_mark) {
         store_event(self, question);
+        seq = *audited_last(self->store, AUDITOR_WORLD_SESSION);
+        if (self->lies.copies_canary)
+            store_event(self, question);
         self->emit_mark = question->emit.first;
     }
     message.id = VD_MESSAGE_COMMITTED;
@@ -282,7 +286,7 @@ static void emit(auditor_world_t *self, const vd_peer_t *peer, const vd_message_
                               .index = self->store->count,
                               .chain = audited_chain(self->store, self->store->count),
                               .session = vd_str(AUDITOR_WORLD_SESSION),
-                              .seq = *audited_last(self->store, AUDITOR_WORLD_SESSION)};
+                              .seq = seq};
     auditor_world_answer(self, peer, question, &message);
 }
 
@@ -338,6 +342,7 @@ static void carry_out(auditor_world_t *self)
     uint32_t count = 0;
     for (uint32_t i = 0; i < self->effects->count; i++) {
         const vd_effect_t *effect = &self->effects->list[i];
+        self->connects += effect->kind == VD_EFFECT_CONNECT;
         if (effect->kind == VD_EFFECT_TIMER && effect->id == 1)
             self->tick_us = effect->at_us;
         else if (effect->kind == VD_EFFECT_SUBSCRIBE && effect->port == VD_AUDITOR_EVENTS)

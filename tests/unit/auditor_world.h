@@ -39,12 +39,16 @@ typedef struct auditor_lies {
     uint32_t readers;       /* bits of the pollers that read s1; 0: poller-1 alone does */
     uint64_t interval_ms;   /* of the source, as pollers tell it */
     uint64_t interval_2_ms; /* as poller-2 tells it; 0: as the others */
+    bool relay_polls;       /* relay-1 is called a poller */
     bool long_names;        /* two pollers have names that differ in the last byte alone */
     uint32_t sources;       /* so many more are read by poller-1 */
     bool two_of_a_name;     /* two processes hold the lease of poller-1 in turn */
     uint64_t restarts;      /* so many more tells the supervisor */
     bool late; /* the supervisor tells of one more child: late, process 88, restarts 3 */
     int64_t late_started_ms;
+    uint32_t others;    /* so many more are in the membership of whom nothing is asked */
+    bool observer_anew; /* the observer begins another life behind commit 3, at first without any */
+    bool copies_canary; /* somebody writes it once more */
     bool forgets_canary; /* is acknowledged and not stored */
     bool fenced;         /* another process has taken the name of the producer */
     const char *session; /* of the runtime, as the supervisor says */
@@ -73,6 +77,7 @@ typedef struct auditor_world {
     uint64_t resets;
     vd_peer_t long_named[2]; /* the connections to those with long names */
     uint64_t relay_starts;   /* how often the relay was asked to begin */
+    uint64_t connects;       /* to anybody */
 } auditor_world_t;
 
 /* `session` is what the auditor was started with. */

@@ -150,6 +150,22 @@ static void what_is_not_remembered_is_unknown(void **state)
     assert_int_equal(self->book.unknown[VD_INVARIANT_relay_same], 6);
 }
 
+/* A relay that says of a commit far away what it likes does not take the places of the others. */
+static void a_chain_beyond_the_end_is_settled(void **state)
+{
+    fixture_t *self = *state;
+    read_from(self, 0);
+    vd_claims_chain(&self->claims, 0, VD_INVARIANT_relay_same, "relay-1", UINT64_MAX - 1, 77);
+    vd_claims_chain(&self->claims, 0, VD_INVARIANT_relay_same, "relay-2", 7, 77);
+    for (int64_t at = 1; at <= 4; at++)
+        vd_claims_settle(&self->claims, at * 1000000, at * 1000000, 5, self->history);
+    holds(self);
+    for (int64_t at = 5; at <= 7; at++) /* commit 7 is there now, and was not read yet */
+        vd_claims_settle(&self->claims, at * 1000000, at * 1000000, 7, self->history);
+    is_violated(self, VD_INVARIANT_relay_same, UINT64_MAX - 1);
+    assert_int_equal(self->claims.count, 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -159,6 +175,7 @@ int main(void)
         TEST(claims_do_not_survive_another_history),
         TEST(who_is_ahead_is_given_time),
         TEST(what_is_not_remembered_is_unknown),
+        TEST(a_chain_beyond_the_end_is_settled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -215,6 +215,21 @@ static void long_names_have_connections_of_their_own(void **state)
     assert_true(self->long_named[0].size > 0 && self->long_named[1].size > 0);
 }
 
+/* Its rows name one port twice, as do those of all in this world: one of them is taken. */
+static void an_actor_that_becomes_another_kind(void **state)
+{
+    auditor_world_t *self = *state;
+    self->lies.relay_polls = true;
+    auditor_world_run(self, 20 * SECOND);
+    uint64_t starts = self->relay_starts, connects = self->connects;
+    self->lies.relay_polls = false;
+    self->inc_of_feeds++;
+    auditor_world_run(self, 20 * SECOND);
+    auditor_world_holds(self);
+    assert_true(self->relay_starts > starts);
+    assert_true(self->connects == connects + 1);
+}
+
 /* ---- events of children that nobody has started ---- */
 
 static void made_up_children_leave_room_for_those_that_are(void **state)
@@ -276,6 +291,40 @@ static void children_that_are_gone_leave_room(void **state)
     auditor_world_holds(self);
 }
 
+/* ---- those in the membership ---- */
+
+static void those_who_are_asked_find_room_among_others(void **state)
+{
+    auditor_world_t *self = *state;
+    self->lies.others = VD_AUDITOR_ACTORS_MAX;
+    auditor_world_run(self, 5 * SECOND);
+    self->lies.long_names = true;
+    auditor_world_run(self, 20 * SECOND);
+    auditor_world_holds(self);
+    assert_true(self->long_named[0].size > 0 && self->long_named[1].size > 0);
+}
+
+static void an_observer_that_begins_another_life(void **state)
+{
+    auditor_world_t *self = *state;
+    auditor_world_run(self, 10 * SECOND);
+    self->lies.observer_anew = true;
+    auditor_world_run(self, 20 * SECOND);
+    auditor_world_holds(self);
+}
+
+/* ---- events that somebody writes once more ---- */
+
+static void copies_of_its_events_are_not_taken_for_them(void **state)
+{
+    auditor_world_t *self = *state;
+    self->lies.copies_canary = true;
+    uint64_t checked = auditor_world_book(self)->checked[VD_INVARIANT_acknowledged_stored];
+    auditor_world_run(self, 10 * SECOND);
+    auditor_world_holds(self);
+    assert_true(auditor_world_book(self)->checked[VD_INVARIANT_acknowledged_stored] > checked + 5);
+}
+
 #define TEST(name)   cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 #define CANARY(name) cmocka_unit_test_setup_teardown(name, set_up_with_canary, tear_down)
 
@@ -298,10 +347,14 @@ int main(void)
         TEST(sources_over_the_bound_are_counted),
         TEST(an_interval_without_an_end),
         TEST(long_names_have_connections_of_their_own),
+        TEST(an_actor_that_becomes_another_kind),
         TEST(made_up_children_leave_room_for_those_that_are),
         TEST(made_up_restarts_are_no_violation),
         TEST(a_start_that_may_not_have_been_read_is_unknown),
         TEST(children_that_are_gone_leave_room),
+        TEST(those_who_are_asked_find_room_among_others),
+        TEST(an_observer_that_begins_another_life),
+        CANARY(copies_of_its_events_are_not_taken_for_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

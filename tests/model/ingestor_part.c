@@ -231,6 +231,7 @@ void vd_ingestor_part_add(vd_whole_t *whole)
                             .end = reading_end,
                             .arg = self};
     self->reading_node = vd_process_add(whole->world, whole->ingestor.process, &node);
+    vd_node_tap(self->reading_node);
 }
 
 void vd_ingestor_part_free(vd_whole_t *self)

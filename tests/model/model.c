@@ -2,6 +2,7 @@
  *
  *   model [--seeds N] [--from SEED] | --seed SEED [--trace] [--plan]
  *         [--without-faults LIST] [--without ACTOR]... [--chaos-ms MS] [--clear]
+ *         [--repeats]
  */
 #include "whole.h"
 
@@ -124,7 +125,7 @@ static int usage(void)
     fprintf(stderr, "usage: model [--seeds N] [--from SEED] [--stop] | --seed SEED [--trace] "
                     "[--plan]\n"
                     "             [--without-faults LIST] [--without ACTOR]... [--chaos-ms MS] "
-                    "[--clear]\n");
+                    "[--clear] [--repeats]\n");
     return 2;
 }
 
@@ -147,6 +148,8 @@ int main(int argc, char **argv)
             stop = true;
         else if (strcmp(word, "--clear") == 0)
             options.clear = true;
+        else if (strcmp(word, "--repeats") == 0)
+            options.repeats = true;
         else if (more == NULL)
             return usage();
         else if (i++, strcmp(word, "--seeds") == 0)

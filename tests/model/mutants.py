@@ -20,14 +20,14 @@ FEW = ["takes-a-failed-append-for-a-written-one", "applies-an-event-twice", "app
 
 
 def read_table():
-    """The rows: name, core, file, meaning, old text, new text."""
+    """The rows: name, core, file, options of the model, meaning, old text, new text."""
     rows = []
     with open(os.path.join(HERE, "mutations"), encoding="utf-8") as table:
         for number, line in enumerate(table, 1):
             line = line.rstrip("\n")
             if line.startswith("@ "):
-                name, core, path = (word.strip() for word in line[2:].split("|"))
-                rows.append({"name": name, "core": core, "file": path, "means": "", "old": [], "new": [], "line": number})
+                name, core, path, *options = (word.strip() for word in line[2:].split("|"))
+                rows.append({"name": name, "core": core, "file": path, "options": options, "means": "", "old": [], "new": [], "line": number})
             elif line.startswith(": "):
                 rows[-1]["means"] = line[2:]
             elif line.startswith("-") and rows:
@@ -106,7 +106,7 @@ def judge(build, row, directory, seeds):
     while at <= seeds:
         many = min(step, seeds - at + 1)
         try:
-            done = subprocess.run([model, "--seeds", str(many), "--from", str(at), "--stop"], stdout=subprocess.PIPE,
+            done = subprocess.run([model, "--seeds", str(many), "--from", str(at), "--stop"] + row["options"], stdout=subprocess.PIPE,
                                   stderr=subprocess.STDOUT, text=True, errors="replace", timeout=300,
                                   preexec_fn=bound_memory)
         except subprocess.TimeoutExpired:

@@ -265,7 +265,7 @@ void vd_world_tell_tap(vd_world_t *self, vd_node_t *node, const vd_effects_t *ef
         topic = vd_peer_equal(&effect->peer, &peer) ? nobodies[i] : topic;
     }
     if (self->tap != NULL)
-        self->tap(self->tap_arg, node, false, effect->port, topic, &message);
+        self->tap(self->tap_arg, node, false, effect->port, &effect->peer, topic, &message);
 }
 
 bool vd_network_pong(vd_world_t *self, vd_node_t *node, const vd_packet_t *packet,

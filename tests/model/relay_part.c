@@ -68,6 +68,7 @@ void vd_relay_part_add(vd_whole_t *whole)
                            .perform = perform,
                            .arg = self};
     self->node = vd_process_add(whole->world, self->process, &node);
+    vd_node_tap(self->node);
     vd_process_boot(whole->world, self->process, "", false);
 }
 

@@ -34,8 +34,6 @@ typedef struct lane {
     uint64_t begun;         /* it was told to begin here */
     bool asked;             /* it was asked to begin behind this position */
     uint64_t asked_index, asked_offset;
-    const vd_ledger_t *history; /* the only one that held what came when it came */
-    uint64_t newest;            /* entry of it there */
 } lane_t;
 
 /* A position that was to be kept in the store. */

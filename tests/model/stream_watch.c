@@ -78,8 +78,6 @@ static void see_commits(stream_t *self, lane_t *lane, const vd_commits_body_t *b
                       self->name);
 }
 
-/* ---- one history ---- */
-
 /* A stream begins where it was asked to, or is refused. */
 static void check_begin(const stream_t *self, const lane_t *lane, const vd_started_body_t *started)
 {
@@ -90,55 +88,6 @@ static void check_begin(const stream_t *self, const lane_t *lane, const vd_start
                       " and is told that it begins behind %" PRIu64 ".%" PRIu64,
                       self->name, lane->asked_index, lane->asked_offset, started->index,
                       started->offset);
-}
-
-/* Does this history hold the event, and where? */
-static bool is_of(const vd_ledger_t *ledger, uint64_t index, uint64_t place, uint32_t crc,
-                  uint64_t *at)
-{
-    *at = ledger != NULL ? vd_ledger_find(ledger, index, place) : 0;
-    if (ledger == NULL || *at >= vd_ledger_count(ledger))
-        return false;
-    const vd_ledger_entry_t *entry = vd_ledger_at(ledger, *at);
-    return entry->index == index && entry->place == place && entry->crc == crc;
-}
-
-/* An event that only the store's own history holds, or only the one before the store went back. Where the
- * network repeats frames a stream may have both: its START may come once more to the next life of
- * the ingestor. */
-static void check_entry(stream_t *self, lane_t *lane, uint64_t index, uint64_t place, uint32_t crc)
-{
-    const vd_whole_t *whole = self->whole;
-    uint64_t at, before;
-    bool now = is_of(whole->ledger, index, place, crc, &at);
-    if (now == is_of(whole->ledger_before, index, place, crc, &before))
-        return;
-    const vd_ledger_t *history = now ? whole->ledger : whole->ledger_before;
-    bool repeated = whole->weather.repeat > 0;
-    bool other = !repeated && lane->history != NULL && lane->history != history;
-    if (other && (lane->history == whole->ledger || lane->newest >= whole->kept))
-        vd_whole_fail(
-            self->whole,
-            "[one history] %s has one stream with events of the store before it went back "
-            "and of the store behind that, at commit %" PRIu64,
-            self->name, index);
-    lane->history = history;
-    lane->newest = now ? at : before;
-}
-
-/* What one stream brings is all of one history: also what its reader has already, or refuses. */
-static void check_history(stream_t *self, lane_t *lane, vd_bytes_t payload)
-{
-    vd_commit_run_t runs[VD_COMMIT_PIECES_MAX];
-    vd_commit_t commit;
-    vd_entry_t entry;
-    vd_witness_look(self->whole);
-    while (vd_commit_next(&payload, &commit, runs, VD_COMMIT_PIECES_MAX) == VD_OK)
-        for (uint32_t i = 0; i < commit.run_count; i++) {
-            vd_bytes_t rest = runs[i].run;
-            for (uint32_t at = 0; vd_run_next(&rest, &entry) == VD_OK; at++)
-                check_entry(self, lane, commit.index, runs[i].at + at, entry.crc);
-        }
 }
 
 /* ---- what comes ---- */
@@ -158,7 +107,6 @@ void vd_stream_taken(stream_t *self, const vd_message_t *message)
         break;
     case VD_MESSAGE_COMMITS:
         check_cost(self, message);
-        check_history(self, lane, message->payload);
         see_commits(self, lane, &message->commits);
         break;
     case VD_MESSAGE_HOLD:

@@ -8,7 +8,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-enum { CALM_US = 42000000, LAST_WORDS_US = 1000000, REST_LOOKS = 100 };
+enum { CALM_US = 42000000, LAST_WORDS_US = 1000000, REST_LOOKS = 100, REPEAT = 50 };
 
 void vd_whole_fail(vd_whole_t *self, const char *format, ...)
 {
@@ -132,12 +132,13 @@ static bool seen(void *arg, const vd_seen_t *event)
            vd_str_is(type, "audit_canary");
 }
 
-static void heard(void *arg, vd_node_t *node, bool arrives, uint16_t port, const char *topic,
-                  const vd_message_t *message)
+static void heard(void *arg, vd_node_t *node, bool arrives, uint16_t port, const vd_peer_t *peer,
+                  const char *topic, const vd_message_t *message)
 {
     vd_rules_heard(arg, node, arrives, port, topic, message);
     vd_stream_part_heard(arg, node, arrives, message);
     vd_past_part_heard(arg, node, arrives, topic, message);
+    vd_history_watch_heard(arg, node, arrives, peer, message);
 }
 
 static void stepped(void *arg, vd_node_t *node)
@@ -192,6 +193,8 @@ static void set_weather(vd_whole_t *self)
         weather->slow = weather->repeat = weather->lose = 0;
     if (vd_world_chance(world, 500) || self->options.clear)
         weather->tear = 0;
+    if (self->options.repeats && weather->repeat == 0)
+        weather->repeat = REPEAT;
     vd_world_weather(world, weather);
 }
 
@@ -222,6 +225,7 @@ static void set_up(vd_whole_t *self, const vd_whole_options_t *options)
     vd_collector_part_add(self);
     vd_runtime_add(self);
     vd_rules_add(self);
+    vd_history_watch_add(self);
     vd_sources_begin(self);
     vd_runtime_boot(self);
     add_producers(self);
@@ -300,6 +304,7 @@ static void tear_down(vd_whole_t *self)
     vd_relay_part_free(self);
     vd_auditor_part_free(self);
     vd_rules_free(self);
+    vd_history_watch_free(self);
     for (uint32_t i = 0; i < self->child_count; i++)
         vd_process_destroy(&self->children[i].process);
     vd_process_destroy(&self->supervisor);

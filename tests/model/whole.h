@@ -7,6 +7,7 @@
  *   past_part.c      states that are kept, and the past     collector_part.c  who reads an observer
  *   stream_part.c    subscribers of both streams            follower_part.c who follows feeds
  *   auditor_part.c   who checks all of it              relay_part.c    a relay
+ *   history_watch.c  which history a stream is of
  *   ledger.c         every event in order, for comparing    rules.c         checks on membership and restarts
  *
  * 1. A run has two times: one in which faults happen, one of calm in which everything has to come to
@@ -49,6 +50,7 @@ typedef struct vd_whole_options {
     uint32_t without_actors; /* bits of vd_whole_actor_t */
     int64_t chaos_ms;        /* below 0: as the seed says */
     bool clear;              /* the network is good from the beginning */
+    bool repeats;            /* the network repeats frames, also where it would not by the seed */
 } vd_whole_options_t;
 
 typedef enum vd_whole_actor {
@@ -178,6 +180,7 @@ typedef struct vd_auditor_part vd_auditor_part_t;
 typedef struct vd_past_part vd_past_part_t;
 typedef struct vd_collector_part vd_collector_part_t;
 typedef struct vd_rules vd_rules_t;
+typedef struct vd_history_watch vd_history_watch_t;
 typedef struct vd_ingestor_part vd_ingestor_part_t;
 
 struct vd_whole {
@@ -235,6 +238,7 @@ struct vd_whole {
     vd_model_fault_t faults[WHOLE_FAULTS_MAX];
     uint32_t fault_count;
     vd_rules_t *rules;
+    vd_history_watch_t *histories;
 };
 
 void vd_whole_fail(vd_whole_t *self, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -324,6 +328,12 @@ void vd_relay_part_add(vd_whole_t *self);
 void vd_relay_part_free(vd_whole_t *self);
 vd_process_t *vd_relay_part_process(vd_whole_t *self);
 void vd_relay_part_stepped(vd_whole_t *self, vd_node_t *node);
+
+/* history_watch.c */
+void vd_history_watch_add(vd_whole_t *self);
+void vd_history_watch_free(vd_whole_t *self);
+void vd_history_watch_heard(vd_whole_t *self, const vd_node_t *node, bool arrives,
+                            const vd_peer_t *peer, const vd_message_t *message);
 
 void vd_auditor_part_add(vd_whole_t *self);
 void vd_auditor_part_free(vd_whole_t *self);

@@ -397,7 +397,7 @@ static void deliver(vd_world_t *self, const vd_packet_t *packet)
     if (self->tap != NULL) {
         vd_peer_t forger = vd_peer_named(VD_MODEL_FORGER);
         const char *topic = vd_peer_equal(&packet->peer, &forger) ? VD_MODEL_FORGER : "";
-        self->tap(self->tap_arg, node, true, packet->port, topic, &message);
+        self->tap(self->tap_arg, node, true, packet->port, &packet->peer, topic, &message);
     }
     if (vd_network_pong(self, node, packet, &message))
         return;

@@ -97,9 +97,9 @@ bool vd_world_is_whole(const vd_world_t *self, const vd_node_t *node);
 void vd_node_freeze(vd_world_t *self, vd_node_t *node);
 void vd_node_thaw(vd_world_t *self, vd_node_t *node);
 /* Whoever listens is told of each message that a node takes, and of those that it sends if it is
- * tapped. */
-typedef void vd_tap_fn(void *arg, vd_node_t *node, bool arrives, uint16_t port, const char *topic,
-                       const vd_message_t *message);
+ * tapped. `peer` is who it is from, or for. */
+typedef void vd_tap_fn(void *arg, vd_node_t *node, bool arrives, uint16_t port,
+                       const vd_peer_t *peer, const char *topic, const vd_message_t *message);
 void vd_world_listen(vd_world_t *self, vd_tap_fn *tap, void *arg);
 void vd_node_tap(vd_node_t *node);
 /* Called after each step. */

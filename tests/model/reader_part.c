@@ -9,7 +9,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-enum { PORT_READ = 1, PORT_EVENTS, TIMER_STREAM = 1, TIMER_SAVE };
+enum { PORT_READ = 1, PORT_EVENTS, TIMER_STREAM = 1, TIMER_SAVE, TIMER_TURN };
 
 typedef struct reader {
     vd_whole_t *whole;
@@ -21,6 +21,8 @@ typedef struct reader {
     vd_witness_t witness;
     vd_position_t saved; /* what survives its death; empty store: nothing */
     vd_witness_t saved_witness;
+    bool turns; /* now and then it begins anew behind its mark */
+    vd_mark_t mark;
 } reader_t;
 
 struct vd_reader_part {
@@ -42,6 +44,8 @@ static void on_event(void *arg, vd_now_t now, const vd_event_t *event, const vd_
 {
     reader_t *self = arg;
     vd_witness_event(&self->witness, event, commit, position);
+    if (self->turns)
+        vd_witness_mark(&self->witness, position, &self->mark);
     vd_subscriber_consumed(self->subscriber, now, 1, event->raw.size, effects);
 }
 
@@ -80,6 +84,22 @@ static void on_stopped(void *arg, vd_now_t now, vd_status_t status, const char *
 static const vd_subscriber_handler_t handler = {
     .event = on_event, .absent = on_absent, .stopped = on_stopped};
 
+static void turn(reader_t *self, vd_now_t now, vd_effects_t *effects)
+{
+    int64_t wait_us = vd_witness_turn_us(&self->witness);
+    if (wait_us < 0)
+        return;
+    vd_effects_timer(effects, TIMER_TURN, now.mono_us + wait_us);
+    if (self->mark.position.store[0] == 0)
+        return;
+    self->saved = self->mark.position;
+    self->saved_witness = self->witness = self->mark.witness;
+    self->mark.position.store[0] = 0;
+    vd_world_note(self->whole->world, "%-12s begins anew behind %" PRIu64 ".%" PRIu64, self->name,
+                  self->saved.index, self->saved.offset);
+    begin(self, now, effects);
+}
+
 static void step(void *state, vd_now_t now, const vd_input_t *input, vd_effects_t *effects)
 {
     reader_t *self = state;
@@ -87,6 +107,10 @@ static void step(void *state, vd_now_t now, const vd_input_t *input, vd_effects_
         vd_subscriber_connect(self->subscriber, now, "ingestor.read", effects);
         begin(self, now, effects);
         vd_effects_timer(effects, TIMER_SAVE, now.mono_us + 100000);
+        if (self->turns)
+            vd_effects_timer(effects, TIMER_TURN, now.mono_us + 1000000);
+    } else if (input->kind == VD_INPUT_TIMER && input->id == TIMER_TURN) {
+        turn(self, now, effects);
     } else if (input->kind == VD_INPUT_TIMER && input->id == TIMER_SAVE) {
         const vd_position_t *position = vd_subscriber_position(self->subscriber);
         if (position->store[0] != 0) {
@@ -194,6 +218,7 @@ static void add_reader(vd_whole_t *whole, reader_t *self, uint32_t number)
     *self = (reader_t){.whole = whole, .number = number};
     snprintf(self->name, sizeof self->name, "reader-%u", number);
     self->witness = (vd_witness_t){.whole = whole, .name = self->name, .ticks = number == 2};
+    self->turns = vd_world_chance(whole->world, 300);
     vd_process_spec_t spec = {.name = self->name, .kind = "reader", .again_us = 1000000};
     self->process = vd_process_new(whole->world, &spec);
     vd_node_spec_t node = {

@@ -14,6 +14,8 @@ static void on_event(void *arg, vd_now_t now, const vd_event_t *event, const vd_
 {
     stream_t *self = arg;
     vd_witness_event(&self->witness, event, commit, position);
+    if (self->turns)
+        vd_witness_mark(&self->witness, position, &self->mark);
     if (!self->slow) {
         vd_reception_consumed(self->reception, now, 1, event->raw.size, effects);
         return;
@@ -254,11 +256,29 @@ static void move(stream_t *self, vd_now_t now, vd_effects_t *effects)
     vd_reception_connect(self->reception, now, endpoint_of(self), effects);
 }
 
+static void turn(stream_t *self, vd_now_t now, vd_effects_t *effects)
+{
+    int64_t wait_us = vd_witness_turn_us(&self->witness);
+    if (wait_us < 0)
+        return;
+    vd_effects_timer(effects, TIMER_TURN, now.mono_us + wait_us);
+    if (self->mark.position.store[0] == 0 || self->loading)
+        return;
+    self->saved = self->mark.position;
+    self->saved_witness = self->witness = self->mark.witness;
+    self->mark.position.store[0] = 0;
+    vd_world_note(self->whole->world, "%-12s begins anew behind %" PRIu64 ".%" PRIu64, self->name,
+                  self->saved.index, self->saved.offset);
+    begin(self, now, effects);
+}
+
 static void start(stream_t *self, vd_now_t now, vd_effects_t *effects)
 {
     vd_reception_connect(self->reception, now, endpoint_of(self), effects);
     if (self->moves)
         vd_effects_timer(effects, TIMER_MOVE, now.mono_us + 3000000);
+    if (self->turns)
+        vd_effects_timer(effects, TIMER_TURN, now.mono_us + 1000000);
     vd_effects_timer(effects, TIMER_SAVE, now.mono_us + 100000);
     if (self->slow)
         vd_effects_timer(effects, TIMER_CONSUME, now.mono_us + 1000);
@@ -277,6 +297,8 @@ static void take_timer(stream_t *self, vd_now_t now, uint32_t timer, vd_effects_
         load(self, now, effects);
     } else if (timer == TIMER_MOVE) {
         move(self, now, effects);
+    } else if (timer == TIMER_TURN) {
+        turn(self, now, effects);
     } else {
         save(self, effects);
         vd_effects_timer(effects, TIMER_SAVE,
@@ -411,6 +433,7 @@ static void add_stream(vd_whole_t *whole, stream_t *self, uint32_t number)
         (stream_t){.whole = whole, .number = number, .slow = number == 1, .durable = number == 2};
     self->relayed = number >= 3;
     self->moves = number == 4;
+    self->turns = vd_world_chance(whole->world, 300);
     snprintf(self->name, sizeof self->name, "stream-%u", number);
     self->witness = (vd_witness_t){
         .whole = whole, .name = self->name, .ticks = number == 2, .relayed = self->relayed};

@@ -12,6 +12,7 @@ enum {
     TIMER_CONSUME,
     TIMER_LOAD,
     TIMER_MOVE,
+    TIMER_TURN,
     QUEUE_MAX = 4096,
     KEPT_MAX = 256,
     LIVE_AGAIN_US =
@@ -56,12 +57,14 @@ typedef struct stream {
     bool durable; /* its position is kept in the store; else it keeps it itself */
     bool relayed; /* reads at the relay */
     bool moves;   /* between the relay and the ingestor */
+    bool turns;   /* now and then it begins anew behind its mark */
     bool loading;
     vd_subscription_t wanted;
     uint32_t queue[QUEUE_MAX]; /* bytes of what waits */
     uint32_t queue_at, queue_count;
     vd_position_t saved;
     vd_witness_t saved_witness;
+    vd_mark_t mark;
     kept_t kept[KEPT_MAX];
     uint64_t kept_count;
     /* What is checked. */

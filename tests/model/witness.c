@@ -165,12 +165,26 @@ void vd_witness_stopped(vd_witness_t *self, vd_status_t status, const char *text
     bool back = status == VD_WENT_BACK && (self->ledger != whole->ledger || led);
     vd_world_note(self->whole->world, "%-12s stopped: %s: %s", self->name, vd_status_name(status),
                   text);
-    if (status != VD_PRUNED && !back)
+    bool pruned = status == VD_PRUNED && vd_oracle_sums(whole->oracle).pruned > 0;
+    if (!pruned && !back)
         vd_whole_fail(self->whole, "[stream goes on] %s cannot go on: %s: %s", self->name,
                       vd_status_name(status), text);
     /* Of a place that was pruned nobody can tell any more in which history it was. */
     if (back || (status == VD_PRUNED && self->ledger != self->whole->ledger))
         vd_witness_begin(self);
+}
+
+void vd_witness_mark(const vd_witness_t *self, const vd_position_t *position, vd_mark_t *mark)
+{
+    if (mark->position.store[0] == 0 && vd_world_chance(self->whole->world, 100))
+        *mark = (vd_mark_t){.position = *position, .witness = *self};
+}
+
+int64_t vd_witness_turn_us(const vd_witness_t *self)
+{
+    if (self->whole->calm)
+        return -1;
+    return 500000 + (int64_t)vd_world_random(self->whole->world, 8000000);
 }
 
 void vd_witness_finish(vd_witness_t *self)

@@ -21,6 +21,12 @@ typedef struct vd_witness {
     uint64_t events;
 } vd_witness_t;
 
+/* Behind an event that a reader was handed: in the midst of a commit, or right behind its last event. */
+typedef struct vd_mark {
+    vd_position_t position; /* no store: there is no mark */
+    vd_witness_t witness;
+} vd_mark_t;
+
 /* The reader begins with the first commit. */
 void vd_witness_begin(vd_witness_t *self);
 /* As vd_subscriber_handler_t's. */
@@ -30,6 +36,10 @@ void vd_witness_absent(vd_witness_t *self, vd_str_t session, uint64_t first, uin
                        vd_status_t status, const vd_position_t *position);
 /* The reader cannot go on and begins with the first commit that there is. */
 void vd_witness_stopped(vd_witness_t *self, vd_status_t status, const char *text);
+/* Marks the place behind an event, if none is marked: not each one, so that it can be any. */
+void vd_witness_mark(const vd_witness_t *self, const vd_position_t *position, vd_mark_t *mark);
+/* How long a reader goes on before it begins anew behind its mark; below 0: it never does. */
+int64_t vd_witness_turn_us(const vd_witness_t *self);
 /* At the end of the calm. */
 void vd_witness_finish(vd_witness_t *self);
 /* Reads what is new in the store. */

@@ -151,8 +151,16 @@ def undo_does_what_a_keeper_could_not(home):
     runner.process.kill()
     runner.process.wait()
     assert state_of(pid) == "T"
+    # Another fault waits until that is done.
+    runner = Runner(home)
+    runner.until("begun")
+    runner.send("stop host 100ms")
     assert "undone: 1 fault" in home.run("chaos", "undo").err
-    assert state_of(pid) != "T"
+    lines = runner.until("line")
+    assert lines[-1]["ok"] and phases(lines, 1) == PHASES and state_of(pid) != "T", lines
+    runner.process.stdin.close()
+    runner.process.stdin = None
+    runner.end(0)
 
 
 def what_a_keeper_cannot_undo_is_told(home):
@@ -173,6 +181,19 @@ def what_a_keeper_cannot_undo_is_told(home):
     finally:
         os.remove(record)
         os.kill(pid, signal.SIGCONT)
+
+
+def two_runners_do_not_change_the_same_thing(home):
+    pid, runner = home.actor("services")["pid"], Runner(home)
+    runner.send("stop services 60s")
+    runner.until("proved")
+    told = home.run("chaos", "stop", "services", "100ms", code=1).out
+    assert f"another fault has the state of process {pid}, made by process {runner.process.pid}; wait" in told, told
+    assert state_of(pid) == "T", "the second has ended the first"
+    home.run("chaos", "stop", "host", "100ms")  # another thing is its own
+    runner.process.send_signal(signal.SIGINT)
+    assert phases(runner.end(130), 1) == ["undone", "recovered"] and state_of(pid) != "T"
+    home.run("chaos", "stop", "services", "100ms")
 
 
 def an_interrupt_undoes(home):
@@ -286,6 +307,16 @@ def one_that_stands_still_keeps_its_clocks(home):
     assert before and sorted(os.listdir(clocks)) == before
 
 
+def all_clocks_are_not_changed_beside_one(home):
+    runner = Runner(home)
+    runner.send("clock host +1h 60s")
+    runner.until("proved")
+    assert "another fault has the clock of" in home.run("chaos", "clock", "all", "-1h", "100ms", code=1).out
+    assert abs(home.json("metrics", "host")["clock_ms"] / 1000 - time.time()) > 1800
+    runner.process.send_signal(signal.SIGINT)
+    assert phases(runner.end(130), 1) == ["undone", "recovered"]
+
+
 def nothing_is_left(home):
     pids = [row["pid"] for row in home.lines("ps") if row["pid"]]
     home.run("chaos", "kill", "supervisor")
@@ -300,7 +331,7 @@ def main():
         home.run("up", "--detach", "--wait")
         for test in (a_fault_goes_all_the_way_and_is_recorded, another_program_drives_it, a_seed_means_a_script,
                      what_is_broken_is_undone_when_the_runner_dies, undo_does_what_a_keeper_could_not,
-                     what_a_keeper_cannot_undo_is_told, an_interrupt_undoes,
+                     what_a_keeper_cannot_undo_is_told, two_runners_do_not_change_the_same_thing, an_interrupt_undoes,
                      what_is_not_prepared_is_told,
                      mistakes_are_told):
             test(home)
@@ -311,7 +342,7 @@ def main():
         assert "up in" in home.run("chaos", "up", "--detach", code=None).err
         for test in (every_fault_goes_all_the_way, a_disk_heals_when_the_runner_dies,
                      what_cannot_be_made_is_told_and_harms_nobody, an_interrupt_is_told, one_that_stands_still_keeps_its_clocks,
-                     nothing_is_left):
+                     all_clocks_are_not_changed_beside_one, nothing_is_left):
             test(home)
             print(f"ok {test.__name__}", flush=True)
 

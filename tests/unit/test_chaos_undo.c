@@ -1,5 +1,5 @@
-/* test_chaos_undo.c: what undoes faults, when undoing fails and when things have left meanwhile; what a keeper tries
- * again; what a supervisor is started again from; processes that nobody can look at; a line that comes late. */
+/* test_chaos_undo.c: what undoes faults, when undoing fails and when things have left meanwhile; what another runner has; what
+ * a keeper tries again; what a supervisor is started again from; processes that nobody can look at; a line that comes late. */
 #include "chaos/engine.h"
 #include "chaos/launch.h"
 
@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -175,6 +176,154 @@ static void a_record_that_could_not_be_read_is_not_written(void **state)
     assert_int_equal(mkdir(at("clock/folder"), 0700), 0);
     assert_false(chaos_write_file(at("clock/folder"), "+1\n"));
     assert_false(is_there("clock/folder.new"));
+}
+
+/* ---- others ---- */
+
+/* A runner that lives: this process. */
+static chaos_undo_t living(void)
+{
+    chaos_undo_t self = {.keeper = -1};
+    memcpy(self.place, place, sizeof place);
+    assert_true(chaos_process_find((uint64_t)getpid(), &self.self));
+    return self;
+}
+
+static void assert_refused(const chaos_undo_t *self, uint64_t record, int error, const char *thing)
+{
+    char by[32];
+    int seen = errno;
+    snprintf(by, sizeof by, "process %d", (int)(error == EBUSY ? getpid() : runner.self.pid));
+    assert_int_equal(record, 0);
+    assert_int_equal(seen, error);
+    assert_non_null(strstr(self->held, thing));
+    assert_non_null(strstr(self->held, by));
+    assert_non_null(strstr(self->held, error == EBUSY ? "kill " : "vedette chaos undo"));
+}
+
+static void what_another_runner_has_is_refused(void **state)
+{
+    (void)state;
+    chaos_undo_t first = living(), *second = &runner;
+    chaos_process_t a = {.pid = getpid(), .start = 1}, b = {.pid = getpid(), .start = 2};
+    assert_true(chaos_undo_cont(&first, &a) > 0);
+    assert_refused(second, chaos_undo_cont(second, &a), EBUSY, "the state of process ");
+    assert_true(chaos_undo_cont(second, &b) > 0);
+    assert_true(chaos_undo_disk(&first, &a, "/disk/a") > 0);
+    assert_refused(second, chaos_undo_disk(second, &b, "/disk/a"), EBUSY, "the disk of process ");
+    assert_true(chaos_undo_disk(second, &b, "/disk/b") > 0);
+    assert_true(chaos_undo_executable(&first, "/away.1", "/bin/x", "", "one") > 0);
+    assert_refused(second, chaos_undo_executable(second, "/away.2", "/bin/x", "", "two"), EBUSY,
+                   "the executable /bin/x");
+    assert_true(chaos_undo_executable(second, "/away.2", "/bin/xy", "", "two") > 0);
+    assert_string_equal(second->held, "");
+}
+
+/* One clock is one of all. */
+static void a_clock_is_had_with_all_of_them(void **state)
+{
+    (void)state;
+    chaos_undo_t first = living(), *second = &runner;
+    uint64_t one = chaos_undo_clock(&first, at("clock/host"));
+    assert_true(one > 0);
+    assert_refused(second, chaos_undo_clock(second, at("clock/host")), EBUSY, at("clock/host"));
+    assert_refused(second, chaos_undo_clock(second, at("clock")), EBUSY, at("clock/host"));
+    assert_true(chaos_undo_clock(second, at("clock/ho")) > 0);
+    chaos_undo_drop(&first, one);
+    assert_true(chaos_undo_clock(second, at("clock/host")) > 0);
+    /* Left behind by one that is dead, it will be set right. */
+    assert_refused(&first, chaos_undo_clock(&first, at("clock")), EAGAIN, at("clock/ho"));
+    assert_int_equal(chaos_undo_left(place, NULL).failed, 0);
+    assert_true(chaos_undo_clock(&first, at("clock")) > 0);
+}
+
+/* What will be undone soon is waited for; what somebody has is not. */
+static void a_fault_waits_for_what_is_left(void **state)
+{
+    (void)state;
+    static chaos_ground_t ground;
+    static chaos_fault_t fault;
+    chaos_undo_t first = living();
+    ground.undo = runner;
+    assert_true(chaos_undo_clock(&first, at("clock/host")) > 0);
+    uint64_t record = chaos_undo_clock(&ground.undo, at("clock/host"));
+    assert_false(chaos_fault_recorded(&ground, &fault, record));
+    assert_false(fault.waits);
+    assert_string_equal(fault.seen, ground.undo.held);
+    assert_true(chaos_undo_clock(&runner, at("clock/static")) > 0);
+    ground.undo = first;
+    record = chaos_undo_clock(&ground.undo, at("clock/static"));
+    assert_false(chaos_fault_recorded(&ground, &fault, record));
+    assert_true(fault.waits);
+    assert_string_equal(fault.seen, ground.undo.held);
+}
+
+/* What the first has set it to is never what it was before the second. */
+static void a_limit_is_as_before_whoever_comes_second(void **state)
+{
+    (void)state;
+    chaos_undo_t first = living(), *second = &runner;
+    struct rlimit whole, low;
+    uint64_t before = 0, none = 7;
+    assert_int_equal(getrlimit(RLIMIT_NPROC, &whole), 0);
+    low = whole;
+    low.rlim_cur = whole.rlim_cur > 100000 ? 100000 : whole.rlim_cur - 1;
+    uint64_t record = chaos_undo_limit(&first, &first.self, RLIMIT_NPROC, &before);
+    assert_true(record > 0 && before == whole.rlim_cur);
+    assert_int_equal(setrlimit(RLIMIT_NPROC, &low), 0);
+    uint64_t refused = chaos_undo_limit(second, &first.self, RLIMIT_NPROC, &none);
+    assert_refused(second, refused, EBUSY, "a limit of process ");
+    assert_true(chaos_undo_limit(second, &first.self, RLIMIT_CORE, &none) > 0);
+    assert_int_equal(chaos_undo_now(&first, record), 0);
+    assert_int_equal(getrlimit(RLIMIT_NPROC, &low), 0);
+    assert_true(low.rlim_cur == whole.rlim_cur);
+    chaos_undo_drop(&first, record);
+    assert_true(chaos_undo_limit(second, &first.self, RLIMIT_NPROC, &before) > 0);
+    assert_true(before == whole.rlim_cur);
+}
+
+/* Does the process wait for a lock that another one has? */
+static bool waits_for_lock(pid_t pid)
+{
+    char line[256];
+    bool waits = false;
+    FILE *file = fopen("/proc/locks", "re");
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file) != NULL) {
+        int waiter = 0;
+        waits |= sscanf(line, "%*d: -> FLOCK %*s %*s %d", &waiter) == 1 && waiter == pid;
+    }
+    fclose(file);
+    return waits;
+}
+
+/* Nothing comes between the look at the records and the new one. */
+static void two_that_record_at_once_see_each_other(void **state)
+{
+    (void)state;
+    int status = -1;
+    chaos_undo_t first = living();
+    int lock = open(at("undo"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(flock(lock, LOCK_EX), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(lock);
+        _exit(chaos_undo_clock(&runner, at("clock")) == 0 && errno == EBUSY ? 0 : 1);
+    }
+    double begun_ms = chaos_now_ms();
+    while (!waits_for_lock(pid)) {
+        assert_int_equal(waitpid(pid, &status, WNOHANG), 0);
+        assert_true(chaos_now_ms() - begun_ms < AWAIT_MS);
+        usleep(1000);
+    }
+    char name[64];
+    snprintf(name, sizeof name, "undo/%d-%llu.1", (int)first.self.pid,
+             (unsigned long long)first.self.start);
+    snprintf(first.held, sizeof first.held, "clock\n%s\n", at("clock"));
+    write_at(name, first.held);
+    close(lock);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
 }
 
 /* ---- the keeper ---- */
@@ -420,6 +569,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(every_clock_of_the_folder_is_set_right, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_record_that_could_not_be_read_is_not_written, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(what_another_runner_has_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_clock_is_had_with_all_of_them, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_fault_waits_for_what_is_left, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_limit_is_as_before_whoever_comes_second, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(two_that_record_at_once_see_each_other, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_keeper_tries_again_what_fails, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_a_keeper_cannot_undo_stands_in_the_log, set_up,
                                         tear_down),

@@ -124,7 +124,10 @@ bool chaos_fault_prepared(chaos_fault_t *fault, const char *variable, char *out,
 bool chaos_fault_recorded(chaos_ground_t *ground, chaos_fault_t *fault, uint64_t record)
 {
     fault->record = record;
-    if (record == 0)
+    if (record == 0 && ground->undo.held[0] != 0) {
+        fault->waits = errno == EAGAIN;
+        chaos_fault_see(fault, "%s", ground->undo.held);
+    } else if (record == 0)
         chaos_fault_see(fault, "what undoes it cannot be recorded in %s: %s", ground->undo.place,
                         strerror(errno));
     return record != 0;

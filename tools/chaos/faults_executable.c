@@ -30,17 +30,18 @@ static chaos_answer_t inject(chaos_ground_t *ground, chaos_fault_t *fault)
         !chaos_fault_prepared(fault, "VD_CHAOS_PLACE", place, sizeof place) ||
         !find_stand_in(fault, place, fault->path, sizeof fault->path))
         return CHAOS_NO;
-    if (access(fault->path, F_OK) != 0) { /* undoing this one would undo that one as well */
-        chaos_fault_see(fault, "%.300s is not there already: does another fault have it?",
-                        fault->path);
-        return CHAOS_NO;
-    }
     const char *name = strrchr(fault->path, '/') + 1;
     snprintf(away, sizeof away, "%s/bin/.%.60s.%d", place, name, (int)getpid());
     uint64_t record = chaos_undo_executable(&ground->undo, away, fault->path,
                                             ground->world.paths.dir, fault->step.target);
     if (!chaos_fault_recorded(ground, fault, record))
         return CHAOS_NO;
+    if (access(fault->path, F_OK) != 0) {
+        chaos_fault_see(fault, "%.300s is not there already; put it back", fault->path);
+        chaos_undo_drop(&ground->undo, record);
+        fault->record = 0;
+        return CHAOS_NO;
+    }
     if (rename(fault->path, away) != 0) {
         chaos_fault_see(fault, "%.300s cannot be moved away: %s", fault->path, strerror(errno));
         return CHAOS_NO;

@@ -26,6 +26,7 @@ static bool connect_peer(chaos_ground_t *ground, chaos_fault_t *fault)
     char endpoints[1][256];
     const char *port;
     size_t at = 0;
+    chaos_peer_close(&fault->peer); /* of the time before, when it could not be made yet */
     if (!chaos_world_port(&ground->world, fault->step.target, &at, &port)) {
         chaos_fault_see(fault, "%s has no port that takes requests: it would not feel a limit",
                         fault->step.target);
@@ -49,10 +50,9 @@ static bool limit_to(chaos_ground_t *ground, chaos_fault_t *fault, int resource,
                         errno == EPERM ? "; run this as the user who runs the runtime" : "");
         return false;
     }
-    uint64_t record = chaos_undo_limit(&ground->undo, &fault->process, resource, limit.rlim_cur);
+    uint64_t record = chaos_undo_limit(&ground->undo, &fault->process, resource, &fault->before);
     if (!chaos_fault_recorded(ground, fault, record))
         return false;
-    fault->before = limit.rlim_cur;
     fault->limit = value;
     limit.rlim_cur = value;
     fault->injected_ms = chaos_now_ms();

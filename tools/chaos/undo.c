@@ -1,8 +1,9 @@
-/* undo.c: records on disk, and what each means. */
+/* undo.c: records on disk: written, looked at and undone. */
 #include "chaos/undo.h"
 
 #include "chaos/launch.h"
 #include "chaos/script.h"
+#include "chaos/undo_kinds.h"
 #include "wire/run.h"
 
 #include <assert.h>
@@ -16,9 +17,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -52,8 +53,118 @@ bool chaos_write_file(const char *path, const char *text)
     return false;
 }
 
-/* Writes a record as a whole: it is there or not. */
-static uint64_t write_record(chaos_undo_t *self, const char *const *fields, size_t count)
+typedef struct record {
+    char text[RECORD_BYTES];
+    const char *fields[FIELDS_MAX];
+    size_t count;
+} record_t;
+
+/* Reads a record. 0, or the errno. */
+static int read_record(const char *path, record_t *record)
+{
+    char *rest = record->text;
+    record->count = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return errno;
+    ssize_t size = read(fd, record->text, sizeof record->text - 1);
+    close(fd);
+    record->text[size > 0 ? size : 0] = 0;
+    for (char *line;
+         record->count < FIELDS_MAX && (line = strsep(&rest, "\n")) != NULL && rest != NULL;)
+        record->fields[record->count++] = line;
+    return record->count > 0 ? 0 : EBADMSG;
+}
+
+/* Whose record a file is: PID-START.NUMBER. False: it is none. */
+static bool read_name(const char *name, chaos_process_t *runner)
+{
+    char *end;
+    long pid = strtol(name, &end, 10);
+    if (end == name || *end != '-' || pid <= 0)
+        return false;
+    runner->pid = (pid_t)pid;
+    runner->start = strtoull(end + 1, &end, 10);
+    return *end == '.';
+}
+
+/* ---- what others have recorded ---- */
+
+/* One at a time looks at the records of all and adds to them: who has their folder locked. -1 with errno. */
+static int lock_records(chaos_undo_t *self)
+{
+    char folder[620];
+    self->held[0] = 0;
+    snprintf(folder, sizeof folder, "%s/undo", self->place);
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    while (fd >= 0 && flock(fd, LOCK_EX) != 0)
+        if (errno != EINTR) {
+            int error = errno;
+            close(fd);
+            errno = error;
+            return -1;
+        }
+    return fd;
+}
+
+static void unlock_records(int lock)
+{
+    int error = errno;
+    close(lock);
+    errno = error;
+}
+
+/* Says who has what the record changes. EBUSY, or EAGAIN when that one is dead, and what is left of it is undone. */
+static int refuse(chaos_undo_t *self, const record_t *record, const chaos_process_t *owner)
+{
+    char thing[400];
+    bool dead = chaos_process_state(owner) == 0;
+    chaos_kind_say(record->fields, record->count, thing, sizeof thing);
+    if (dead)
+        snprintf(self->held, sizeof self->held,
+                 "%s is still as the dead process %d left it; see: vedette chaos undo", thing,
+                 (int)owner->pid);
+    else
+        snprintf(self->held, sizeof self->held,
+                 "another fault has %s, made by process %d; wait until it is undone, or end that: "
+                 "kill %d",
+                 thing, (int)owner->pid, (int)owner->pid);
+    return dead ? EAGAIN : EBUSY;
+}
+
+/* Is a file the record of another runner? */
+static bool is_of_another(const chaos_undo_t *self, const char *name, chaos_process_t *owner)
+{
+    return strstr(name, PARTS) == NULL && strstr(name, ".new") == NULL && read_name(name, owner) &&
+           (owner->pid != self->self.pid || owner->start != self->self.start);
+}
+
+/* Undoing would undo what another runner has made to the same thing, and the other way round: 0 if there is none, or the
+ * errno. */
+static int look_for_others(chaos_undo_t *self, const char *const *fields, size_t count)
+{
+    char folder[620], path[900];
+    record_t record;
+    int error = 0;
+    snprintf(folder, sizeof folder, "%s/undo", self->place);
+    DIR *listing = opendir(folder);
+    if (listing == NULL)
+        return errno;
+    for (struct dirent *entry; error == 0 && (entry = readdir(listing)) != NULL;) {
+        chaos_process_t owner;
+        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+        if (is_of_another(self, entry->d_name, &owner) && read_record(path, &record) == 0 &&
+            chaos_kind_same(record.fields, record.count, fields, count))
+            error = refuse(self, &record, &owner);
+    }
+    closedir(listing);
+    return error;
+}
+
+/* ---- writing ---- */
+
+/* Writes a record as a whole: it is there or not. The records are locked. */
+static uint64_t add_record(chaos_undo_t *self, const char *const *fields, size_t count)
 {
     char path[700], text[RECORD_BYTES];
     size_t used = 0;
@@ -68,9 +179,23 @@ static uint64_t write_record(chaos_undo_t *self, const char *const *fields, size
         errno = ENAMETOOLONG;
         return 0;
     }
+    int error = look_for_others(self, fields, count);
+    if (error != 0) {
+        errno = error;
+        return 0;
+    }
     uint64_t record = ++self->next;
     path_of(self, record, path, sizeof path);
     return chaos_write_file(path, text) ? record : 0;
+}
+
+static uint64_t write_record(chaos_undo_t *self, const char *const *fields, size_t count)
+{
+    int lock = lock_records(self);
+    uint64_t record = lock >= 0 ? add_record(self, fields, count) : 0;
+    if (lock >= 0)
+        unlock_records(lock);
+    return record;
 }
 
 /* A record of a kind that begins with the process that it is of. */
@@ -125,162 +250,27 @@ uint64_t chaos_undo_executable(chaos_undo_t *self, const char *away, const char 
     return write_record(self, (const char *const[]){"executable", away, path, dir, actor}, 5);
 }
 
+/* What it is before is read where no other runner can be about to change it. */
 uint64_t chaos_undo_limit(chaos_undo_t *self, const chaos_process_t *process, int resource,
-                          uint64_t before)
+                          uint64_t *before)
 {
-    char which[16], limit[32];
-    snprintf(which, sizeof which, "%d", resource);
-    snprintf(limit, sizeof limit, "%" PRIu64, before);
-    return write_process_record(self, "limit", process, (const char *const[]){which, limit}, 2);
-}
-
-/* ---- undoing ---- */
-
-static chaos_process_t process_in(char *const *fields)
-{
-    return (chaos_process_t){.pid = (pid_t)strtol(fields[1], NULL, 10),
-                             .start = strtoull(fields[2], NULL, 10)};
-}
-
-static int undo_cont(char *const *fields, bool left)
-{
-    (void)left;
-    chaos_process_t process = process_in(fields);
-    int error = chaos_process_signal(&process, SIGCONT);
-    return error == ESRCH ? 0 : error;
-}
-
-/* One that was not killed in the end needs nothing; one that was may take a moment to be gone. */
-static int undo_supervisor(char *const *fields, bool left)
-{
-    enum { DYING_MS = 2000, LOOK_MS = 5 };
-    chaos_process_t process = process_in(fields);
-    double begun_ms = chaos_now_ms();
-    while (left && chaos_process_state(&process) != 0 && chaos_now_ms() - begun_ms < DYING_MS)
-        usleep(LOOK_MS * 1000);
-    return chaos_process_state(&process) != 0 ? 0 : chaos_launch_again(fields[3]);
-}
-
-/* A process that is gone has taken its rules with it, and obeys nothing. */
-static int undo_disk(char *const *fields, bool left)
-{
-    chaos_process_t process = process_in(fields);
-    (void)left;
-    if (chaos_process_state(&process) == 0)
-        return 0;
-    return chaos_write_file(fields[3], "heal;trace off") ? 0 : errno;
-}
-
-/* Is this the file of a clock, and not one that is just being written? */
-static int is_clock(const struct dirent *entry)
-{
-    static const char fresh[] = ".new";
-    size_t size = strlen(entry->d_name), fresh_size = strlen(fresh);
-    return entry->d_name[0] != '.' &&
-           (size < fresh_size || strcmp(entry->d_name + size - fresh_size, fresh) != 0);
-}
-
-/* Those that there are, whoever is up: an actor that is away finds its clock right when it comes back. They are listed
- * first, for writing them changes the folder. */
-static int set_all_right(const char *folder)
-{
-    struct dirent **entries;
-    int error = 0, count = scandir(folder, &entries, is_clock, NULL);
-    if (count < 0)
-        return errno;
-    for (int i = 0; i < count; i++) {
-        char path[1000];
-        snprintf(path, sizeof path, "%.700s/%s", folder, entries[i]->d_name);
-        if (!chaos_write_file(path, "+0\n"))
-            error = errno;
-        free(entries[i]);
-    }
-    free(entries);
-    return error;
-}
-
-/* The file of one clock, or the folder of all. */
-static int undo_clock(char *const *fields, bool left)
-{
-    struct stat info;
-    (void)left;
-    if (stat(fields[1], &info) != 0)
-        return errno == ENOENT ? 0 : errno;
-    if (S_ISDIR(info.st_mode))
-        return set_all_right(fields[1]);
-    return chaos_write_file(fields[1], "+0\n") ? 0 : errno;
-}
-
-/* Has the runtime start the actor that it gave up. */
-static void start_again(char *dir, char *actor)
-{
-    char *with_dir[] = {"vedette", "start", actor, "--dir", dir, NULL};
-    char *without[] = {"vedette", "start", actor, NULL};
-    pid_t pid = fork();
-    if (pid == 0) {
-        execv("/proc/self/exe", dir[0] != 0 ? with_dir : without);
-        _exit(127);
-    }
-    if (pid > 0)
-        (void)waitpid(pid, NULL, 0);
-}
-
-static int undo_executable(char *const *fields, bool left)
-{
-    if (rename(fields[1], fields[2]) != 0 && errno != ENOENT)
-        return errno;
-    if (left)
-        start_again(fields[3], fields[4]);
-    return 0;
-}
-
-static int undo_limit(char *const *fields, bool left)
-{
-    chaos_process_t process = process_in(fields);
-    int resource = (int)strtol(fields[3], NULL, 10);
+    char pid[16], start[32], which[16], text[32];
+    const char *const fields[] = {"limit", pid, start, which, text};
     struct rlimit limit;
-    (void)left;
-    if (chaos_process_state(&process) == 0)
+    int lock = lock_records(self);
+    if (lock < 0)
         return 0;
-    if (prlimit(process.pid, (__rlimit_resource_t)resource, NULL, &limit) != 0)
-        return errno;
-    limit.rlim_cur = strtoull(fields[4], NULL, 10);
-    if (limit.rlim_cur > limit.rlim_max)
-        limit.rlim_cur = limit.rlim_max;
-    return prlimit(process.pid, (__rlimit_resource_t)resource, &limit, NULL) == 0 ? 0 : errno;
-}
-
-static const struct {
-    const char *name;
-    size_t fields;
-    int (*undo)(char *const *fields, bool left);
-} kinds[] = {
-    {"cont", 3, undo_cont},   {"supervisor", 4, undo_supervisor},
-    {"disk", 4, undo_disk},   {"clock", 2, undo_clock},
-    {"limit", 5, undo_limit}, {"executable", 5, undo_executable},
-};
-
-typedef struct record {
-    char text[RECORD_BYTES];
-    char *fields[FIELDS_MAX];
-    size_t count;
-} record_t;
-
-/* Reads a record. 0, or the errno. */
-static int read_record(const char *path, record_t *record)
-{
-    char *rest = record->text;
-    record->count = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return errno;
-    ssize_t size = read(fd, record->text, sizeof record->text - 1);
-    close(fd);
-    record->text[size > 0 ? size : 0] = 0;
-    for (char *line;
-         record->count < FIELDS_MAX && (line = strsep(&rest, "\n")) != NULL && rest != NULL;)
-        record->fields[record->count++] = line;
-    return record->count > 0 ? 0 : EBADMSG;
+    uint64_t record = 0;
+    if (prlimit(process->pid, (__rlimit_resource_t)resource, NULL, &limit) == 0) {
+        snprintf(pid, sizeof pid, "%d", (int)process->pid);
+        snprintf(start, sizeof start, "%" PRIu64, process->start);
+        snprintf(which, sizeof which, "%d", resource);
+        snprintf(text, sizeof text, "%" PRIu64, (uint64_t)limit.rlim_cur);
+        *before = limit.rlim_cur;
+        record = add_record(self, fields, sizeof fields / sizeof *fields);
+    }
+    unlock_records(lock);
+    return record;
 }
 
 static int undo_file(const char *path, bool left)
@@ -289,10 +279,7 @@ static int undo_file(const char *path, bool left)
     int error = read_record(path, &record);
     if (error != 0)
         return error == ENOENT ? 0 : error;
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (strcmp(kinds[i].name, record.fields[0]) == 0 && kinds[i].fields == record.count)
-            return kinds[i].undo(record.fields, left);
-    return EBADMSG;
+    return chaos_kind_undo(record.fields, record.count, left);
 }
 
 /* The record goes, and what it alone needed. */
@@ -317,18 +304,6 @@ void chaos_undo_drop(chaos_undo_t *self, uint64_t record)
     char path[700];
     path_of(self, record, path, sizeof path);
     forget_file(path);
-}
-
-/* Whose record a file is: PID-START.NUMBER. False: it is none. */
-static bool read_name(const char *name, chaos_process_t *runner)
-{
-    char *end;
-    long pid = strtol(name, &end, 10);
-    if (end == name || *end != '-' || pid <= 0)
-        return false;
-    runner->pid = (pid_t)pid;
-    runner->start = strtoull(end + 1, &end, 10);
-    return *end == '.';
 }
 
 void chaos_undo_say(const char *path, int error, char *out, size_t size)

@@ -7,6 +7,8 @@
  * 3. Who breaks things has a keeper: a process in a session of its own that undoes its records
  *    when it dies, however it does. What fails is tried again, with pauses that grow; what could not be undone by then
  *    stands in chaos.log, a line for each record, as `vedette logs` shows it.
+ * 4. Two runners do not change the same thing: each would undo the other, or keep what the other made as what was before.
+ *    The records of all are locked while one is looked for and written.
  */
 #ifndef CHAOS_UNDO_H
 #define CHAOS_UNDO_H
@@ -20,6 +22,8 @@ typedef struct chaos_undo {
     uint64_t next;
     chaos_process_t self; /* who breaks */
     int keeper;           /* the pipe whose end tells the keeper of ours; -1: none */
+    char held
+        [700]; /* why the last record was not written, when another runner has the thing; empty: else */
 } chaos_undo_t;
 
 /* Makes the directories and starts the keeper; `logs` is the folder of chaos.log. VD_OK, or VD_IO with the reason in
@@ -29,7 +33,8 @@ vd_status_t chaos_undo_open(chaos_undo_t *self, const char *place, const char *l
 void chaos_undo_close(chaos_undo_t *self);
 
 /* Records; each returns the number of its record, 0 when it could not be written (errno): then the
- * fault must not be made. */
+ * fault must not be made. EBUSY: another runner has made a fault to the same thing; EAGAIN: one that is dead has, and it is
+ * not undone yet; `held` says so. */
 uint64_t chaos_undo_cont(chaos_undo_t *self, const chaos_process_t *process);
 /* Starts it again; `logs`: see launch.h. */
 uint64_t chaos_undo_supervisor(chaos_undo_t *self, const chaos_process_t *process,
@@ -41,9 +46,9 @@ uint64_t chaos_undo_clock(chaos_undo_t *self, const char *file);
 /* Moves an executable back from `away`; left behind, the actor of the runtime in `dir` is started, too. */
 uint64_t chaos_undo_executable(chaos_undo_t *self, const char *away, const char *path,
                                const char *dir, const char *actor);
-/* Sets a limit of the process to what it was. */
+/* Sets a limit of the process to what it is now, `before`. */
 uint64_t chaos_undo_limit(chaos_undo_t *self, const chaos_process_t *process, int resource,
-                          uint64_t before);
+                          uint64_t *before);
 /* Writes a file as a whole in the place of what is there. False with errno. */
 bool chaos_write_file(const char *path, const char *text);
 /* It is undone. */

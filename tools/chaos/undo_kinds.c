@@ -1,0 +1,195 @@
+/* undo_kinds.c: what undoes a record of each kind. */
+#include "chaos/undo_kinds.h"
+
+#include "chaos/launch.h"
+#include "chaos/undo.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static chaos_process_t process_in(const char *const *fields)
+{
+    return (chaos_process_t){.pid = (pid_t)strtol(fields[1], NULL, 10),
+                             .start = strtoull(fields[2], NULL, 10)};
+}
+
+static int undo_cont(const char *const *fields, bool left)
+{
+    (void)left;
+    chaos_process_t process = process_in(fields);
+    int error = chaos_process_signal(&process, SIGCONT);
+    return error == ESRCH ? 0 : error;
+}
+
+/* One that was not killed in the end needs nothing; one that was may take a moment to be gone. */
+static int undo_supervisor(const char *const *fields, bool left)
+{
+    enum { DYING_MS = 2000, LOOK_MS = 5 };
+    chaos_process_t process = process_in(fields);
+    double begun_ms = chaos_now_ms();
+    while (left && chaos_process_state(&process) != 0 && chaos_now_ms() - begun_ms < DYING_MS)
+        usleep(LOOK_MS * 1000);
+    return chaos_process_state(&process) != 0 ? 0 : chaos_launch_again(fields[3]);
+}
+
+/* A process that is gone has taken its rules with it, and obeys nothing. */
+static int undo_disk(const char *const *fields, bool left)
+{
+    chaos_process_t process = process_in(fields);
+    (void)left;
+    if (chaos_process_state(&process) == 0)
+        return 0;
+    return chaos_write_file(fields[3], "heal;trace off") ? 0 : errno;
+}
+
+/* Is this the file of a clock, and not one that is just being written? */
+static int is_clock(const struct dirent *entry)
+{
+    static const char fresh[] = ".new";
+    size_t size = strlen(entry->d_name), fresh_size = strlen(fresh);
+    return entry->d_name[0] != '.' &&
+           (size < fresh_size || strcmp(entry->d_name + size - fresh_size, fresh) != 0);
+}
+
+/* Those that there are, whoever is up: an actor that is away finds its clock right when it comes back. They are listed
+ * first, for writing them changes the folder. */
+static int set_all_right(const char *folder)
+{
+    struct dirent **entries;
+    int error = 0, count = scandir(folder, &entries, is_clock, NULL);
+    if (count < 0)
+        return errno;
+    for (int i = 0; i < count; i++) {
+        char path[1000];
+        snprintf(path, sizeof path, "%.700s/%s", folder, entries[i]->d_name);
+        if (!chaos_write_file(path, "+0\n"))
+            error = errno;
+        free(entries[i]);
+    }
+    free(entries);
+    return error;
+}
+
+/* The file of one clock, or the folder of all. */
+static int undo_clock(const char *const *fields, bool left)
+{
+    struct stat info;
+    (void)left;
+    if (stat(fields[1], &info) != 0)
+        return errno == ENOENT ? 0 : errno;
+    if (S_ISDIR(info.st_mode))
+        return set_all_right(fields[1]);
+    return chaos_write_file(fields[1], "+0\n") ? 0 : errno;
+}
+
+static int undo_limit(const char *const *fields, bool left)
+{
+    chaos_process_t process = process_in(fields);
+    int resource = (int)strtol(fields[3], NULL, 10);
+    struct rlimit limit;
+    (void)left;
+    if (chaos_process_state(&process) == 0)
+        return 0;
+    if (prlimit(process.pid, (__rlimit_resource_t)resource, NULL, &limit) != 0)
+        return errno;
+    limit.rlim_cur = strtoull(fields[4], NULL, 10);
+    if (limit.rlim_cur > limit.rlim_max)
+        limit.rlim_cur = limit.rlim_max;
+    return prlimit(process.pid, (__rlimit_resource_t)resource, &limit, NULL) == 0 ? 0 : errno;
+}
+
+/* Has the runtime start the actor that it gave up. */
+static void start_again(const char *dir, const char *actor)
+{
+    const char *with_dir[] = {"vedette", "start", actor, "--dir", dir, NULL};
+    const char *without[] = {"vedette", "start", actor, NULL};
+    pid_t pid = fork();
+    if (pid == 0) {
+        execv("/proc/self/exe", (char *const *)(dir[0] != 0 ? with_dir : without));
+        _exit(127);
+    }
+    if (pid > 0)
+        (void)waitpid(pid, NULL, 0);
+}
+
+static int undo_executable(const char *const *fields, bool left)
+{
+    if (rename(fields[1], fields[2]) != 0 && errno != ENOENT)
+        return errno;
+    if (left)
+        start_again(fields[3], fields[4]);
+    return 0;
+}
+
+/* ---- the kinds ---- */
+
+/* What it changes is named by the fields from `first` to `last` together; 0: it puts nothing back. `thing` says it, with
+ * the field `named` behind it. */
+typedef struct kind {
+    const char *name;
+    size_t fields, first, last;
+    const char *thing;
+    size_t named;
+    int (*undo)(const char *const *fields, bool left);
+} kind_t;
+
+/* clang-format off */
+static const kind_t kinds[] = {
+    {"cont",       3, 1, 2, "the state of process",     1, undo_cont},
+    {"supervisor", 4, 0, 0, NULL,                       0, undo_supervisor},
+    {"disk",       4, 3, 3, "the disk of process",      1, undo_disk},
+    {"clock",      2, 1, 1, "the clock of",             1, undo_clock},
+    {"limit",      5, 1, 3, "a limit of process",       1, undo_limit},
+    {"executable", 5, 2, 2, "the executable",           2, undo_executable},
+};
+/* clang-format on */
+
+static const kind_t *kind_of(const char *const *fields, size_t count)
+{
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (count > 0 && strcmp(kinds[i].name, fields[0]) == 0 && kinds[i].fields == count)
+            return &kinds[i];
+    return NULL;
+}
+
+int chaos_kind_undo(const char *const *fields, size_t count, bool left)
+{
+    const kind_t *kind = kind_of(fields, count);
+    return kind != NULL ? kind->undo(fields, left) : EBADMSG;
+}
+
+/* Is the one the other, or a folder that it is in? */
+static bool is_or_has(const char *folder, const char *path)
+{
+    size_t size = strlen(folder);
+    return strncmp(folder, path, size) == 0 && (path[size] == 0 || path[size] == '/');
+}
+
+bool chaos_kind_same(const char *const *a, size_t a_count, const char *const *b, size_t b_count)
+{
+    const kind_t *kind = kind_of(a, a_count);
+    if (kind == NULL || kind != kind_of(b, b_count) || kind->first == 0)
+        return false;
+    for (size_t i = kind->first; i <= kind->last; i++)
+        if (!is_or_has(a[i], b[i]) && !is_or_has(b[i], a[i]))
+            return false;
+    return true;
+}
+
+void chaos_kind_say(const char *const *fields, size_t count, char *out, size_t size)
+{
+    const kind_t *kind = kind_of(fields, count);
+    assert(kind != NULL && kind->thing != NULL);
+    snprintf(out, size, "%s %.300s", kind->thing, fields[kind->named]);
+}

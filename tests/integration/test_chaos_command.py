@@ -317,6 +317,45 @@ def all_clocks_are_not_changed_beside_one(home):
     assert phases(runner.end(130), 1) == ["undone", "recovered"]
 
 
+def give_up(home, runner):
+    """Holds the runner at a moment when the supervisor has given the actor up that it kills again and again."""
+    while True:
+        wait_for("it is given up", lambda: home.actor("host")["state"] == "failed")
+        runner.process.send_signal(signal.SIGSTOP)
+        wait_for("the runner stands still", lambda: state_of(runner.process.pid) == "T")
+        if home.actor("host")["state"] == "failed":
+            return
+        runner.process.send_signal(signal.SIGCONT)
+
+
+def one_that_was_given_up_is_started_when_the_runner_dies(home):
+    left = lambda: os.listdir(os.path.join(home.dir, "chaos", "undo"))
+    runner = Runner(home)
+    runner.send("crash_loop host 50")
+    give_up(home, runner)
+    runner.process.kill()
+    wait_for("the keeper has it started", lambda: home.actor("host")["state"] == "ready")
+    wait_for("nothing is left to undo", lambda: not left())
+    # What somebody has stopped stays so.
+    runner = Runner(home)
+    runner.send("crash_loop host 50")
+    give_up(home, runner)
+    assert left()
+    home.run("stop", "host", "--wait")
+    runner.process.kill()
+    wait_for("nothing is left to undo", lambda: not left())
+    assert home.actor("host")["state"] == "stopped"
+    # What runs stays as it is.
+    home.run("start", "host", "--wait")
+    runner = Runner(home)
+    runner.send("kill host")
+    runner.until("recovered")
+    pid = home.actor("host")["pid"]
+    runner.process.kill()
+    wait_for("nothing is left to undo", lambda: not left())
+    assert home.actor("host")["pid"] == pid
+
+
 def nothing_is_left(home):
     pids = [row["pid"] for row in home.lines("ps") if row["pid"]]
     home.run("chaos", "kill", "supervisor")
@@ -345,6 +384,11 @@ def main():
                      all_clocks_are_not_changed_beside_one, nothing_is_left):
             test(home)
             print(f"ok {test.__name__}", flush=True)
+    with Home(sys.argv[1]) as home:
+        home.configure('[supervisor]\nintensity_restarts = 2\nintensity_window = "60s"\n')
+        home.run("up", "--detach", "--wait", "--config", home.config)
+        one_that_was_given_up_is_started_when_the_runner_dies(home)
+        print("ok one_that_was_given_up_is_started_when_the_runner_dies", flush=True)
 
 
 main()

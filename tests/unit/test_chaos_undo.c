@@ -216,6 +216,8 @@ static void what_another_runner_has_is_refused(void **state)
     assert_refused(second, chaos_undo_executable(second, "/away.2", "/bin/x", "", "two"), EBUSY,
                    "the executable /bin/x");
     assert_true(chaos_undo_executable(second, "/away.2", "/bin/xy", "", "two") > 0);
+    assert_true(chaos_undo_start(&first, "", "host") > 0); /* puts nothing back */
+    assert_true(chaos_undo_start(second, "", "host") > 0);
     assert_string_equal(second->held, "");
 }
 

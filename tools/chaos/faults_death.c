@@ -10,10 +10,15 @@ enum { STATUS_MS = 50, LAUNCH_AGAIN_MS = 10000 };
 
 /* ---- kill ---- */
 
+/* What is recorded holds for all of its lives: its supervisor may give it up after any of them. */
 static chaos_answer_t kill_inject(chaos_ground_t *ground, chaos_fault_t *fault)
 {
-    return chaos_fault_aim(ground, fault) && chaos_fault_kill(fault, &fault->process) ? CHAOS_YES
-                                                                                      : CHAOS_NO;
+    if (!chaos_fault_aim(ground, fault))
+        return CHAOS_NO;
+    uint64_t record = chaos_undo_start(&ground->undo, ground->world.paths.dir, fault->step.target);
+    if (!chaos_fault_recorded(ground, fault, record))
+        return CHAOS_NO;
+    return chaos_fault_kill(fault, &fault->process) ? CHAOS_YES : CHAOS_NO;
 }
 
 static chaos_answer_t kill_prove(chaos_ground_t *ground, chaos_fault_t *fault)
@@ -25,6 +30,8 @@ static chaos_answer_t kill_prove(chaos_ground_t *ground, chaos_fault_t *fault)
 /* The supervisor has put another process in its place. */
 static chaos_answer_t kill_undo(chaos_ground_t *ground, chaos_fault_t *fault)
 {
+    if (fault->deaths == 0)
+        return CHAOS_YES;
     if (!chaos_fault_detect(ground, fault)) {
         chaos_fault_see(fault, "the supervisor still tells of process %d", (int)fault->process.pid);
         return CHAOS_NOT_YET;

@@ -250,6 +250,11 @@ uint64_t chaos_undo_executable(chaos_undo_t *self, const char *away, const char 
     return write_record(self, (const char *const[]){"executable", away, path, dir, actor}, 5);
 }
 
+uint64_t chaos_undo_start(chaos_undo_t *self, const char *dir, const char *actor)
+{
+    return write_record(self, (const char *const[]){"start", dir, actor}, 3);
+}
+
 /* What it is before is read where no other runner can be about to change it. */
 uint64_t chaos_undo_limit(chaos_undo_t *self, const chaos_process_t *process, int resource,
                           uint64_t *before)
@@ -313,6 +318,12 @@ void chaos_undo_say(const char *path, int error, char *out, size_t size)
             out, size,
             "%s: not undone: it cannot be understood; undo by hand what it says, and remove it",
             path);
+    else if (error == EAGAIN)
+        snprintf(
+            out, size,
+            "%s: not undone: the supervisor is still at its actor, or does not answer; again in "
+            "a moment: vedette chaos undo",
+            path);
     else
         snprintf(out, size, "%s: not undone: %s; remove the cause, then again: vedette chaos undo",
                  path, strerror(error));
@@ -346,6 +357,13 @@ static void note_failure(chaos_left_t *left, const char *log, const char *path, 
         return;
     left->error = error;
     snprintf(left->path, sizeof left->path, "%s", path);
+}
+
+/* Does undoing it ask the runtime? */
+static bool asks(const char *path)
+{
+    record_t record;
+    return read_record(path, &record) == 0 && chaos_kind_asks(record.fields, record.count);
 }
 
 /* One record of a runner that is dead, or what it did not come to write. */
@@ -385,24 +403,37 @@ static void drop_parts(const char *folder, const chaos_process_t *runner)
         closedir(listing);
 }
 
-static chaos_left_t undo_left(const char *place, const chaos_process_t *runner, const char *log)
+/* Those records of a folder that ask the runtime, or the others. */
+static void undo_some(DIR *listing, const char *folder, const chaos_process_t *runner, bool asking,
+                      const char *log, chaos_left_t *left)
 {
-    char folder[620], path[900];
-    chaos_left_t left = {0};
-    snprintf(folder, sizeof folder, "%s/undo", place);
-    DIR *listing = opendir(folder);
-    if (listing == NULL && errno != ENOENT)
-        note_failure(&left, log, folder, errno);
-    for (struct dirent *entry; listing != NULL && (entry = readdir(listing)) != NULL;) {
+    char path[900];
+    rewinddir(listing);
+    for (struct dirent *entry; (entry = readdir(listing)) != NULL;) {
         chaos_process_t owner;
         if (strstr(entry->d_name, PARTS) != NULL || !read_name(entry->d_name, &owner) ||
             !is_wanted(&owner, runner))
             continue;
         snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-        undo_record(path, log, &left);
+        if (asks(path) == asking)
+            undo_record(path, log, left);
     }
-    if (listing != NULL)
+}
+
+/* A runtime may only answer when the others are undone: its supervisor is stopped. */
+static chaos_left_t undo_left(const char *place, const chaos_process_t *runner, const char *log)
+{
+    char folder[620];
+    chaos_left_t left = {0};
+    snprintf(folder, sizeof folder, "%s/undo", place);
+    DIR *listing = opendir(folder);
+    if (listing == NULL && errno != ENOENT)
+        note_failure(&left, log, folder, errno);
+    if (listing != NULL) {
+        undo_some(listing, folder, runner, false, log, &left);
+        undo_some(listing, folder, runner, true, log, &left);
         closedir(listing);
+    }
     if (left.failed == 0)
         drop_parts(folder, runner);
     return left;

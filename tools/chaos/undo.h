@@ -43,9 +43,12 @@ uint64_t chaos_undo_supervisor(chaos_undo_t *self, const chaos_process_t *proces
 uint64_t chaos_undo_disk(chaos_undo_t *self, const chaos_process_t *process, const char *control);
 /* Sets the clock in the file right. */
 uint64_t chaos_undo_clock(chaos_undo_t *self, const char *file);
-/* Moves an executable back from `away`; left behind, the actor of the runtime in `dir` is started, too. */
+/* Moves an executable back from `away`; left behind, the actor of the runtime in `dir` is started, too, if
+ * its supervisor gave it up. */
 uint64_t chaos_undo_executable(chaos_undo_t *self, const char *away, const char *path,
                                const char *dir, const char *actor);
+/* Left behind, the actor of the runtime in `dir` is started if its supervisor gave it up. */
+uint64_t chaos_undo_start(chaos_undo_t *self, const char *dir, const char *actor);
 /* Sets a limit of the process to what it is now, `before`. */
 uint64_t chaos_undo_limit(chaos_undo_t *self, const chaos_process_t *process, int resource,
                           uint64_t *before);

@@ -18,6 +18,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+enum { ROW_BYTES = 8192 };
+
 static chaos_process_t process_in(const char *const *fields)
 {
     return (chaos_process_t){.pid = (pid_t)strtol(fields[1], NULL, 10),
@@ -109,27 +111,92 @@ static int undo_limit(const char *const *fields, bool left)
     return prlimit(process.pid, (__rlimit_resource_t)resource, &limit, NULL) == 0 ? 0 : errno;
 }
 
-/* Has the runtime start the actor that it gave up. */
-static void start_again(const char *dir, const char *actor)
+/* ---- an actor that the supervisor gave up ---- */
+
+/* Runs `vedette` with these words; what it prints goes to `out`, -1: to where ours goes. Its exit code, -1: it has none. */
+static int run_own(const char *const *words, int out)
 {
-    const char *with_dir[] = {"vedette", "start", actor, "--dir", dir, NULL};
-    const char *without[] = {"vedette", "start", actor, NULL};
+    int state = 0;
     pid_t pid = fork();
     if (pid == 0) {
-        execv("/proc/self/exe", (char *const *)(dir[0] != 0 ? with_dir : without));
+        int nothing = out >= 0 ? open("/dev/null", O_WRONLY | O_CLOEXEC) : -1;
+        if (out >= 0) {
+            dup2(out, STDOUT_FILENO);
+            dup2(nothing, STDERR_FILENO);
+        }
+        execv("/proc/self/exe", (char *const *)words);
         _exit(127);
     }
-    if (pid > 0)
-        (void)waitpid(pid, NULL, 0);
+    if (pid < 0 || waitpid(pid, &state, 0) != pid || !WIFEXITED(state))
+        return -1;
+    return WEXITSTATUS(state);
+}
+
+/* Copies the row that `vedette ps` prints of the actor; empty: there is none. */
+static void find_row(FILE *file, const char *actor, char *out, size_t size)
+{
+    char begin[256];
+    rewind(file);
+    size_t length = (size_t)snprintf(begin, sizeof begin, "{\"name\":\"%.200s\",", actor);
+    while (fgets(out, (int)size, file) != NULL)
+        if (strncmp(out, begin, length) == 0)
+            return;
+    out[0] = 0;
+}
+
+static bool row_says(const char *row, const char *key, const char *value)
+{
+    char pair[64];
+    snprintf(pair, sizeof pair, "\"%s\":\"%s\"", key, value);
+    return strstr(row, pair) != NULL;
+}
+
+/* Is it not known yet what becomes of it: it waits or is just being started, or its death is not seen yet? */
+static bool is_under_way(const char *row)
+{
+    static const char key[] = "\"pid\":";
+    const char *at = strstr(row, key);
+    chaos_process_t process;
+    uint64_t pid = at != NULL ? strtoull(at + strlen(key), NULL, 10) : 0;
+    return row_says(row, "state", "backoff") || row_says(row, "state", "starting") ||
+           (row_says(row, "wanted", "up") && pid != 0 && !chaos_process_find(pid, &process));
+}
+
+/* Has the runtime start the actor if it gave it up. One that runs, or that somebody has stopped, is left alone, and without a
+ * runtime there is nobody to ask. */
+static int start_given_up(const char *dir, const char *actor)
+{
+    char row[ROW_BYTES] = "";
+    bool has_dir = dir[0] != 0;
+    const char *option = has_dir ? "--dir" : NULL;
+    const char *look[] = {"vedette", "ps", "-o", "ndjson", option, dir, NULL};
+    const char *start[] = {"vedette", "start", actor, option, dir, NULL};
+    FILE *file = tmpfile();
+    if (file == NULL)
+        return errno;
+    int code = run_own(look, fileno(file));
+    if (code == 0)
+        find_row(file, actor, row, sizeof row);
+    fclose(file);
+    if (code != 0)
+        return code == vd_status_exit_code(VD_UNREACHABLE) ? 0 : EAGAIN;
+    if (is_under_way(row))
+        return EAGAIN;
+    if (row_says(row, "state", "failed") && row_says(row, "wanted", "up"))
+        return run_own(start, -1) == 0 ? 0 : EAGAIN;
+    return 0;
 }
 
 static int undo_executable(const char *const *fields, bool left)
 {
     if (rename(fields[1], fields[2]) != 0 && errno != ENOENT)
         return errno;
-    if (left)
-        start_again(fields[3], fields[4]);
-    return 0;
+    return left ? start_given_up(fields[3], fields[4]) : 0;
+}
+
+static int undo_start(const char *const *fields, bool left)
+{
+    return left ? start_given_up(fields[1], fields[2]) : 0;
 }
 
 /* ---- the kinds ---- */
@@ -141,17 +208,19 @@ typedef struct kind {
     size_t fields, first, last;
     const char *thing;
     size_t named;
+    bool asks; /* undoing what is left asks the runtime, which may not answer for long */
     int (*undo)(const char *const *fields, bool left);
 } kind_t;
 
 /* clang-format off */
 static const kind_t kinds[] = {
-    {"cont",       3, 1, 2, "the state of process",     1, undo_cont},
-    {"supervisor", 4, 0, 0, NULL,                       0, undo_supervisor},
-    {"disk",       4, 3, 3, "the disk of process",      1, undo_disk},
-    {"clock",      2, 1, 1, "the clock of",             1, undo_clock},
-    {"limit",      5, 1, 3, "a limit of process",       1, undo_limit},
-    {"executable", 5, 2, 2, "the executable",           2, undo_executable},
+    {"cont",       3, 1, 2, "the state of process",     1, false, undo_cont},
+    {"supervisor", 4, 0, 0, NULL,                       0, false, undo_supervisor},
+    {"disk",       4, 3, 3, "the disk of process",      1, false, undo_disk},
+    {"clock",      2, 1, 1, "the clock of",             1, false, undo_clock},
+    {"limit",      5, 1, 3, "a limit of process",       1, false, undo_limit},
+    {"executable", 5, 2, 2, "the executable",           2, true,  undo_executable},
+    {"start",      3, 0, 0, NULL,                       0, true,  undo_start},
 };
 /* clang-format on */
 
@@ -167,6 +236,12 @@ int chaos_kind_undo(const char *const *fields, size_t count, bool left)
 {
     const kind_t *kind = kind_of(fields, count);
     return kind != NULL ? kind->undo(fields, left) : EBADMSG;
+}
+
+bool chaos_kind_asks(const char *const *fields, size_t count)
+{
+    const kind_t *kind = kind_of(fields, count);
+    return kind != NULL && kind->asks;
 }
 
 /* Is the one the other, or a folder that it is in? */

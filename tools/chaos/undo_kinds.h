@@ -9,9 +9,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Undoes it; `left`: whoever recorded it is dead. 0, or the errno; EBADMSG:
+/* Undoes it; `left`: whoever recorded it is dead. 0, or the errno; EAGAIN: it is not known yet what is to be done. EBADMSG:
  * there is no such record. */
 int chaos_kind_undo(const char *const *fields, size_t count, bool left);
+/* Is the runtime asked when it is undone for one that is dead? */
+bool chaos_kind_asks(const char *const *fields, size_t count);
 /* Would undoing one of them undo the other, too? */
 bool chaos_kind_same(const char *const *a, size_t a_count, const char *const *b, size_t b_count);
 /* What it changes, in words; only for one that is the same as another. */

@@ -29,7 +29,7 @@ class Runner:
 
     def __init__(self, home, *arguments):
         self.process = home.start("vedette", "chaos", "run", "--script", "-", "-o", "ndjson", *arguments, stdin=subprocess.PIPE,
-                                  stdout=subprocess.PIPE, text=True)
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def send(self, line):
         self.process.stdin.write(line + "\n")
@@ -206,6 +206,16 @@ def an_interrupt_undoes(home):
     assert phases(lines, 1) == ["undone", "recovered"] and state_of(pid) != "T", lines
 
 
+def a_limit_goes_with_its_process(home):
+    pid, runner = home.actor("services")["pid"], Runner(home)
+    runner.send("descriptors services 1 60s")
+    runner.until("proved")
+    os.kill(pid, signal.SIGKILL)
+    wait_for("it is gone", lambda: not alive(pid))
+    runner.process.send_signal(signal.SIGINT)
+    assert runner.end(130)[0]["text"] == "the process is gone, and its limit with it"
+
+
 def what_is_not_prepared_is_told(home):
     rows = {row["fault"]: row for row in home.lines("chaos", "list")}
     assert rows["kill"]["now"] and not rows["disk_full"]["now"] and "vedette chaos up" in rows["disk_full"]["remedy"], rows
@@ -214,10 +224,20 @@ def what_is_not_prepared_is_told(home):
     assert "vedette chaos up" in home.run("chaos", "run", "--faults", "disk_full", code=None).err
 
 
+def a_session_that_cannot_be_written_to_is_refused_first(home):
+    pid, ended = home.actor("host")["pid"], home.lines("session", "ls", "--name", "chaos", "-n", "1")[0]["session"]
+    assert "there is no such session" in home.run("chaos", "kill", "host", "--session", "nosuch", code=4).err
+    assert "it has ended" in home.run("chaos", "kill", "host", "--session", ended, code=1).err
+    assert home.actor("host")["pid"] == pid
+
+
 def mistakes_are_told(home):
     script = os.path.join(home.holder.name, "script")
+    unknown = os.path.join(home.holder.name, "unknown")
     with open(script, "wb") as file:
         file.write(b"# nothing\nkill host\0\nkill host\n")
+    with open(unknown, "wb") as file:
+        file.write(b"# nothing\nkill hosst\n")
     for words, code, text in ((("kil", "host"), 2, "did you mean kill?"), (("kill", "hosst"), 4, "did you mean host?"),
                               (("stop", "host", "soon"), 2, "a duration such as"), (("schedule",), 2, "--seed N"),
                               (("run", "--faults", "kil"), 2, "did you mean kill?"),
@@ -226,6 +246,7 @@ def mistakes_are_told(home):
                               (("run", "--script", "-", "--seed", "1"), 2, "without --seed"),
                               (("run", "--script", "/tmp"), None, "directory"),
                               (("run", "--script", script), 2, "script:2: a byte of value 0"),
+                              (("run", "--script", unknown), 4, "unknown:2: there is no actor hosst; did you mean host?"),
                               (("run", "--actors", "a b"), 2, "no actor's name"), (("run", "--actors", ","), 2, "no actor's name"),
                               (("run", "--actors", "host,host"), 2, "twice"),
                               (("run", "--kills", "3", "--faults", "stop"), 2, "--kills counts deaths"),
@@ -356,6 +377,33 @@ def one_that_was_given_up_is_started_when_the_runner_dies(home):
     assert home.actor("host")["pid"] == pid
 
 
+def it_ends_with_the_runtime(home):
+    """Nothing more is broken once somebody else has ended the runtime, and nothing at all in one that comes after it."""
+    with open(os.path.join(home.holder.name, "long"), "w", encoding="utf-8") as file:
+        file.write("kill host\n" + "after 300ms kill host\n" * 200)
+    waiting = Runner(home)
+    waiting.make("kill supervisor")  # which is its own deed
+    waiting.make("kill static")
+    runners = [home.start("vedette", "chaos", "run", *words, "-o", "ndjson", stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True)
+               for words in (("--seed", "3", "--faults", "kill", "--actors", "host,static", "--every", "300ms", "--for", "60s"),
+                             ("--script", os.path.join(home.holder.name, "long")))]
+    for runner in runners:
+        while json.loads(runner.stdout.readline())["phase"] != "recovered":
+            pass
+    stopped = Runner(home)
+    stopped.send("stop services 60s")
+    stopped.until("proved")
+    home.run("down")
+    home.run("up", "--detach", "--wait")
+    for runner in (*runners, waiting.process, stopped.process):
+        out, err = runner.communicate(timeout=60)
+        lines = [json.loads(line) for line in out.splitlines()]
+        assert runner.returncode == 6 and "nothing more is broken" in err, (runner.args, runner.returncode, err, out)
+        assert sum(line["phase"] == "failed" for line in lines) <= 1, out
+    assert all(row["restarts"] == 0 and row["state"] == "ready" for row in home.lines("ps")), home.lines("ps")
+
+
 def nothing_is_left(home):
     pids = [row["pid"] for row in home.lines("ps") if row["pid"]]
     home.run("chaos", "kill", "supervisor")
@@ -369,10 +417,12 @@ def main():
         assert "vedette up" in home.run("chaos", "kill", "host", code=6).err
         home.run("up", "--detach", "--wait")
         for test in (a_fault_goes_all_the_way_and_is_recorded, another_program_drives_it, a_seed_means_a_script,
+                     a_session_that_cannot_be_written_to_is_refused_first,
                      what_is_broken_is_undone_when_the_runner_dies, undo_does_what_a_keeper_could_not,
                      what_a_keeper_cannot_undo_is_told, two_runners_do_not_change_the_same_thing, an_interrupt_undoes,
+                     a_limit_goes_with_its_process,
                      what_is_not_prepared_is_told,
-                     mistakes_are_told):
+                     mistakes_are_told, it_ends_with_the_runtime):
             test(home)
             print(f"ok {test.__name__}", flush=True)
         home.run("down")

@@ -15,6 +15,7 @@ enum {
     PROVE_MS = 15000,
     UNDO_MS = 60000,
     RECOVER_MS = 60000,
+    STATUS_MS = 50,
 };
 
 static const chaos_method_t *method_of(const chaos_fault_t *fault)
@@ -92,6 +93,67 @@ static void enter(chaos_fault_t *fault, chaos_stage_t stage)
     fault->stage_ms = chaos_now_ms();
 }
 
+/* ---- the runtime ---- */
+
+/* Is a fault just being made to the supervisor, of which it may end? */
+static bool is_ours(const chaos_engine_t *self)
+{
+    for (size_t i = 0; i < self->count; i++)
+        if (chaos_is_supervisor(&self->faults[i]) && self->faults[i].stage >= CHAOS_PROVE &&
+            self->faults[i].stage <= CHAOS_UNDO)
+            return true;
+    return false;
+}
+
+/* Behind a fault to the supervisor: the one that is there now is the runtime, or whichever answers next. */
+static void adopt(chaos_engine_t *self, bool well)
+{
+    chaos_process_t now;
+    if (chaos_process_find(self->ground.world.supervisor, &now))
+        self->supervisor = now;
+    else if (!well)
+        self->supervisor.pid = 0;
+}
+
+bool chaos_engine_gone(chaos_engine_t *self)
+{
+    chaos_world_t *world = &self->ground.world;
+    int before = (int)self->supervisor.pid;
+    if (self->gone[0] != 0 || is_ours(self))
+        return self->gone[0] != 0;
+    if (before == 0) {
+        if (chaos_world_status(world, STATUS_MS))
+            adopt(self, true);
+        return false;
+    }
+    if (chaos_process_state(&self->supervisor) != 0)
+        return false;
+    if (chaos_world_status(world, STATUS_MS) && world->supervisor != (uint64_t)before)
+        snprintf(self->gone, sizeof self->gone,
+                 "another runtime has come: its supervisor is process %" PRIu64
+                 ", that of the one before was process %d, which no fault has ended",
+                 world->supervisor, before);
+    else
+        snprintf(self->gone, sizeof self->gone,
+                 "the runtime is gone: its supervisor (process %d) was ended, and by no fault",
+                 before);
+    return true;
+}
+
+/* The same, for who is about to break something: one that ends in order is gone, too. */
+static bool is_leaving(chaos_engine_t *self)
+{
+    chaos_world_t *world = &self->ground.world;
+    if (chaos_engine_gone(self))
+        return true;
+    if (is_ours(self) || !chaos_world_status(world, STATUS_MS) || !world->stopping)
+        return false;
+    snprintf(self->gone, sizeof self->gone,
+             "the runtime is being ended: its supervisor (process %" PRIu64 ") stops in order",
+             world->supervisor);
+    return true;
+}
+
 /* ---- stages ---- */
 
 static void end(chaos_engine_t *self, chaos_fault_t *fault)
@@ -116,8 +178,25 @@ static void see_interrupt(const chaos_engine_t *self, chaos_fault_t *fault)
     chaos_fault_see(fault, "it was ended before that%s%.400s", before[0] != 0 ? "; " : "", before);
 }
 
+/* The runtime is gone: nothing more will be seen of it. What is broken is undone all the same. */
+static void give_up(chaos_engine_t *self, chaos_fault_t *fault)
+{
+    if (!fault->failed) {
+        chaos_fault_see(fault, "%s", self->gone);
+        fail(self, fault, NULL, 0);
+    }
+    if (fault->stage == CHAOS_RECOVER || (fault->stage == CHAOS_INJECT && fault->record == 0))
+        end(self, fault);
+    else
+        enter(fault, fault->stage == CHAOS_UNDO ? CHAOS_RECOVER : CHAOS_UNDO);
+}
+
 static void inject(chaos_engine_t *self, chaos_fault_t *fault, const chaos_method_t *method)
 {
+    if (fault->injected_ms == 0 ? is_leaving(self) : chaos_engine_gone(self)) {
+        give_up(self, fault);
+        return;
+    }
     fault->seen[0] = 0;
     chaos_answer_t answer = method->inject(&self->ground, fault);
     double waited_ms = chaos_now_ms() - fault->stage_ms;
@@ -144,6 +223,10 @@ static void inject(chaos_engine_t *self, chaos_fault_t *fault, const chaos_metho
 
 static void prove(chaos_engine_t *self, chaos_fault_t *fault, const chaos_method_t *method)
 {
+    if (chaos_engine_gone(self)) {
+        give_up(self, fault);
+        return;
+    }
     chaos_answer_t answer = method->prove(&self->ground, fault);
     bool late = chaos_now_ms() - fault->stage_ms > PROVE_MS;
     bool ending = self->asked_to_end();
@@ -162,8 +245,15 @@ static void prove(chaos_engine_t *self, chaos_fault_t *fault, const chaos_method
 static void undo(chaos_engine_t *self, chaos_fault_t *fault, const chaos_method_t *method)
 {
     chaos_answer_t answer = method->undo(&self->ground, fault);
-    if (answer == CHAOS_NOT_YET && chaos_now_ms() - fault->stage_ms <= UNDO_MS)
+    bool gone = chaos_engine_gone(self);
+    if (answer == CHAOS_NOT_YET && !gone && chaos_now_ms() - fault->stage_ms <= UNDO_MS)
         return;
+    if (chaos_is_supervisor(fault))
+        adopt(self, answer == CHAOS_YES && !fault->failed);
+    if (answer == CHAOS_NOT_YET && gone) {
+        give_up(self, fault);
+        return;
+    }
     if (answer != CHAOS_YES)
         fail(self, fault, method->undone, answer == CHAOS_NO ? 0 : UNDO_MS);
     else {
@@ -171,13 +261,17 @@ static void undo(chaos_engine_t *self, chaos_fault_t *fault, const chaos_method_
             chaos_undo_drop(&self->ground.undo, fault->record);
         fault->record = 0;
         if (!fault->failed)
-            tell(self, fault, CHAOS_UNDONE, method->undone);
+            tell(self, fault, CHAOS_UNDONE, fault->ending != NULL ? fault->ending : method->undone);
     }
     enter(fault, CHAOS_RECOVER);
 }
 
 static void recover(chaos_engine_t *self, chaos_fault_t *fault, const chaos_method_t *method)
 {
+    if (chaos_engine_gone(self)) {
+        give_up(self, fault);
+        return;
+    }
     chaos_answer_t answer = method->recover(&self->ground, fault);
     if (answer == CHAOS_NOT_YET && chaos_now_ms() - fault->stage_ms <= RECOVER_MS)
         return;
@@ -204,7 +298,7 @@ static void go(chaos_engine_t *self, chaos_fault_t *fault)
             prove(self, fault, method);
             break;
         case CHAOS_HOLD:
-            if (!method->held || self->asked_to_end() ||
+            if (!method->held || self->asked_to_end() || chaos_engine_gone(self) ||
                 chaos_now_ms() - fault->injected_ms >= (double)fault->step.for_ms)
                 enter(fault, CHAOS_UNDO);
             break;
@@ -272,9 +366,10 @@ bool chaos_engine_go(chaos_engine_t *self, int wait_ms)
     double now_ms = chaos_now_ms();
     chaos_fault_t *first = &self->faults[0];
     bool waits = self->count > 0 && first->stage == CHAOS_INJECT && first->stage_ms > now_ms;
-    if (waits && self->asked_to_end())
+    if (waits && (self->asked_to_end() || chaos_engine_gone(self))) {
+        self->number -= self->count;
         self->count = 0;
-    else if (waits && first->stage_ms - now_ms < wait_ms)
+    } else if (waits && first->stage_ms - now_ms < wait_ms)
         wait_ms = (int)(first->stage_ms - now_ms);
     chaos_world_look(&self->ground.world, wait_ms);
     if (waits && first->stage_ms > chaos_now_ms())
@@ -300,6 +395,7 @@ vd_status_t chaos_engine_open(chaos_engine_t *self, vd_client_t *client, const c
 {
     self->ground.undo = (chaos_undo_t){.keeper = -1};
     vd_status_t status = chaos_world_open(&self->ground.world, client, dir, error);
+    (void)chaos_process_find(self->ground.world.supervisor, &self->supervisor);
     return status == VD_OK ? chaos_undo_open(&self->ground.undo, self->ground.world.place,
                                              self->ground.world.paths.logs, error)
                            : status;

@@ -46,7 +46,8 @@ typedef struct chaos_fault {
     double answer_ms;         /* when the last was answered */
     char path[700];           /* of a file that is its own */
     struct chaos_peer *peer;
-    const char *proof; /* what was seen, where it is not what the method expects; NULL: it is */
+    const char *proof;  /* what was seen, where it is not what the method expects; NULL: it is */
+    const char *ending; /* likewise: how it was undone */
     char seen[VD_TEXT_BYTES_MAX];
 } chaos_fault_t;
 

@@ -73,6 +73,7 @@ static chaos_answer_t undo_limit(chaos_ground_t *ground, chaos_fault_t *fault, i
     int error = chaos_undo_now(&ground->undo, fault->record);
     if (chaos_process_state(&fault->process) == 0) {
         fault->deaths = 1;
+        fault->ending = "the process is gone, and its limit with it";
         return CHAOS_YES;
     }
     if (error == 0 &&

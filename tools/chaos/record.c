@@ -1,5 +1,7 @@
 #include "chaos/record.h"
 
+#include "wire/message.h"
+
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -45,6 +47,23 @@ static vd_status_t begin(chaos_record_t *self, const char *command, const char *
     return status;
 }
 
+/* Can be written into the session? Otherwise why not is in `refusal`. */
+static vd_status_t check_session(chaos_record_t *self, int timeout_ms)
+{
+    vd_blob_t row;
+    vd_session_record_t record;
+    vd_status_t status = vd_client_session(self->client, self->session, timeout_ms, &row);
+    if (status == VD_UNKNOWN_SESSION)
+        snprintf(self->refusal, sizeof self->refusal,
+                 "there is no such session; see: vedette session ls");
+    if (status != VD_OK ||
+        vd_record_decode(vd_bytes(row.data, row.size), VD_RECORD_session, &record) != VD_OK ||
+        vd_str_is(record.state, "active"))
+        return status;
+    snprintf(self->refusal, sizeof self->refusal, "it has ended; see: vedette session ls");
+    return VD_SESSION_CLOSED;
+}
+
 vd_status_t chaos_record_open(chaos_record_t *self, vd_client_t *client, const char *session,
                               const char *command, const char *seed, int timeout_ms)
 {
@@ -56,8 +75,9 @@ vd_status_t chaos_record_open(chaos_record_t *self, vd_client_t *client, const c
     if (getrandom(&salt, sizeof salt, 0) != (ssize_t)sizeof salt)
         salt ^= (uint32_t)(uintptr_t)self;
     snprintf(name, sizeof name, "chaos-%d-%08" PRIx32, (int)getpid(), salt);
-    vd_status_t status =
-        vd_producer_open(&self->producer, client, name, on_receipt, self, timeout_ms);
+    vd_status_t status = self->own ? VD_OK : check_session(self, timeout_ms);
+    if (status == VD_OK)
+        status = vd_producer_open(&self->producer, client, name, on_receipt, self, timeout_ms);
     if (status == VD_OK && self->own)
         status = begin(self, command, seed);
     return status == VD_OK && self->own ? vd_producer_flush(self->producer, timeout_ms) : status;

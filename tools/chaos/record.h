@@ -20,7 +20,7 @@ typedef struct chaos_record {
 } chaos_record_t;
 
 /* `session` NULL: one of its own, with this command and seed. VD_OK, or the status with the reason in
- * the client's error. */
+ * `refusal` when the session is none to write into, else in the client's error. */
 vd_status_t chaos_record_open(chaos_record_t *self, vd_client_t *client, const char *session,
                               const char *command, const char *seed, int timeout_ms);
 void chaos_record_note(chaos_record_t *self, const chaos_note_t *note);

@@ -150,6 +150,7 @@ bool chaos_world_status(chaos_world_t *self, int timeout_ms)
         return false;
     self->supervisor = vd_value_get_u64(&map, "pid", 0);
     self->ready = vd_str_is(vd_value_get_str(&map, "state"), "ready");
+    self->stopping = vd_str_is(vd_value_get_str(&map, "state"), "stopping");
     return true;
 }
 

@@ -32,6 +32,7 @@ typedef struct chaos_world {
     size_t count;
     uint64_t supervisor; /* process id; of the one before while there is none */
     bool ready;          /* STATUS said so last */
+    bool stopping;       /* likewise: it ends in order */
     double asked_ms;     /* when the supervisor was asked for its children last */
 } chaos_world_t;
 

@@ -16,6 +16,7 @@ enum {
     LOOK_MS = 5,
     OPEN_MS = 15000,
     CLOSE_MS = 30000,
+    CLOSE_GONE_MS = 2000, /* when nobody is there to store it */
     SCRIPT_BYTES_MAX = 1 << 20,
     INTERRUPTED = 130,
 };
@@ -204,7 +205,7 @@ static void make(runner_t *self, const chaos_line_t *line)
 static void make_all(runner_t *self)
 {
     chaos_line_t line;
-    while (!asked_to_end()) {
+    while (!asked_to_end() && !chaos_engine_gone(&self->engine)) {
         int found = next_line(self, &line);
         if (found < 0)
             return;
@@ -260,9 +261,11 @@ static int read_script(runner_t *self, const char *name)
         if (at + length < end && at[length] == 0)
             return cli_fail(self->cli, VD_USAGE, "%s:%" PRIu64 ": a byte of value 0 stands in it",
                             name, number);
-        if (chaos_line_parse(at, &line, error) != VD_OK ||
-            !chaos_engine_knows(&self->engine, &line, error))
-            return cli_fail(self->cli, VD_USAGE, "%s:%" PRIu64 ": %s", name, number, error);
+        vd_status_t status = chaos_line_parse(at, &line, error);
+        if (status == VD_OK && !chaos_engine_knows(&self->engine, &line, error))
+            status = VD_NOT_FOUND;
+        if (status != VD_OK)
+            return cli_fail(self->cli, status, "%s:%" PRIu64 ": %s", name, number, error);
         at += length + 1;
     }
     self->rest = self->script;
@@ -353,6 +356,8 @@ static int exit_code(const runner_t *self, bool good)
     cli_t *cli = self->cli;
     if (cli_interrupted())
         return INTERRUPTED;
+    if (self->engine.gone[0] != 0)
+        return cli_fail(cli, VD_UNREACHABLE, "%s; nothing more is broken", self->engine.gone);
     if (self->report.bad_lines > 0)
         return cli_fail(cli, VD_FAILED, "%s of the script could not be made",
                         CLI_COUNT(self->report.bad_lines, "line"));
@@ -368,15 +373,17 @@ static int exit_code(const runner_t *self, bool good)
 
 static int finish(runner_t *self)
 {
-    bool well = chaos_report_good(&self->report), good = well && !is_short(self);
+    bool gone = self->engine.gone[0] != 0;
+    bool well = chaos_report_good(&self->report), good = well && !gone && !is_short(self);
     char text[128];
     snprintf(text, sizeof text, "%s%s%s", CLI_COUNT(self->engine.number, "fault"),
              good   ? ", each proved, undone and recovered from"
+             : gone ? ", then the runtime was ended"
              : well ? ", fewer than were asked for"
                     : ", not all of them went well",
              cli_interrupted() ? "; interrupted" : "");
     print_summary(self);
-    if (!chaos_record_close(&self->record, good, text, CLOSE_MS)) {
+    if (!chaos_record_close(&self->record, good, text, gone ? CLOSE_GONE_MS : CLOSE_MS)) {
         cli_fail(self->cli, VD_FAILED, "the record in session %s is not complete%s%s",
                  self->record.session, self->record.refusal[0] != 0 ? ": " : "",
                  self->record.refusal);
@@ -404,7 +411,9 @@ int chaos_run(cli_t *cli)
     if (code == 0) {
         cli_catch_signals();
         status = open_record(&self);
-        if (status != VD_OK)
+        if (status != VD_OK && session != NULL && self.record.refusal[0] != 0)
+            code = cli_fail(cli, status, "--session %s: %s", session, self.record.refusal);
+        else if (status != VD_OK)
             code = cli_fail_client(cli, status);
     }
     if (code == 0) {

@@ -68,6 +68,15 @@ def a_fault_goes_all_the_way_and_is_recorded(home):
     assert events[5]["data"]["status"] == "completed"
 
 
+def figures_are_short(home):
+    lines = home.lines("chaos", "garbage", "host", "20")
+    told = [line for line in lines if "number" in line]
+    assert [line["text"] for line in told if line["phase"] == "injected"] == [""], told
+    times = [line[key] for line in told for key in ("detected_ms", "recovered_ms") if key in line]
+    times += [value for key, value in lines[-1]["actors"]["host"]["recovered_ms"].items() if key != "count"]
+    assert len(times) >= 4 and all(round(value, 3) == value for value in times), times
+
+
 def another_program_drives_it(home):
     runner = Runner(home)
     pids = {row["name"]: row["pid"] for row in home.lines("ps")}
@@ -247,7 +256,8 @@ def mistakes_are_told(home):
                               (("run", "--script", "/tmp"), None, "directory"),
                               (("run", "--script", script), 2, "script:2: a byte of value 0"),
                               (("run", "--script", unknown), 4, "unknown:2: there is no actor hosst; did you mean host?"),
-                              (("run", "--actors", "a b"), 2, "no actor's name"), (("run", "--actors", ","), 2, "no actor's name"),
+                              (("run", "-n", "0"), 2, "--count 0: "), (("run", "--kills", "0"), 2, "--kills 0: "),
+                              (("run", "--for", "0s"), 2, "--for 0: "), (("run", "--actors", "a b"), 2, "no actor's name"), (("run", "--actors", ","), 2, "no actor's name"),
                               (("run", "--actors", "host,host"), 2, "twice"),
                               (("run", "--kills", "3", "--faults", "stop"), 2, "--kills counts deaths"),
                               (("run", "--kills", "1", "--faults", "crash_loop"), 1, "0 of 1 deaths"),
@@ -270,6 +280,7 @@ def every_fault_goes_all_the_way(home):
     for number, line in enumerate(lines, 1):
         told = runner.make(line)
         assert told[-1]["ok"] and phases(told, number) == PHASES, told
+    assert [line["text"] for line in told if line["phase"] == "undone"] == ["each clock is right, as its process says itself"]
     runner.process.stdin.close()
     runner.process.stdin = None
     assert runner.end(0)[-1]["ok"]
@@ -416,7 +427,7 @@ def main():
     with Home(sys.argv[1]) as home:
         assert "vedette up" in home.run("chaos", "kill", "host", code=6).err
         home.run("up", "--detach", "--wait")
-        for test in (a_fault_goes_all_the_way_and_is_recorded, another_program_drives_it, a_seed_means_a_script,
+        for test in (a_fault_goes_all_the_way_and_is_recorded, another_program_drives_it, a_seed_means_a_script, figures_are_short,
                      a_session_that_cannot_be_written_to_is_refused_first,
                      what_is_broken_is_undone_when_the_runner_dies, undo_does_what_a_keeper_could_not,
                      what_a_keeper_cannot_undo_is_told, two_runners_do_not_change_the_same_thing, an_interrupt_undoes,

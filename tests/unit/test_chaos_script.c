@@ -387,6 +387,24 @@ static void what_is_written_is_whole(void **state)
     chaos_report_free(&report);
 }
 
+static void a_time_has_three_decimals(void **state)
+{
+    (void)state;
+    chaos_step_t step = {.kind = CHAOS_KILL, .target = "host"};
+    chaos_note_t one = {.phase = CHAOS_RECOVERED,
+                        .step = &step,
+                        .detected_ms = 0.00049,
+                        .recovered_ms = 6.921736999163032};
+    vd_buffer_t out;
+    vd_value_t map;
+    vd_buffer_init(&out, 4096);
+    chaos_note_write(&one, &out);
+    assert_true(vd_value_of(vd_buffer_view(&out), &map));
+    assert_true(vd_value_get_f64(&map, "recovered_ms", -1) == 6.922);
+    assert_true(vd_value_get_f64(&map, "detected_ms", -1) == 0);
+    vd_buffer_free(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -405,6 +423,7 @@ int main(void)
         cmocka_unit_test(times_are_of_the_nearest_rank),
         cmocka_unit_test(a_run_is_good_when_every_fault_went_all_the_way),
         cmocka_unit_test(what_is_written_is_whole),
+        cmocka_unit_test(a_time_has_three_decimals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -162,8 +162,8 @@ const chaos_method_t chaos_clock = {
     .prove = prove,
     .undo = undo,
     .recover = recover,
-    .proof = "its clock is so far off, as it says itself",
-    .undone = "its clock is right, as it says itself",
+    .proof = "each clock is so far off, as its process says itself",
+    .undone = "each clock is right, as its process says itself",
     .recovery = "it is ready and answers",
     .held = true,
 };

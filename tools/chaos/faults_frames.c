@@ -133,8 +133,10 @@ static chaos_answer_t inject(chaos_ground_t *ground, chaos_fault_t *fault, make_
                         (int)fault->process.pid, fault->sent);
         return CHAOS_NO;
     }
-    if (fault->sent == wanted)
+    if (fault->sent == wanted) {
+        fault->seen[0] = 0; /* what the look at the process has left there */
         return CHAOS_YES;
+    }
     chaos_fault_see(fault, "%" PRIu64 " of %" PRIu64 " messages were taken", fault->sent, wanted);
     return CHAOS_NOT_YET;
 }

@@ -106,6 +106,12 @@ bool chaos_report_good(const chaos_report_t *self)
 
 /* ---- as values ---- */
 
+/* A time with the decimals that it deserves: whole microseconds. */
+static void write_ms(vd_buffer_t *out, const char *name, double ms)
+{
+    vd_write_pair_f64(out, name, (double)(int64_t)(ms * 1000 + 0.5) / 1000);
+}
+
 static void write_fields(const chaos_note_t *note, vd_buffer_t *out)
 {
     vd_write_pair_u64(out, "number", note->number);
@@ -116,9 +122,9 @@ static void write_fields(const chaos_note_t *note, vd_buffer_t *out)
     if (note->step->for_ms > 0)
         vd_write_pair_u64(out, "for_ms", (uint64_t)note->step->for_ms);
     if (note->detected_ms >= 0)
-        vd_write_pair_f64(out, "detected_ms", note->detected_ms);
+        write_ms(out, "detected_ms", note->detected_ms);
     if (note->recovered_ms >= 0)
-        vd_write_pair_f64(out, "recovered_ms", note->recovered_ms);
+        write_ms(out, "recovered_ms", note->recovered_ms);
     vd_write_pair_text(out, "text", note->text);
 }
 
@@ -150,9 +156,9 @@ static void write_times(vd_buffer_t *out, const char *name, chaos_times_t *times
     vd_write_pair_u64(out, "count", times->count);
     if (times->count == 0)
         return;
-    vd_write_pair_f64(out, "p50", chaos_times_at(times, 50));
-    vd_write_pair_f64(out, "p99", chaos_times_at(times, 99));
-    vd_write_pair_f64(out, "max", chaos_times_at(times, 100));
+    write_ms(out, "p50", chaos_times_at(times, 50));
+    write_ms(out, "p99", chaos_times_at(times, 99));
+    write_ms(out, "max", chaos_times_at(times, 100));
 }
 
 void chaos_report_write(chaos_report_t *self, vd_buffer_t *out)

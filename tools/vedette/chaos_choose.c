@@ -131,6 +131,16 @@ int chaos_choose(cli_t *cli, const chaos_world_t *world, chaos_choice_t *choice)
         !cli_duration(cli, "every", EVERY_MS, &setup->every_ms) ||
         !cli_duration(cli, "for", 0, &setup->for_ms))
         return vd_status_exit_code(VD_USAGE);
+    const struct {
+        const char *option;
+        bool none;
+    } limits[] = {
+        {"kills", setup->kills == 0}, {"count", setup->count == 0}, {"for", setup->for_ms == 0}};
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
+        if (cli_has(cli, limits[i].option) && limits[i].none)
+            return cli_fail(cli, VD_USAGE,
+                            "--%s 0: nothing would be made; leave it out, or say more",
+                            limits[i].option);
     if (setup->kills == 0 && setup->count == 0 && setup->for_ms == 0)
         setup->count = COUNT;
     if (setup->for_ms > 0 && setup->every_ms == 0)

@@ -388,6 +388,19 @@ def one_that_was_given_up_is_started_when_the_runner_dies(home):
     assert home.actor("host")["pid"] == pid
 
 
+def each_fault_and_verb_has_a_help_of_its_own(home):
+    whole = home.run("chaos", "--help").out
+    faults = [row["fault"] for row in home.lines("chaos", "list")]
+    helps = [home.run("chaos", word, "--help").out for word in (*faults, "list", "up", "run", "schedule", "undo")]
+    assert len(set(helps)) == len(helps) and whole not in helps
+    assert max(len(line) for text in (whole, *helps) for line in text.splitlines()) <= 80
+    for fault, text in zip(faults, helps):
+        assert f"  {fault} " in whole and f"usage: vedette chaos {fault} " in text, fault
+        assert f"\n  vedette chaos {fault} " in text and "--session" in text and "--seed" not in text, text
+    assert "test stores" in helps[faults.index("clock")]
+    assert home.run("chaos", "--help", "nothing").out == whole
+
+
 def it_ends_with_the_runtime(home):
     """Nothing more is broken once somebody else has ended the runtime, and nothing at all in one that comes after it."""
     with open(os.path.join(home.holder.name, "long"), "w", encoding="utf-8") as file:
@@ -433,7 +446,7 @@ def main():
                      what_a_keeper_cannot_undo_is_told, two_runners_do_not_change_the_same_thing, an_interrupt_undoes,
                      a_limit_goes_with_its_process,
                      what_is_not_prepared_is_told,
-                     mistakes_are_told, it_ends_with_the_runtime):
+                     mistakes_are_told, each_fault_and_verb_has_a_help_of_its_own, it_ends_with_the_runtime):
             test(home)
             print(f"ok {test.__name__}", flush=True)
         home.run("down")

@@ -64,6 +64,19 @@ static void arguments_have_defaults(void **state)
     assert_int_equal(line.steps[0].number, 3);
 }
 
+static void each_example_is_a_line_of_its_fault(void **state)
+{
+    (void)state;
+    chaos_line_t line;
+    char error[CHAOS_ERROR_BYTES];
+    for (int i = 0; i < CHAOS_KINDS; i++) {
+        const chaos_row_t *row = chaos_row((chaos_kind_t)i);
+        assert_int_equal(chaos_line_parse(row->example, &line, error), VD_OK);
+        assert_true(line.count == 1 && line.steps[0].kind == (chaos_kind_t)i);
+        assert_true(row->help[0] != 0 && row->more[0] != 0);
+    }
+}
+
 static void a_mistake_is_told_with_the_remedy(void **state)
 {
     (void)state;
@@ -411,6 +424,7 @@ int main(void)
         cmocka_unit_test(a_line_is_read),
         cmocka_unit_test(what_says_nothing_is_no_line),
         cmocka_unit_test(arguments_have_defaults),
+        cmocka_unit_test(each_example_is_a_line_of_its_fault),
         cmocka_unit_test(a_mistake_is_told_with_the_remedy),
         cmocka_unit_test(what_the_supervisor_cannot_have_is_refused),
         cmocka_unit_test(faults_that_would_undo_each_other_are_refused),

@@ -12,8 +12,8 @@
 enum { WORDS_MAX = 64, PLAIN = 0, PREPARED = 1 };
 
 static const chaos_row_t rows[] = {
-#define CHAOS_FAULT(id, name, arguments, kinds, needs, help)                                       \
-    {name, arguments, kinds, help, (needs) == PREPARED},
+#define CHAOS_FAULT(id, name, arguments, kinds, needs, help, more, example)                        \
+    {name, arguments, kinds, help, more, example, (needs) == PREPARED},
 #include "chaos/faults.def"
 #undef CHAOS_FAULT
 };

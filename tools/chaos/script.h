@@ -19,7 +19,7 @@
 #include <stdint.h>
 
 typedef enum chaos_kind {
-#define CHAOS_FAULT(id, name, arguments, kinds, needs, help) CHAOS_##id,
+#define CHAOS_FAULT(id, name, arguments, kinds, needs, help, more, example) CHAOS_##id,
 #include "chaos/faults.def"
 #undef CHAOS_FAULT
     CHAOS_KINDS,
@@ -35,7 +35,7 @@ enum {
 
 /* A row of faults.def. */
 typedef struct chaos_row {
-    const char *name, *arguments, *kinds, *help;
+    const char *name, *arguments, *kinds, *help, *more, *example;
     bool prepared; /* only in a runtime of `chaos up` */
 } chaos_row_t;
 

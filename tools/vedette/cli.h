@@ -104,6 +104,13 @@ typedef struct cli_verb {
 int cli_run_verb(cli_t *cli, const cli_verb_t *verbs, size_t count);
 void cli_help(void);
 void cli_help_command(const cli_command_t *command);
+/* `chaos --help`, and `chaos VERB|FAULT --help` (chaos_help.c). */
+void cli_help_chaos(const cli_t *cli);
+/* Prints text in lines of at most 80 columns, the first one from `column` on, the others behind as
+ * many spaces. */
+void cli_print_wrapped(const char *text, size_t column);
+/* Options as --help lists them; ended by a NULL name. */
+void cli_print_options(const cli_option_t *options);
 
 /* ---- output (output.c, tree.c, figures.c) ---- */
 

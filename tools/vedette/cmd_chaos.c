@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CHAOS_FAULT_VERB "FAULT" /* what one fault by itself is called beside the verbs */
-
 static int list(cli_t *cli)
 {
     static chaos_world_t world;
@@ -65,8 +63,7 @@ static const struct {
     {"undo", undo},
 };
 
-/* Whose the option is stands in front of its help, "run, up: ..."; a fault by itself is FAULT. */
-static bool takes(const char *verb, const char *help)
+bool chaos_takes(const char *verb, const char *help)
 {
     const char *end = strstr(help, ": ");
     for (const char *at = help; at < end;) {
@@ -82,7 +79,7 @@ static int check_options(cli_t *cli, const char *verb)
 {
     for (int i = 0; i < cli->given_count; i++) {
         const cli_option_t *option = cli->given[i].option;
-        if (takes(verb, option->help))
+        if (chaos_takes(verb, option->help))
             continue;
         bool time = strcmp(verb, CHAOS_FAULT_VERB) == 0 && strcmp(option->name, "for") == 0;
         return cli_fail(cli, VD_USAGE, "--%s goes with %.*s%s", option->name,

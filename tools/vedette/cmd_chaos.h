@@ -24,6 +24,9 @@ int chaos_choose(cli_t *cli, const chaos_world_t *world, chaos_choice_t *choice)
 int chaos_tell_short(cli_t *cli, const chaos_plan_t *plan);
 /* Can this fault be had in the runtime that is up? `why` (CHAOS_ERROR_BYTES): what to do if not. */
 bool chaos_can(const chaos_world_t *world, chaos_kind_t kind, char *why);
+/* Whose the option is stands in front of its help, "run, up: ..."; a fault by itself is FAULT. */
+#define CHAOS_FAULT_VERB "FAULT"
+bool chaos_takes(const char *verb, const char *help);
 int chaos_up(cli_t *cli);       /* chaos_up.c */
 int chaos_run(cli_t *cli);      /* run, and a fault by itself (chaos_run.c) */
 int chaos_schedule(cli_t *cli); /* chaos_choose.c */

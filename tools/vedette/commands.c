@@ -181,7 +181,10 @@ const cli_command_t cli_commands[] = {
     {"status", "", "Show the runtime as a whole.", NULL, NULL, 0, 0, cmd_status},
     {"doctor", "", "Say what would hurt: limits, disk, clock, leftovers.",
      "Exit code 1 if something is bad.", NULL, 0, 0, cmd_doctor},
-    {"ps", "", "List the processes.", "MEMORY is anonymous resident memory.", NULL, 0, 0, cmd_ps},
+    {"ps", "", "List the processes.",
+     "MEMORY is anonymous resident memory. REASON is the last death, also when the\n"
+     "actor is ready again, or what it cannot do at the moment.",
+     NULL, 0, 0, cmd_ps},
     CONTROL("start", "Start an actor that was stopped or has failed.", NULL),
     CONTROL("stop", "Stop an actor; it stays down until it is started.", NULL),
     CONTROL("restart", "Stop an actor in order and start it again.", NULL),
@@ -367,7 +370,8 @@ const cli_command_t cli_commands[] = {
      "the runtime has recovered; a process of its own undoes it should this one die.\n"
      "All of it is recorded as events of a session named chaos. Exit code 0 only when\n"
      "every fault was proved, undone and recovered from; 130 after Ctrl-C, with\n"
-     "everything undone. -o ndjson prints a line for each phase.",
+     "everything undone; 6 when the runtime was ended meanwhile, and by no fault.\n"
+     "-o ndjson prints a line for each phase.",
      chaos_options, 1, CLI_POSITIONALS_MAX, cmd_chaos},
     {"config", "check FILE|init", "Check a configuration, or print one with every default.",
      "check has the program of each observer of your own check its table: it is run.", NULL, 1, 2,

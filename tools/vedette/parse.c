@@ -20,9 +20,7 @@ static bool may_lack_value(const cli_option_t *option)
     return option->value != NULL && option->value[0] == '[';
 }
 
-/* Prints text in lines of at most 80 columns, the first one from `column` on, the others behind as
- * many spaces. */
-static void print_wrapped(const char *text, size_t column)
+void cli_print_wrapped(const char *text, size_t column)
 {
     enum { COLUMNS = 80 };
     size_t at = column;
@@ -39,7 +37,7 @@ static void print_wrapped(const char *text, size_t column)
     putchar('\n');
 }
 
-static void print_options(const cli_option_t *options)
+void cli_print_options(const cli_option_t *options)
 {
     for (; options != NULL && options->name != NULL; options++) {
         char left[64];
@@ -47,7 +45,7 @@ static void print_options(const cli_option_t *options)
                  options->letter ? options->letter : ' ', options->letter ? "," : " ",
                  options->name, options->value && !may_lack_value(options) ? " " : "",
                  options->value ? options->value : "");
-        print_wrapped(options->help, (size_t)printf("  %-24s ", left));
+        cli_print_wrapped(options->help, (size_t)printf("  %-24s ", left));
     }
 }
 
@@ -56,9 +54,9 @@ void cli_help(void)
     puts("usage: vedette COMMAND [ARGUMENTS]\n\nObserves what comes and goes, and records every "
          "change.\n");
     for (const cli_command_t *c = cli_commands; c->name != NULL; c++)
-        print_wrapped(c->summary, (size_t)printf("  %-10s ", c->name));
+        cli_print_wrapped(c->summary, (size_t)printf("  %-10s ", c->name));
     puts("\nOptions of every command:\n");
-    print_options(cli_common_options);
+    cli_print_options(cli_common_options);
     puts("\nExit codes: 0 done, 1 failed, 2 usage or configuration, 4 not found, 6 no\n"
          "runtime, 124 timed out.\n"
          "More about a command: vedette COMMAND --help");
@@ -72,10 +70,10 @@ void cli_help_command(const cli_command_t *command)
         printf("\n%s\n", command->help);
     if (command->options != NULL) {
         puts("\nOptions:\n");
-        print_options(command->options);
+        cli_print_options(command->options);
     }
     puts("\nOptions of every command:\n");
-    print_options(cli_common_options);
+    cli_print_options(cli_common_options);
 }
 
 static const cli_option_t *find_in(const cli_option_t *options, const char *name, size_t size)
@@ -240,7 +238,9 @@ bool cli_parse(cli_t *cli, int argc, char **argv, int *exit_code)
     }
     *exit_code = 0;
     if (help || cli->command == NULL) {
-        if (cli->command != NULL)
+        if (cli->command != NULL && cli->command->run == cmd_chaos)
+            cli_help_chaos(cli);
+        else if (cli->command != NULL)
             cli_help_command(cli->command);
         else if (help)
             cli_help();

@@ -428,6 +428,15 @@ def it_ends_with_the_runtime(home):
     assert all(row["restarts"] == 0 and row["state"] == "ready" for row in home.lines("ps")), home.lines("ps")
 
 
+def it_ends_with_a_supervisor_that_somebody_killed(home):
+    runner = Runner(home)
+    runner.send("stop supervisor 600s")
+    os.kill(runner.until("proved")[-1]["pid"], signal.SIGKILL)
+    lines = runner.end(6)
+    assert phases(lines, 1) == ["undone", "failed"] and "no fault was to end it" in lines[-3]["text"], lines
+    home.run("up", "--detach", "--wait")
+
+
 def nothing_is_left(home):
     pids = [row["pid"] for row in home.lines("ps") if row["pid"]]
     home.run("chaos", "kill", "supervisor")
@@ -446,7 +455,8 @@ def main():
                      what_a_keeper_cannot_undo_is_told, two_runners_do_not_change_the_same_thing, an_interrupt_undoes,
                      a_limit_goes_with_its_process,
                      what_is_not_prepared_is_told,
-                     mistakes_are_told, each_fault_and_verb_has_a_help_of_its_own, it_ends_with_the_runtime):
+                     mistakes_are_told, each_fault_and_verb_has_a_help_of_its_own,
+                     it_ends_with_a_supervisor_that_somebody_killed, it_ends_with_the_runtime):
             test(home)
             print(f"ok {test.__name__}", flush=True)
         home.run("down")

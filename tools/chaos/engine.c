@@ -95,12 +95,12 @@ static void enter(chaos_fault_t *fault, chaos_stage_t stage)
 
 /* ---- the runtime ---- */
 
-/* Is a fault just being made to the supervisor, of which it may end? */
+/* Is a fault just being made to the supervisor, of which it may end? One that is held does not end it. */
 static bool is_ours(const chaos_engine_t *self)
 {
     for (size_t i = 0; i < self->count; i++)
-        if (chaos_is_supervisor(&self->faults[i]) && self->faults[i].stage >= CHAOS_PROVE &&
-            self->faults[i].stage <= CHAOS_UNDO)
+        if (chaos_is_supervisor(&self->faults[i]) && !method_of(&self->faults[i])->held &&
+            self->faults[i].stage >= CHAOS_PROVE && self->faults[i].stage <= CHAOS_UNDO)
             return true;
     return false;
 }
@@ -131,11 +131,12 @@ bool chaos_engine_gone(chaos_engine_t *self)
     if (chaos_world_status(world, STATUS_MS) && world->supervisor != (uint64_t)before)
         snprintf(self->gone, sizeof self->gone,
                  "another runtime has come: its supervisor is process %" PRIu64
-                 ", that of the one before was process %d, which no fault has ended",
+                 ", that of the one before was process %d, and no fault was to end that",
                  world->supervisor, before);
     else
         snprintf(self->gone, sizeof self->gone,
-                 "the runtime is gone: its supervisor (process %d) was ended, and by no fault",
+                 "the runtime is gone: its supervisor (process %d) has ended, and no fault was to "
+                 "end it",
                  before);
     return true;
 }

@@ -19,7 +19,7 @@ import signal
 import subprocess
 import time
 
-from book import COMMITTED, LEDGER, REJECTED, SESSION_CLOSED, SHOWN, TAKEN, Book, Writer, glance, lives
+from book import COMMITTED, HINTS, LEDGER, REJECTED, SESSION_CLOSED, SHOWN, TAKEN, Book, Writer, glance, lives
 from parts import BIN, PEER, Part, Rated
 from harness import takes_signal, wait_for
 import vedette
@@ -87,7 +87,8 @@ class Books:
         lines = []
         for kind, names in columns.items():
             table = [(kind, *(name.replace("unknown_stored", "stored") for name in names))]
-            table += [(row["name"], *(str(row[name]) for name in names)) for row in self.of(kind)]
+            table += [(row["name"] + (" (may miss)" if row.get("kind") == HINTS else ""), *(str(row[name]) for name in names))
+                      for row in self.of(kind)]
             widths = [max(map(len, column)) for column in zip(*table)]
             lines += ["  ".join(cell.ljust(width) if not at else cell.rjust(width)
                                 for at, (cell, width) in enumerate(zip(row, widths))) for row in table] + [""]

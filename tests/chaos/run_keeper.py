@@ -1,9 +1,11 @@
 #!/usr/bin/python3
-"""run_keeper.py DIR VEDETTE: stands beside a run of faults, and cleans up when that dies without having done so itself.
+"""run_keeper.py DIR VEDETTE [GONE]: stands beside a run of faults, and cleans up when that dies without having done so itself.
 
 It reads its standard input: the word "done" there, and it has nothing to do; the end without that word, and it undoes the
-faults, ends the runtime in DIR, and kills whatever was started for it (VEDETTE_DIR in its environment says so)."""
+faults, ends the runtime in DIR, kills whatever was started for it (VEDETTE_DIR in its environment says so), and removes the
+directory GONE."""
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -49,6 +51,8 @@ def main():
         signal.signal(number, signal.SIG_IGN)
     if sys.stdin.read().strip() != "done":
         clean(sys.argv[1], sys.argv[2])
+        for gone in sys.argv[3:]:
+            shutil.rmtree(gone, ignore_errors=True)
 
 
 if __name__ == "__main__":

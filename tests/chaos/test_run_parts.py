@@ -1,8 +1,13 @@
 #!/usr/bin/python3
 """test_run_parts.py: the parts of tests/chaos/run that need no runtime: the language of scripts, what a seed means, the tables,
-and what it takes for a problem."""
+what it takes for a problem, and what it is asked to do."""
+import contextlib
+import importlib.machinery
+import importlib.util
+import io
 import itertools
 import os
+import shlex
 import sys
 import tempfile
 import types
@@ -12,7 +17,9 @@ from unittest import mock
 sys.dont_write_bytecode = True
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path[:0] = [os.path.join(TOP, part) for part in ("tests/chaos", "protocol/python")]
+import book  # noqa: E402
 import network  # noqa: E402
+import oracle  # noqa: E402
 import run_core  # noqa: E402
 import run_faults  # noqa: E402
 import run_story  # noqa: E402
@@ -329,6 +336,94 @@ class Ports(unittest.TestCase):
     def test_more_than_there_are_is_an_error(self):
         with self.assertRaises(OSError):
             network.free_ports(len(network.FREE_PORTS) // network.SHARES + 1)
+
+
+def load_run():
+    """tests/chaos/run, whose name says nothing of Python."""
+    loader = importlib.machinery.SourceFileLoader("chaos_run", os.path.join(TOP, "tests", "chaos", "run"))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
+    loader.exec_module(module)
+    return module
+
+
+class Asked(unittest.TestCase):
+    """The command line."""
+
+    def setUp(self):
+        self.run = load_run()
+        self.holder = tempfile.TemporaryDirectory(prefix="vd-", dir="/tmp")
+        self.addCleanup(self.holder.cleanup)
+        for name in ("vedette", "hasty"):
+            with open(self.path(name), "w", encoding="utf-8") as file:
+                file.write("#!/bin/sh\n")
+            os.chmod(self.path(name), 0o755)
+
+    def path(self, name):
+        return os.path.join(self.holder.name, name)
+
+    def options(self, *words):
+        with mock.patch.object(sys, "argv", ["run", "--bin", self.holder.name, *words]):
+            return self.run.options()
+
+    def test_what_means_nothing_is_refused(self):
+        for words, wanted in ((("--kills", "-3"), "--kills: '-3' is no number of 1 to"), (("--kills", "0"), "'0' is no number"),
+                              (("--rate", "0"), "--rate: '0' is no number"), (("--rate", "fast"), "leave the option out"),
+                              (("--for", "0s"), "--for: 0s is no time"), (("--ingestor", self.path("no")), "no such executable")):
+            said = io.StringIO()
+            with contextlib.redirect_stderr(said), self.assertRaises(SystemExit) as caught:
+                self.options(*words)
+            self.assertEqual(caught.exception.code, 2, words)
+            self.assertIn(wanted, said.getvalue())
+
+    def test_what_is_left_out_has_a_default(self):
+        chosen = self.options()
+        self.assertEqual((chosen.rate, sum(line.kills() for line in chosen.lines) // 2), (self.run.RATE, self.run.KILLS // 2))
+        self.assertEqual(self.options("--tier").rate, self.run.TIER_RATE)
+        self.assertEqual(self.options("--rate", "7").rate, 7)
+
+    def test_again_means_the_same(self):
+        with open(self.path("script"), "w", encoding="utf-8") as file:
+            file.write("kill ingestor\n")
+        for asked in (("--tier",), ("--rate", "500", "--ingestor", self.path("hasty"), "--network", "proxy", "--every", "1s")):
+            first = self.options("--seed", "7", *asked)
+            command, *more = shlex.split(self.run.again(first, self.path("script")))
+            self.assertEqual((command, more[-2:]), ("tests/chaos/run", ["--bin", self.holder.name]))
+            second = self.options(*more)
+            for name in ("seed", "rate", "calm_s", "ingestor", "network", "bin"):
+                self.assertEqual(getattr(second, name), getattr(first, name), name)
+            self.assertEqual(words(second.lines), ["kill ingestor"])
+
+
+class Kept(unittest.TestCase):
+    """What is left of a run that was killed: the directory that was asked for, and no other."""
+
+    def gone(self, stays):
+        with tempfile.TemporaryDirectory(prefix="vd-", dir="/tmp") as holder:
+            place = os.path.join(holder, "place")
+            os.mkdir(place)
+            world = types.SimpleNamespace(dir=os.path.join(place, "d"), bin="/nonexistent",
+                                          holder=types.SimpleNamespace(name=place, stays=stays))
+            keeper = load_run().Keeper(world)
+            keeper.process.communicate(b"", timeout=60)  # as when its parent is killed
+            return not os.path.exists(place)
+
+    def test_a_new_one_goes(self):
+        self.assertTrue(self.gone(False))
+
+    def test_a_named_one_stays(self):
+        self.assertFalse(self.gone(True))
+
+
+class Readers(unittest.TestCase):
+    def test_who_may_miss_some_is_told_to(self):
+        figures = dict.fromkeys(("shown", "again", "store", "missing", "doubled", "reordered", "different", "foreign", "gaps",
+                                 "lives"), 7)
+        readers = [{"row": "reader", "name": name, "scope": "*", "kind": kind, **figures}
+                   for name, kind in (("books-live", book.HISTORY), ("books-hints", book.HINTS))]
+        text = oracle.Books(0, [*readers, {"row": "store", "events": 0, "commits": 0, "sessions": 0},
+                                {"row": "end", "problems": 0, "peak_kib": 0}], 0.0).text()
+        self.assertIn("\nbooks-hints (may miss) ", text)
+        self.assertIn("\nbooks-live  ", text)
 
 
 if __name__ == "__main__":

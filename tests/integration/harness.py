@@ -52,9 +52,10 @@ def rss_anon(pid):
 
 
 def is_sanitized(program):
-    """Was it built with the address sanitizer, which keeps what is freed for a while?"""
+    """Was it built with the address or the thread sanitizer, which have memory of their own for what it has?"""
     with open(program, "rb") as file:
-        return b"__asan_init" in file.read()
+        found = file.read()
+    return b"__asan_init" in found or b"__tsan_init" in found
 
 
 def fill(directory):

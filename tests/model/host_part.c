@@ -8,7 +8,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-enum { NEW_BROKER_US = 20000000 };
+enum { NEW_BROKER_US = 20000000, LATE = 200 };
 
 static const vd_wire_t wires[] = {
     {VD_HOST_PORT_BROKER, VD_WIRE_DEALER, "broker"},
@@ -21,15 +21,28 @@ static const vd_wire_t wires[] = {
     {VD_HOST_PORT_CHANGES, VD_WIRE_PUB, "changes"},
 };
 
+/* The session that it was launched with, now and then one that has gone on in that since: who launches it may have taken
+ * long. */
+static const char *session_given(vd_world_t *world, const vd_model_host_t *self)
+{
+    const vd_whole_t *whole = self->whole;
+    const char *given = vd_process_session(self->process);
+    uint32_t root = vd_host_part_root(whole, vd_str(given));
+    if (root == 0 || !vd_world_chance(world, LATE))
+        return given;
+    const vd_model_chain_t *chain = &whole->chains[vd_world_random(world, whole->chain_count)];
+    bool same = chain->root == root && !vd_oracle_was_pruned(whole->oracle, vd_str(chain->session));
+    return same ? chain->session : given;
+}
+
 static void *boot(vd_world_t *world, vd_node_t *node, void *arg)
 {
     vd_model_host_t *self = arg;
     char error[256] = "";
-    (void)world;
     (void)node;
     vd_host_options_t options = {.observer = &vd_tally_observer,
                                  .name = self->name,
-                                 .session = vd_process_session(self->process),
+                                 .session = session_given(world, self),
                                  .inc = vd_process_inc(self->process),
                                  .interval_ms = self->whole->interval_ms,
                                  .history = 16,

@@ -70,7 +70,7 @@ static vd_peer_t peer_of(const vd_auditor_t *self, const vd_audited_actor_t *act
     enum { WHOLE_MAX = 40 };
     char name[VD_PEER_BYTES_MAX + 1];
     if (strlen(actor->name) <= WHOLE_MAX)
-        snprintf(name, sizeof name, "@%s", actor->name);
+        snprintf(name, sizeof name, "@%.*s", WHOLE_MAX, actor->name);
     else
         snprintf(name, sizeof name, "@%.*s#%td", WHOLE_MAX, actor->name, actor - self->actors);
     return vd_peer_named(name);

@@ -36,11 +36,20 @@ class Story:
                                                if key not in ("phase", "by") and value is not None})
 
     def begun(self, timeout_s=60.0):
-        """Waits until the session is there."""
+        """Waits until the session is there: acknowledged, and in the store for who asks, which an ingestor with a defect may
+        do later."""
         deadline = time.monotonic() + timeout_s
-        while self.queue.unfinished_tasks and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert not self.queue.unfinished_tasks, f"session {self.session} cannot be begun: {self.error}"
+        with vedette.Client(self.directory) as client:
+            while self.queue.unfinished_tasks or not self._is_stored(client):
+                assert time.monotonic() < deadline, f"session {self.session} cannot be begun: {self.error}"
+                time.sleep(0.01)
+
+    def _is_stored(self, client):
+        try:
+            return bool(client.sessions(session=self.session))
+        except vedette.Error as error:
+            self.error = str(error)
+            return False
 
     def end(self, good, text, timeout_s=END_S):
         """Ends the session; returns what is wrong with it, or an empty text."""

@@ -6,6 +6,8 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
+#include <msgpack/pack.h>
+#include <msgpack/sbuffer.h>
 #include <msgpack/unpack.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -143,41 +145,61 @@ static void add_float(vd_buffer_t *out, double number)
     add_text(out, text);
 }
 
-static void add_object(vd_buffer_t *out, const msgpack_object *object);
+static void add_object(vd_buffer_t *out, const msgpack_object *object, bool in_key);
 
-static void add_key(vd_buffer_t *out, const msgpack_object *key)
+static void add_packed(vd_buffer_t *out, const msgpack_object *object)
 {
+    msgpack_sbuffer bytes;
+    msgpack_packer packer;
+    msgpack_sbuffer_init(&bytes);
+    msgpack_packer_init(&packer, &bytes, msgpack_sbuffer_write);
+    if (msgpack_pack_object(&packer, *object) == 0)
+        add_base64(out, vd_bytes(bytes.data, bytes.size));
+    else
+        out->full = true; /* no memory */
+    msgpack_sbuffer_destroy(&bytes);
+}
+
+/* Texts within a key are quoted once more than others. If keys within keys were quoted again and again, a
+ * few bytes would become as many as there is room for. */
+static void add_key(vd_buffer_t *out, const msgpack_object *key, bool in_key)
+{
+    bool nests = key->type == MSGPACK_OBJECT_ARRAY || key->type == MSGPACK_OBJECT_MAP;
     if (key->type == MSGPACK_OBJECT_STR) {
         add_string(out, vd_bytes(key->via.str.ptr, key->via.str.size));
+        return;
+    }
+    if (in_key && nests) {
+        add_packed(out, key);
         return;
     }
     /* Written apart, then quoted. */
     vd_buffer_t text;
     vd_buffer_init(&text, out->cap);
-    add_object(&text, key);
+    add_object(&text, key, true);
     add_string(out, vd_buffer_view(&text));
     out->full = out->full || text.full;
     vd_buffer_free(&text);
 }
 
-static void add_map(vd_buffer_t *out, const msgpack_object_map *map)
+static void add_map(vd_buffer_t *out, const msgpack_object_map *map, bool in_key)
 {
     add_text(out, "{");
     for (uint32_t i = 0; i < map->size; i++) {
         add_text(out, i > 0 ? "," : "");
-        add_key(out, &map->ptr[i].key);
+        add_key(out, &map->ptr[i].key, in_key);
         add_text(out, ":");
-        add_object(out, &map->ptr[i].val);
+        add_object(out, &map->ptr[i].val, in_key);
     }
     add_text(out, "}");
 }
 
-static void add_array(vd_buffer_t *out, const msgpack_object_array *array)
+static void add_array(vd_buffer_t *out, const msgpack_object_array *array, bool in_key)
 {
     add_text(out, "[");
     for (uint32_t i = 0; i < array->size; i++) {
         add_text(out, i > 0 ? "," : "");
-        add_object(out, &array->ptr[i]);
+        add_object(out, &array->ptr[i], in_key);
     }
     add_text(out, "]");
 }
@@ -201,7 +223,7 @@ static void add_integer(vd_buffer_t *out, const msgpack_object *object)
     add_text(out, text);
 }
 
-static void add_object(vd_buffer_t *out, const msgpack_object *object)
+static void add_object(vd_buffer_t *out, const msgpack_object *object, bool in_key)
 {
     switch (object->type) {
     case MSGPACK_OBJECT_NIL:
@@ -228,10 +250,10 @@ static void add_object(vd_buffer_t *out, const msgpack_object *object)
         add_ext(out, &object->via.ext);
         break;
     case MSGPACK_OBJECT_ARRAY:
-        add_array(out, &object->via.array);
+        add_array(out, &object->via.array, in_key);
         break;
     case MSGPACK_OBJECT_MAP:
-        add_map(out, &object->via.map);
+        add_map(out, &object->via.map, in_key);
         break;
     }
 }
@@ -250,7 +272,7 @@ void vd_value_json(vd_buffer_t *out, vd_bytes_t value)
         msgpack_unpack_next(&unpacked, (const char *)value.data, size, &unpacked_size);
     if (done == MSGPACK_UNPACK_SUCCESS) {
         assert(unpacked_size == size);
-        add_object(out, &unpacked.data);
+        add_object(out, &unpacked.data, false);
     } else {
         out->full = true; /* no memory for the tree */
     }

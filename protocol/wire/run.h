@@ -88,8 +88,9 @@ vd_str_t vd_text_copy(char *out, size_t size, vd_str_t text);
  * are. */
 void vd_event_json(vd_buffer_t *out, const vd_event_t *event);
 /* Appends a value as JSON. bin becomes base64 text; ext {"ext":type,"base64":..}; NaN and
- * infinities null; map keys that are no strings are written as their JSON text in quotes; bytes
- * that are no UTF-8 become U+FFFD. */
+ * infinities null; map keys that are no strings are written as their JSON text in quotes, lists and
+ * maps that are keys within such a key as base64 of their MessagePack; bytes that are no UTF-8 become
+ * U+FFFD. At most about 12 bytes come of one. */
 void vd_value_json(vd_buffer_t *out, vd_bytes_t value);
 /* Parses JSON text into MessagePack. VD_OK or VD_MALFORMED with line and column in `error`
  * (VD_TEXT_BYTES_MAX). */

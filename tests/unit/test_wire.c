@@ -343,6 +343,28 @@ static void json_both_ways(void **state)
     vd_buffer_free(&text);
 }
 
+/* {{{1: 2}: 3}: 4}, {{1: 2}: 3}, and keys within keys as deep as a value may be. */
+static void keys_that_are_maps(void **state)
+{
+    enum { DEEP = VD_DEPTH_MAX - 1 };
+    uint8_t deep[2 * DEEP + 1];
+    vd_buffer_t text;
+    (void)state;
+    vd_buffer_init(&text, 4096);
+    vd_value_json(&text, BYTES(0x81, 0x81, 0x81, 1, 2, 3, 4));
+    assert_true(vd_str_is(vd_buffer_view(&text), "{\"{\\\"gQEC\\\":3}\":4}"));
+    vd_buffer_clear(&text);
+    vd_value_json(&text, BYTES(0x81, 0x81, 1, 2, 3));
+    assert_true(vd_str_is(vd_buffer_view(&text), "{\"{\\\"1\\\":2}\":3}"));
+    vd_buffer_clear(&text);
+    memset(deep, 0x81, DEEP);
+    memset(deep + DEEP, 1, DEEP + 1);
+    assert_int_equal(vd_scan_exact(vd_bytes(deep, sizeof deep), VD_DEPTH_MAX), VD_OK);
+    vd_value_json(&text, vd_bytes(deep, sizeof deep));
+    assert_true(!text.full && text.size < 12 * sizeof deep);
+    vd_buffer_free(&text);
+}
+
 /* What is quoted becomes text that a message can carry. */
 static void quoted_text_is_whole(void **state)
 {
@@ -417,6 +439,7 @@ int main(void)
         cmocka_unit_test(time_stamps_have_24_characters),
         cmocka_unit_test(commits_chain_and_round_trip),
         cmocka_unit_test(json_both_ways),
+        cmocka_unit_test(keys_that_are_maps),
         cmocka_unit_test(quoted_text_is_whole),
         cmocka_unit_test(globs_match),
     };
